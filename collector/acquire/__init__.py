@@ -1,0 +1,1 @@
+"""Devices to scans: clock, pace, endpoints, health."""

@@ -1,0 +1,1 @@
+"""ISA-88: which batch and phase a unit is in."""

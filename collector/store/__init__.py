@@ -1,0 +1,1 @@
+"""The journal: the append-only original, in SQLite."""

@@ -1,0 +1,112 @@
+"""Rows of the journal, and the binary column blob of a scan.
+
+blob of a lost scan:  b""  (its one status is in the row's `status` column)
+blob of a scan of k columns, i integers, t texts, little-endian:
+
+    flags u8   values f64[k]   [status u32[k]]   [quality u8[k]]   [source i64[k]]   [integers i64[i]]   [texts]
+                                bit 0              bit 1             bit 2
+
+Left out, and so 0: status when all are 0, quality when it follows from the status, source where there is none.
+Texts: u32 length and UTF-8 of each, in the order of the text columns.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from collector.terms import Event, Stamp
+from drivers.base import Layout, Scan, quality_of
+
+HAS_STATUS, HAS_QUALITY, HAS_SOURCE = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """A scan with the sequence number of its row and one stamp per unit of its layout, in the order of `Layout.units`."""
+
+    seq: int
+    scan: Scan
+    stamps: tuple[Stamp, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event with the sequence number of its row. Scans and events share one sequence, without gaps."""
+
+    seq: int
+    event: Event
+
+
+Row = ScanRow | EventRow
+
+
+class DamagedRow(ValueError):
+    """A blob that does not fit its layout: it is never read as values."""
+
+
+def encode(scan: Scan) -> bytes:
+    """The column blob of `scan`."""
+    if scan.lost:
+        return b""
+    parts = [b"", scan.values.astype("<f8", copy=False).tobytes()]
+    flags = 0
+    if scan.status.any():
+        flags |= HAS_STATUS
+        parts.append(scan.status.astype("<u4", copy=False).tobytes())
+    if not np.array_equal(scan.quality, quality_of(scan.status)):
+        flags |= HAS_QUALITY
+        parts.append(scan.quality.tobytes())
+    if scan.source_ns is not None:
+        flags |= HAS_SOURCE
+        parts.append(scan.source_ns.astype("<i8", copy=False).tobytes())
+    parts.append(scan.integers.astype("<i8", copy=False).tobytes())
+    for text in scan.texts:
+        coded = text.encode("utf-8", "surrogatepass")
+        parts.append(struct.pack("<I", len(coded)) + coded)
+    parts[0] = bytes([flags])
+    return b"".join(parts)
+
+
+def decode(blob: bytes, layout: Layout, slot_ns: int, received_ns: int, lost_status: int) -> Scan:
+    """The scan that `encode` wrote. Raises DamagedRow when sizes don't fit `layout`."""
+    if not blob:
+        return Scan.of_lost(layout, slot_ns, received_ns, lost_status)
+    k, i = len(layout.columns), len(layout.integer_columns)
+    flags = blob[0]
+    at = 1
+    fixed = 1 + 8 * k + (flags & HAS_STATUS and 4 * k) + (flags & HAS_QUALITY and k) + (flags & HAS_SOURCE and 8 * k) + 8 * i
+    if len(blob) < fixed or flags > 7:
+        raise DamagedRow(f"layout {layout.id} needs at least {fixed} bytes, the row has {len(blob)}")
+
+    def take(count: int, dtype: str) -> np.ndarray:
+        nonlocal at
+        array = np.frombuffer(blob, dtype, count, at)
+        at += array.nbytes
+        return array
+
+    values = take(k, "<f8")
+    status = take(k, "<u4") if flags & HAS_STATUS else np.zeros(k, np.uint32)
+    quality = take(k, "u1") if flags & HAS_QUALITY else quality_of(status)
+    source = take(k, "<i8") if flags & HAS_SOURCE else None
+    integers = take(i, "<i8")
+    texts = _texts(blob, at, len(layout.text_columns), layout)
+    return Scan(layout, slot_ns, received_ns, values, status, quality, source, integers, texts)
+
+
+def _texts(blob: bytes, at: int, count: int, layout: Layout) -> tuple[str, ...]:
+    texts = []
+    for _ in range(count):
+        if at + 4 > len(blob):
+            raise DamagedRow(f"layout {layout.id}: a text is missing")
+        (length,) = struct.unpack_from("<I", blob, at)
+        at += 4
+        if at + length > len(blob):
+            raise DamagedRow(f"layout {layout.id}: a text is cut short")
+        texts.append(blob[at : at + length].decode("utf-8", "surrogatepass"))
+        at += length
+    if at != len(blob):
+        raise DamagedRow(f"layout {layout.id}: {len(blob) - at} bytes too many")
+    return tuple(texts)

@@ -1,0 +1,59 @@
+"""What monitor, store and all above them speak of: the stamp of a sample, and an event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The batch context of a unit at a slot, put on every sample when it is read, never guessed later.
+
+    An empty text means: nothing runs, or nobody tells.
+    """
+
+    batch: str = ""
+    phase: str = ""
+    product: str = ""
+    recipe_version: str = ""
+    mode: str = "pilot"
+
+
+class EventKind(StrEnum):
+    """What an event tells; its body's fields are listed in docs/reference/events.md."""
+
+    TRANSITION = "transition"
+    """A rule changed its state: role, rule, from, to, value, level, cpp."""
+    EXCURSION = "excursion"
+    """A stretch of raw samples outside PAR opened, closed: role, state, first_ns, last_ns, peak, duration_s, area."""
+    BATCH = "batch"
+    """A batch or phase began or ended: what (batch | phase), state (began | ended), batch, phase."""
+    GAP = "gap"
+    """Slots in which nothing was read: endpoint, device, group, from_ns, to_ns, slots, cause."""
+    DEVICE = "device"
+    """A device was lost or came back: endpoint, device, state, cause."""
+    STATISTICS = "statistics"
+    """Rolling statistics of roles with limits: window_s, roles -> mean, min, max, std, slope, coverage."""
+    GATEWAY = "gateway"
+    """Health of the daemon: read, queued, ..."""
+    SINK = "sink"
+    """A sink stopped or resumed taking: sink, state, cause."""
+    DAEMON = "daemon"
+    """The daemon started or stopped: state, version, config_hash."""
+    CLOCK = "clock"
+    """Plant time was set anew: offset_s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at a slot, in plant time. `unit` is empty for what concerns no unit."""
+
+    kind: EventKind
+    slot_ns: int
+    unit: str = ""
+    stamp: Stamp = Stamp()
+    body: Mapping[str, Json] = field(default_factory=dict)

@@ -1,0 +1,85 @@
+"""Limits: for a product, recipe version, phase and role, the range a statistic may have."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from config.common import Interval, Model, Number, Seconds
+from config.text import Text
+
+Statistic = Literal["value", "mean", "min", "max", "std", "slope"]
+
+
+class AlarmLimits(Model):
+    """LL ≤ L < H ≤ HH, engineering units; beyond a limit is out, the limit itself is in."""
+
+    ll: Number | None = None
+    l: Number | None = None  # noqa: E741  the field's own letter
+    h: Number | None = None
+    hh: Number | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AlarmLimits:
+        given = [
+            (name, value) for name, value in (("ll", self.ll), ("l", self.l), ("h", self.h), ("hh", self.hh)) if value is not None
+        ]
+        for (low, below), (high, above) in pairwise(given):
+            strictly = low in ("ll", "l") and high in ("h", "hh")
+            if below > above or (strictly and below == above):
+                raise ValueError(f"{low} {below:g} and {high} {above:g} are out of order: ll ≤ l < h ≤ hh")
+        return self
+
+
+class Limit(Model):
+    """One row of the limit set. What is left out (product, recipe version, unit, phase) fits any."""
+
+    product: Text | None = None
+    recipe_version: Text | None = None
+    unit: Text | None = None
+    phase: Text | None = None
+    role: Text
+    statistic: Statistic = "value"
+    """value: each raw sample. The others: over the last `window_s`; std is ddof=0, slope is engineering units per minute."""
+    window_s: Seconds | None = None
+    min_coverage: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.8
+    """Share of the window's slots that must hold a good value."""
+    sp: Number | None = None
+    nor: Interval | None = None
+    par: Interval | None = None
+    alarm: AlarmLimits | None = None
+    deadband: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
+    """Engineering units to come back inside before a limit is left; default 1 % of the tag's range,
+    never above 10 % of the band it guards; PAR and HH/LL of a CPP have none unless it is written."""
+    cpp: bool = False
+    rationale: Text | None = None
+    consequence: Text | None = None
+    action: Text | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Limit:
+        if self.nor is None and self.par is None and self.alarm is None:
+            raise ValueError("limits nothing: give nor, par or alarm")
+        if self.nor and self.par and not self.par.encloses(self.nor):
+            raise ValueError("nor reaches outside par: the normal operating range lies inside the proven acceptable range")
+        for name, interval in (("nor", self.nor), ("par", self.par)):
+            if self.sp is not None and interval and self.sp not in interval:
+                raise ValueError(f"sp {self.sp:g} is outside {name}")
+        if self.statistic == "value" and self.window_s is not None:
+            raise ValueError("window_s goes with a rolling statistic (mean, min, max, std, slope), not with value")
+        if self.statistic != "value" and self.window_s is None:
+            raise ValueError(f"statistic {self.statistic} needs window_s, e.g. 60")
+        return self
+
+    def warnings(self) -> list[str]:
+        """What is allowed but unwise: alarms that come only after the deviation."""
+        if not (self.par and self.alarm):
+            return []
+        texts = {"l": self.alarm.l, "h": self.alarm.h}
+        return [
+            f"alarm {name} {value:g} lies outside par: nobody has time to act before the deviation"
+            for name, value in texts.items()
+            if value is not None and value not in self.par
+        ]

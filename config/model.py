@@ -1,0 +1,189 @@
+"""The plant: endpoints with their devices and tags, units, limits and sinks. Frozen, no I/O.
+
+What one item can know of itself is checked here; what needs two items is checked in `config.checks`.
+`config.load` does both, so a plant that was loaded holds together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Discriminator, Field, field_validator
+from pydantic import Tag as Variant
+
+from config.common import Model, Named, NamedItems, Seconds
+from config.limits import Limit
+from config.sinks import Secret, Sink
+from config.tags import ModbusTag, OpcUaTag, Tag
+from config.text import Text
+
+
+class Group(Named):
+    """A scan group: tags of a device that are read together, once per slot."""
+
+    period_s: Annotated[float, Field(ge=0.005, le=3600, strict=True)] = 1.0
+    """Slots are the multiples of it since 1970-01-01 UTC."""
+
+
+_ONE_GROUP = (Group(name="main"),)
+
+
+class Device(Named):
+    """One controller behind an endpoint."""
+
+    unit: Text | None = None
+    """The ISA-88 unit that owns its tags, where a tag does not say."""
+    groups: Annotated[tuple[Group, ...], NamedItems, Field(min_length=1)] = _ONE_GROUP
+    tags: tuple[Tag, ...]
+
+    def group_of(self, tag: Tag) -> str:
+        """The name of the scan group that reads `tag`."""
+        return tag.group or self.groups[0].name
+
+    def unit_of(self, tag: Tag) -> str:
+        """The name of the unit that owns `tag`; the plant has made sure there is one."""
+        return tag.unit or self.unit or ""
+
+
+class OpcUaDevice(Device):
+    """An OPC UA server, or one controller it speaks for."""
+
+    tags: Annotated[tuple[OpcUaTag, ...], NamedItems, Field(min_length=1)]
+
+
+class ModbusDevice(Device):
+    """One `unit_id` behind a Modbus endpoint."""
+
+    unit_id: int = Field(1, ge=0, le=255)
+    max_registers: int = Field(125, ge=1, le=125)
+    """The most registers it answers in one read."""
+    max_bits: int = Field(2000, ge=1, le=2000)
+    gap: int = Field(8, ge=0, le=124)
+    """Registers nobody asked for that may be read along to save a request."""
+    forbidden: tuple[Text, ...] = ()
+    """Ranges that must not be touched, e.g. `holding:200-219`."""
+    tags: Annotated[tuple[ModbusTag, ...], NamedItems, Field(min_length=1)]
+
+    @field_validator("forbidden")
+    @classmethod
+    def _are_ranges(cls, ranges: tuple[str, ...]) -> tuple[str, ...]:
+        for text in ranges:
+            forbidden_range(text)
+        return ranges
+
+
+def forbidden_range(text: str) -> tuple[str, int, int]:
+    """`holding:200-219` -> (table, first, last). Raises ValueError."""
+    table, _, span = text.partition(":")
+    first, _, last = span.partition("-")
+    last = last or first
+    if table not in ("coil", "discrete", "holding", "input") or not (first.isdecimal() and last.isdecimal()):
+        raise ValueError(f"{text!r} is no range: write e.g. 'holding:200-219'")
+    if int(first) > int(last) or int(last) > 65535:
+        raise ValueError(f"{text!r}: the first address comes first, and 65535 is the last there is")
+    return table, int(first), int(last)
+
+
+class _Endpoint(Named):
+    url: Text
+    timeout_s: Seconds = 4.0
+    """Deadline of connecting and of each request."""
+    backoff_s: Seconds = 1.0
+    """First wait before connecting again; it grows to `backoff_limit_s`, jittered."""
+    backoff_limit_s: Seconds = 30.0
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        raise NotImplementedError
+
+
+class OpcUaEndpoint(_Endpoint):
+    """One OPC UA server: `opc.tcp://host:4840/path`."""
+
+    user_name: Text | None = None
+    password: Secret | None = None
+    devices: Annotated[tuple[OpcUaDevice, ...], NamedItems, Field(min_length=1)]
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 4840
+
+
+class ModbusEndpoint(_Endpoint):
+    """One Modbus TCP server or gateway: `modbus://host:502`."""
+
+    devices: Annotated[tuple[ModbusDevice, ...], NamedItems, Field(min_length=1)]
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 502
+
+
+_SCHEMES = {"opc.tcp": "opcua", "modbus": "modbus"}
+
+
+def _protocol(value: Any) -> str | None:
+    url = value.get("url") if isinstance(value, dict) else getattr(value, "url", None)
+    return _SCHEMES.get(str(url).partition("://")[0])
+
+
+Endpoint = Annotated[
+    Annotated[OpcUaEndpoint, Variant("opcua")] | Annotated[ModbusEndpoint, Variant("modbus")],
+    Discriminator(
+        _protocol,
+        custom_error_type="unknown_url",
+        custom_error_message="url must begin with opc.tcp:// (OPC UA) or modbus:// (Modbus TCP)",
+    ),
+]
+
+
+class Context(Model):
+    """The roles of a unit's tags that tell batch, phase and recipe."""
+
+    batch_id: Text = "batch_id"
+    phase: Text = "phase"
+    product: Text = "product"
+    recipe_version: Text = "recipe_version"
+
+
+class Unit(Named):
+    """ISA-88 unit: it owns tags and runs one batch at a time."""
+
+    description: Text | None = None
+    product: Text | None = None
+    """Taken where the controller does not tell it."""
+    recipe_version: Text | None = None
+    mode: Literal["pilot", "gmp"] = "pilot"
+    context: Context = Context()
+
+
+class Web(Model):
+    """The page the daemon serves. It listens on loopback unless told otherwise."""
+
+    host: Text = "127.0.0.1"
+    port: int = Field(8480, ge=0, le=65535)
+
+
+class Plant(Model):
+    """A whole plant file."""
+
+    site: Text
+    endpoints: Annotated[tuple[Endpoint, ...], NamedItems, Field(min_length=1)]
+    units: Annotated[tuple[Unit, ...], NamedItems] = ()
+    limits: tuple[Limit, ...] = ()
+    sinks: Annotated[tuple[Sink, ...], NamedItems] = ()
+    web: Web | None = Web()
+    """`web: null` serves none."""
+
+    def tags(self) -> Iterator[tuple[Device, Tag]]:
+        """Every tag with its device, in the order of the file."""
+        for endpoint in self.endpoints:
+            for device in endpoint.devices:
+                for tag in device.tags:
+                    yield device, tag

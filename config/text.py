@@ -1,0 +1,50 @@
+"""Text as it was written in the plant file.
+
+YAML reads `recipe_version: 3.10` as the number 3.1. The loader therefore hands numbers over with the text
+they were written with, and fields of type `Text` take that text back: a recipe version, a batch id or a
+phase is never silently rewritten.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol, runtime_checkable
+
+from pydantic import BeforeValidator, StringConstraints
+
+
+@runtime_checkable
+class Written(Protocol):
+    """A scalar that remembers the text it was written with."""
+
+    text: str
+
+
+class WrittenInt(int):
+    """An int read from a file, with its source text."""
+
+    text: str
+
+    def __new__(cls, value: int, text: str) -> WrittenInt:
+        number = super().__new__(cls, value)
+        number.text = text
+        return number
+
+
+class WrittenFloat(float):
+    """A float read from a file, with its source text."""
+
+    text: str
+
+    def __new__(cls, value: float, text: str) -> WrittenFloat:
+        number = super().__new__(cls, value)
+        number.text = text
+        return number
+
+
+def as_written(value: object) -> object:
+    """The source text of a number from a file; anything else unchanged."""
+    return value.text if isinstance(value, Written) else value
+
+
+Text = Annotated[str, BeforeValidator(as_written), StringConstraints(min_length=1)]
+"""A non-empty text; numbers keep the spelling of the file."""

@@ -1,0 +1,1 @@
+"""Layer 1: one package per protocol. Imports `config` only; there is no write path to a controller."""

@@ -1,0 +1,248 @@
+"""What every driver gives, and how it fails. Imported by all drivers, imports none of them; no asyncio here.
+
+A scan is what one scan group gave in one slot, as columns from the wire to the disk:
+
+    column        0        1        2        3
+    tag        TT-201A  PT-201   BATCH_ID  WT-205      <- Layout.columns
+    values      64.93    1.42      nan     1.8e3       float64, for every column
+    status        0        0        0        0         uint32, the protocol's own, OPC UA numbering
+    quality     good     good     good     good        uint8, derived
+    texts                        'B-017'               one per text column, in their order
+    integers                               1800        int64, one per integer column, in their order
+
+A float64 cannot hold an int64 nor a text, so those columns have the exact value in `integers` and `texts`
+(and in `values` the nearest float64, or NaN for a text).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.model import Device, ModbusEndpoint, OpcUaEndpoint
+from config.tags import Kind, Tag
+
+Endpoint = OpcUaEndpoint | ModbusEndpoint
+
+
+class DeviceError(Exception):
+    """The device, or the path to it, misbehaved; trying again may help.
+
+    `status` is the OPC UA status code that tells it in the record. `connection_lost` says whether the connection
+    itself is of no more use: the endpoint then makes a fresh one for all its devices.
+    """
+
+    def __init__(self, text: str, *, status: int, connection_lost: bool = True) -> None:
+        super().__init__(text)
+        self.status = status
+        self.connection_lost = connection_lost
+
+
+class Quality(IntEnum):
+    """How far a value can be trusted; fits uint8, worse is greater."""
+
+    GOOD = 0
+    UNCERTAIN = 1
+    BAD = 2
+    STALE = 3
+
+
+class Status:
+    """The OPC UA status codes that the product itself gives (part 6, annex A)."""
+
+    GOOD = 0x0000_0000
+    BAD_DECODING = 0x8007_0000
+    BAD_TIMEOUT = 0x800A_0000
+    BAD_NO_COMMUNICATION = 0x8031_0000
+    BAD_NODE_ID_UNKNOWN = 0x8034_0000
+    BAD_OUT_OF_RANGE = 0x803C_0000
+    BAD_TYPE_MISMATCH = 0x8074_0000
+    BAD_DEVICE_FAILURE = 0x808B_0000
+    BAD_NO_DATA = 0x809B_0000
+    BAD_COMMUNICATION_ERROR = 0x8005_0000
+    BAD_SENSOR_FAILURE = 0x808C_0000
+
+
+def quality_of(status: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Quality from status codes by their two severity bits, `[k] -> [k]`: 00 good, 01 uncertain, 1x bad."""
+    quality: NDArray[np.uint8] = np.minimum(status >> np.uint32(30), np.uint32(Quality.BAD)).astype(np.uint8)
+    return quality
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What is known of a column for ever after: enough to read a row whose plant file is gone."""
+
+    name: str
+    role: str
+    unit: str
+    kind: Kind
+    engineering_unit: str | None = None
+    address: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    states: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The ordered columns of a scan group. Every stored row names its layout by `id`, a hash of all of it,
+    so that a re-ordered tag list can never turn into wrong values."""
+
+    endpoint: str
+    device: str
+    group: str
+    period_ns: int
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of `to_json()`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    @cached_property
+    def units(self) -> tuple[str, ...]:
+        """The units that own its tags, each once, in the order of the columns."""
+        return tuple(dict.fromkeys(column.unit for column in self.columns))
+
+    @cached_property
+    def integer_columns(self) -> NDArray[np.intp]:
+        """Indices of the integer columns, ascending."""
+        return self._of_kind(Kind.INTEGER)
+
+    @cached_property
+    def text_columns(self) -> NDArray[np.intp]:
+        """Indices of the text columns, ascending."""
+        return self._of_kind(Kind.TEXT)
+
+    def _of_kind(self, kind: Kind) -> NDArray[np.intp]:
+        return np.array([i for i, column in enumerate(self.columns) if column.kind is kind], np.intp)
+
+    def to_json(self) -> str:
+        """Canonical: the same layout gives the same text."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Layout:
+        """The layout that `to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
+        fields = json.loads(text)
+        columns = tuple(
+            Column(**{**column, "kind": Kind(column["kind"]), "states": tuple((n, s) for n, s in column["states"])})
+            for column in fields.pop("columns")
+        )
+        return cls(columns=columns, **fields)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanGroup:
+    """A layout together with the configured tags its driver reads, in the order of the columns."""
+
+    layout: Layout
+    device: Device
+    tags: tuple[Tag, ...]
+
+    @property
+    def name(self) -> str:
+        """`endpoint/device/group`, for people."""
+        return f"{self.layout.endpoint}/{self.layout.device}/{self.layout.group}"
+
+
+def scan_groups(endpoint: Endpoint) -> tuple[ScanGroup, ...]:
+    """Every scan group of an endpoint that has tags, in the order of the plant file."""
+    groups = []
+    for device in endpoint.devices:
+        for group in device.groups:
+            tags = tuple(tag for tag in device.tags if device.group_of(tag) == group.name)
+            if tags:
+                columns = tuple(_column(device, tag) for tag in tags)
+                layout = Layout(endpoint.name, device.name, group.name, round(group.period_s * 1e9), columns)
+                groups.append(ScanGroup(layout, device, tags))
+    return tuple(groups)
+
+
+def _column(device: Device, tag: Tag) -> Column:
+    return Column(
+        name=tag.name,
+        role=tag.role,
+        unit=device.unit_of(tag),
+        kind=tag.value_kind,
+        engineering_unit=tag.engineering_unit,
+        address=tag.address,
+        scale=tag.scale,
+        offset=tag.offset,
+        low=tag.range.low if tag.range else None,
+        high=tag.range.high if tag.range else None,
+        states=tuple(sorted(tag.states.items())),
+    )
+
+
+_NO_INTEGERS = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """What one scan group gave in one slot; k columns. A lost scan has no values at all: `samples` is 0."""
+
+    layout: Layout
+    slot_ns: int
+    received_ns: int
+    values: NDArray[np.float64]
+    status: NDArray[np.uint32]
+    quality: NDArray[np.uint8]
+    source_ns: NDArray[np.int64] | None = None
+    """The device's own stamps, 0 where it gave none; None where the protocol has none."""
+    integers: NDArray[np.int64] = field(default_factory=lambda: _NO_INTEGERS)
+    texts: tuple[str, ...] = ()
+    lost: bool = False
+
+    @property
+    def samples(self) -> int:
+        """Values read: k, or 0 for a lost scan."""
+        return 0 if self.lost else len(self.values)
+
+    @classmethod
+    def of_lost(cls, layout: Layout, slot_ns: int, received_ns: int, status: int) -> Scan:
+        """The scan that says: in this slot the device did not answer, and why."""
+        k = len(layout.columns)
+        return cls(
+            layout,
+            slot_ns,
+            received_ns,
+            np.full(k, np.nan),
+            np.full(k, status, np.uint32),
+            np.full(k, Quality.BAD, np.uint8),
+            None,
+            np.zeros(len(layout.integer_columns), np.int64),
+            ("",) * len(layout.text_columns),
+            lost=True,
+        )
+
+
+class Clock(Protocol):
+    """Plant time and monotonic time: the only way to ask for either."""
+
+    def now_ns(self) -> int:
+        """Plant time: nanoseconds since 1970-01-01 UTC, never backward while a batch runs."""
+
+    def monotonic_ns(self) -> int:
+        """For durations and deadlines."""
+
+
+class Driver(Protocol):
+    """An open connection to one endpoint. The async context manager that makes it opens and closes it."""
+
+    async def read(self, group: ScanGroup, slot_ns: int) -> Scan:
+        """Read every tag of `group` once. One bad tag is a bad sample, not an error.
+
+        Raises DeviceError, OSError or TimeoutError when nothing could be read; a cancelled read leaves the
+        connection unusable, and the endpoint closes it.
+        """
