@@ -1,0 +1,159 @@
+"""The journal's daily files: their names, schema and connections.
+
+    DATA/
+      registry.db                 cursors, dead letters, states      (collector.store.registry)
+      journal/2026-11-23.db       the scans and events committed on that day (UTC)
+      journal/2026-11-24.db       ...
+
+A file is only ever appended to by the one daemon that holds DATA/daemon.lock. Readers open it read-only (WAL:
+they never block the writer). The day is that of the commit; a clock that goes backward does not reopen an older file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x52574A4C  # "RWJL"
+
+_SCHEMA = """
+CREATE TABLE meta (first_seq INTEGER NOT NULL, samples_before INTEGER NOT NULL, scans_before INTEGER NOT NULL) STRICT;
+CREATE TABLE layouts (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL) STRICT;
+CREATE TABLE stamps (key INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE scans (
+  seq INTEGER PRIMARY KEY, slot_ns INTEGER NOT NULL, received_ns INTEGER NOT NULL, layout INTEGER NOT NULL,
+  stamps INTEGER NOT NULL, samples INTEGER NOT NULL, lost_status INTEGER NOT NULL, columns BLOB NOT NULL
+) STRICT;
+CREATE INDEX scans_by_slot ON scans (slot_ns);
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY, slot_ns INTEGER NOT NULL, kind TEXT NOT NULL, unit TEXT NOT NULL,
+  stamps INTEGER NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE TABLE commits (
+  seq INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, samples_total INTEGER NOT NULL, scans_total INTEGER NOT NULL
+) STRICT;
+"""
+
+
+class StoreError(Exception):
+    """The data folder can't be used as it is; the text says what, where, and what to do."""
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold DATA for one daemon. Raises StoreError when another has it, or the folder can't be made."""
+    try:
+        (data / "journal").mkdir(parents=True, exist_ok=True)
+        lock = os.open(data / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as exc:
+        raise StoreError(
+            f"{data}: the data folder can't be made or written: {exc.strerror}; choose another with --data"
+        ) from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(
+                f"{data}: another reactorwatch writes there; stop it first, or choose another folder with --data"
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def is_locked(data: Path) -> bool:
+    """True while a daemon holds DATA."""
+    try:
+        lock = os.open(data / "daemon.lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def day_of(time_ns: int) -> str:
+    """`2026-11-23`, UTC."""
+    return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d")
+
+
+def journal_files(data: Path) -> list[Path]:
+    """The daily files, oldest first."""
+    return sorted((data / "journal").glob("????-??-??.db"))
+
+
+def create(path: Path, first_seq: int, samples_before: int, scans_before: int) -> None:
+    """Make an empty daily file. It gets its name only when it is whole and on the disk. Raises StoreError."""
+    unfinished = path.with_suffix(".new")
+    try:
+        unfinished.unlink(missing_ok=True)
+        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.split(";\n"):
+                connection.execute(statement)
+            connection.execute("INSERT INTO meta VALUES (?, ?, ?)", (first_seq, samples_before, scans_before))
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        unfinished.rename(path)
+        sync_folder(path.parent)
+    except (sqlite3.Error, OSError) as exc:
+        raise StoreError(f"{path}: the daily file can't be made: {exc}") from exc
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were given or taken in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The writer's connection. Raises StoreError."""
+    return _open(path, "rw", ("journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF"))
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection. Raises StoreError."""
+    return _open(path, "ro", ())
+
+
+def _open(path: Path, mode: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?mode={mode}"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as exc:
+        raise StoreError(f"{path} can't be opened: {exc}") from exc
+    try:
+        for pragma in ("busy_timeout = 5000", *pragmas):
+            connection.execute(f"PRAGMA {pragma}")
+        _check_schema(connection, path)
+    except BaseException as exc:
+        connection.close()
+        if isinstance(exc, sqlite3.Error):
+            raise StoreError(f"{path} can't be used: {exc}") from exc
+        raise
+    return connection
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreError when the file is none of ours or of another version."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path} is no journal of reactorwatch")
+    if version != SCHEMA_VERSION:
+        raise StoreError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}")
