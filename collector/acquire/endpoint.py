@@ -1,0 +1,186 @@
+"""One task per endpoint: the only owner of its connection, its reconnects and the schedule of its devices.
+
+    wait ──> connect ──> poll: due group -> read -> scan ──┐
+      ^         │                    │                     │  DeviceError, OSError, TimeoutError
+      └─────────┴────────────────────┴── lost scan, gap ◄──┘
+
+Plant faults are data and are retried for ever; anything else is our own bug and ends the daemon. A device that does not
+answer waits alone: its neighbours on the same connection go on, after at most one timeout per wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from collector.acquire.health import Health
+from collector.acquire.pace import backoff
+from collector.acquire.slots import Slots
+from collector.terms import Event
+from drivers.base import Clock, DeviceError, Driver, Endpoint, Scan, ScanGroup, Status
+
+PLANT_FAULTS = (DeviceError, OSError, TimeoutError)
+
+
+class Connect(Protocol):
+    """Makes an open driver: a driver package's `connect`."""
+
+    def __call__(self, endpoint: Endpoint, groups: Sequence[ScanGroup], clock: Clock) -> AbstractAsyncContextManager[Driver]: ...
+
+
+class Output(Protocol):
+    """Takes what acquisition gives, in its order; must not block."""
+
+    def take(self, scan: Scan) -> None:
+        """A scan."""
+
+    def tell(self, event: Event) -> None:
+        """An event."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a device gives nothing now."""
+
+    cause: str
+    status: int
+
+    @classmethod
+    def of(cls, exc: Exception) -> _Fault:
+        cause = str(exc) or type(exc).__name__
+        if isinstance(exc, DeviceError):
+            return cls(cause, exc.status)
+        return cls(cause, Status.BAD_TIMEOUT if isinstance(exc, TimeoutError) else Status.BAD_NO_COMMUNICATION)
+
+
+@dataclass(slots=True)
+class _Device:
+    """A device's groups, and its own wait after a failure."""
+
+    slots: list[Slots] = field(default_factory=list)
+    waits: Iterator[float] | None = None
+    retry_ns: int = 0
+    fault: _Fault | None = None
+
+
+class EndpointTask:
+    """Polls all scan groups of one endpoint, for ever."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        groups: Sequence[ScanGroup],
+        connect: Connect,
+        clock: Clock,
+        output: Output,
+        health: Health,
+        *,
+        context_groups: frozenset[str] = frozenset(),
+    ) -> None:
+        """`context_groups` names the groups that tell the batch context: they are read first in each slot."""
+        self._endpoint, self._groups, self._connect = endpoint, groups, connect
+        self._clock, self._output, self._health = clock, output, health
+        now_ns = clock.now_ns()
+        self._devices: dict[str, _Device] = {}
+        for group in groups:
+            device = self._devices.setdefault(group.layout.device, _Device())
+            device.slots.append(Slots(group, now_ns, first=group.name in context_groups))
+            health.expect(endpoint.name, group.layout.device)
+
+    @property
+    def name(self) -> str:
+        """Of the endpoint."""
+        return self._endpoint.name
+
+    async def run(self) -> None:
+        """Connect, poll, and connect again. Ends only by cancellation or a bug of ours."""
+        waits: Iterator[float] | None = None
+        try:
+            while True:
+                try:
+                    async with self._connect(self._endpoint, self._groups, self._clock) as driver:
+                        waits = None
+                        await self._poll(driver)
+                    continue
+                except PLANT_FAULTS as exc:
+                    waits = waits or self._waits()
+                    await self._wait(next(waits), _Fault.of(exc))
+        finally:
+            for slots in self._slots():
+                if gap := slots.unfinished():
+                    self._output.tell(gap)
+
+    async def _poll(self, driver: Driver) -> None:
+        """Read what is due until the connection is of no more use, or every device waits."""
+        while True:
+            slots = min(self._slots(), key=lambda each: each.due_ns)
+            await self._sleep_until(slots.due_ns)
+            device = self._devices[slots.group.layout.device]
+            if device.fault and device.retry_ns > self._clock.now_ns():
+                self._skip(slots, device.fault)
+                continue
+            try:
+                await self._read(driver, slots)
+            except PLANT_FAULTS as exc:
+                self._postpone(device, _Fault.of(exc))
+                if not isinstance(exc, DeviceError) or exc.connection_lost:
+                    return
+            else:
+                device.waits = device.fault = None
+
+    def _postpone(self, device: _Device, fault: _Fault) -> None:
+        device.waits = device.waits or self._waits()
+        device.retry_ns = self._clock.now_ns() + round(next(device.waits) * 1e9)
+        device.fault = fault
+
+    async def _read(self, driver: Driver, slots: Slots) -> None:
+        slot_ns = slots.take(self._clock.now_ns())
+        try:
+            scan = await driver.read(slots.group, slot_ns)
+        except PLANT_FAULTS as exc:
+            self._lose(slots, slot_ns, _Fault.of(exc))
+            raise
+        received_ns = self._clock.now_ns()
+        if slots.is_late(slot_ns, received_ns):
+            took_s, period_s = (received_ns - slot_ns) / 1e9, slots.period_ns / 1e9
+            cause = f"late: the answer came {took_s:.3f} s after its slot, the period is {period_s:g} s"
+            self._lose(slots, slot_ns, _Fault(cause, Status.BAD_TIMEOUT), answered=True)
+            return
+        if gap := slots.arrived(slot_ns):
+            self._output.tell(gap)
+        self._health.answered(slots.group.layout.device, slot_ns)
+        self._output.take(scan)
+
+    def _lose(self, slots: Slots, slot_ns: int, fault: _Fault, *, answered: bool = False) -> None:
+        """The slot is lost. A device that answered late is not lost for one such slot, but for two in a row."""
+        begins = slots.lost(fault.cause)
+        if not (begins and answered):
+            self._health.lost(slots.group.layout.device, slot_ns, fault.cause)
+        if begins:
+            self._output.take(Scan.of_lost(slots.group.layout, slot_ns, self._clock.now_ns(), fault.status))
+
+    def _skip(self, slots: Slots, fault: _Fault) -> None:
+        if (slot_ns := slots.skip(self._clock.now_ns())) is not None:
+            self._lose(slots, slot_ns, fault)
+
+    async def _wait(self, wait_s: float, fault: _Fault) -> None:
+        """Let slots pass unread for `wait_s`, every device lost."""
+        until_ns = self._clock.now_ns() + round(wait_s * 1e9)
+        while self._clock.now_ns() < until_ns:
+            due_ns = min(slots.due_ns for slots in self._slots())
+            await self._sleep_until(min(due_ns, until_ns))
+            for slots in self._slots():
+                self._skip(slots, fault)
+
+    async def _sleep_until(self, due_ns: int) -> None:
+        while (wait_ns := due_ns - self._clock.now_ns()) > 0:  # noqa: ASYNC110  plant time may move while we sleep
+            await asyncio.sleep(wait_ns / 1e9)
+
+    def _slots(self) -> Iterator[Slots]:
+        return (slots for device in self._devices.values() for slots in device.slots)
+
+    def _waits(self) -> Iterator[float]:
+        return backoff(self._endpoint.backoff_s, self._endpoint.backoff_limit_s)

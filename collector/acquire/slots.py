@@ -1,0 +1,87 @@
+"""One scan group's place in time: which slot is next, which were missed, and why.
+
+    slots      |s0        |s1        |s2        |s3        |s4
+    read        ->ok       ->.............late.. (s1 lost)   ->ok
+    events                                                  gap s1..s3, before the scan of s4
+
+Each slot ends in exactly one way: a scan, or part of a gap. A gap begins with one lost scan and ends with one event.
+"""
+
+from __future__ import annotations
+
+from collector.acquire.pace import slot_at, spread
+from collector.terms import Event, EventKind
+from drivers.base import ScanGroup
+
+
+class Slots:
+    """The schedule of one scan group."""
+
+    def __init__(self, group: ScanGroup, now_ns: int, *, first: bool) -> None:
+        """`first`: read at the very slot (for groups that tell the batch context), not spread inside the period."""
+        self.group = group
+        self.period_ns = group.layout.period_ns
+        self._offset_ns = 0 if first else spread(group.name, self.period_ns)
+        self.next_ns = slot_at(now_ns - self._offset_ns, self.period_ns) + self.period_ns
+        self._awaited_ns = self.next_ns  # the oldest slot that has not ended yet
+        self._cause = ""
+        self._cause_if_none = "start: the first connection was being made"
+
+    @property
+    def due_ns(self) -> int:
+        """Plant time at which the next slot is to be read."""
+        return self.next_ns + self._offset_ns
+
+    def take(self, now_ns: int) -> int:
+        """The slot to read now; slots whose time has wholly passed are left behind, and become a gap."""
+        slot_ns = max(self.next_ns, slot_at(now_ns - self._offset_ns, self.period_ns))
+        self.next_ns = slot_ns + self.period_ns
+        return slot_ns
+
+    def skip(self, now_ns: int) -> int | None:
+        """Leave all slots due by now unread; the first of them, None when there was none."""
+        if self.due_ns > now_ns:
+            return None
+        first_ns = self.next_ns
+        self.take(now_ns)
+        return first_ns
+
+    def is_late(self, slot_ns: int, received_ns: int) -> bool:
+        """An answer after the next slot's time of reading belongs to no slot."""
+        return received_ns >= slot_ns + self._offset_ns + self.period_ns
+
+    def lost(self, cause: str) -> bool:
+        """Note that the current slot is lost; True when a gap begins with it."""
+        begins = not self._cause
+        self._cause = self._cause or cause
+        return begins
+
+    def arrived(self, slot_ns: int) -> Event | None:
+        """Note that `slot_ns` was read; the event of the gap that it ends, if there was one."""
+        awaited_ns, cause = self._awaited_ns, self._cause or self._cause_if_none
+        self._awaited_ns, self._cause = slot_ns + self.period_ns, ""
+        self._cause_if_none = "overload: the slot passed before it could be read"
+        return None if slot_ns == awaited_ns else self._gap(awaited_ns, slot_ns - self.period_ns, cause)
+
+    def unfinished(self) -> Event | None:
+        """The gap that is still open when collecting ends."""
+        last_ns = self.next_ns - self.period_ns
+        if last_ns < self._awaited_ns:
+            return None
+        return self._gap(self._awaited_ns, last_ns, self._cause or "stopped: the slot was being read")
+
+    def _gap(self, from_ns: int, to_ns: int, cause: str) -> Event:
+        layout = self.group.layout
+        return Event(
+            EventKind.GAP,
+            to_ns,
+            body={
+                "endpoint": layout.endpoint,
+                "device": layout.device,
+                "group": layout.group,
+                "from_ns": from_ns,
+                "to_ns": to_ns,
+                "slots": (to_ns - from_ns) // self.period_ns + 1,
+                "cause": cause,
+            },
+        )
