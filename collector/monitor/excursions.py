@@ -1,0 +1,113 @@
+"""Excursions: stretches of raw good samples outside PAR, independent of deadbands and delays.
+
+    PAR high ─────────────╮▒▒▒▒▒▒╭─────────      first    first good sample outside
+                     ╭────╯      ╰──╮            last     first good sample inside again
+                          first  last            area     trapezoid of the distance beyond PAR, EU·s
+
+Bad data neither opens nor closes one; time without good samples inside one counts as not evaluable. Two that are not
+further apart than one period are one, so a close is told one period after the fact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from collector.terms import Event, EventKind, Stamp
+
+GAP_PERIODS = 3
+"""Good samples further apart than this have a gap between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excursion:
+    """One stretch outside PAR; `ended` is empty while it is open."""
+
+    unit: str
+    role: str
+    first_ns: int
+    last_ns: int
+    """First good sample inside again; while open the newest good sample outside."""
+    peak: float
+    """The value farthest outside."""
+    low: float | None
+    high: float | None
+    """PAR when it opened."""
+    area: float = 0.0
+    """∫ distance beyond PAR dt, EU·s; not over gaps."""
+    not_evaluable_s: float = 0.0
+    cpp: bool = False
+    ended: Literal["", "inside", "limits changed", "stopped"] = ""
+
+    @property
+    def duration_s(self) -> float:
+        """From the first sample outside to the first one inside."""
+        return (self.last_ns - self.first_ns) / 1e9
+
+    def event(self, stamp: Stamp) -> Event:
+        """As the journal and the sinks have it."""
+        body = {
+            "role": self.role,
+            "state": "closed" if self.ended else "open",
+            "ended": self.ended,
+            "first_ns": self.first_ns,
+            "last_ns": self.last_ns,
+            "duration_s": self.duration_s,
+            "peak": self.peak,
+            "area": self.area,
+            "not_evaluable_s": self.not_evaluable_s,
+            "low": self.low,
+            "high": self.high,
+            "cpp": self.cpp,
+        }
+        return Event(EventKind.EXCURSION, self.last_ns, self.unit, stamp, body)
+
+
+class Tracker:
+    """Follows one column against one PAR."""
+
+    def __init__(self, unit: str, role: str, low: float | None, high: float | None, period_ns: int, *, cpp: bool) -> None:
+        self._unit, self._role, self._low, self._high, self._cpp = unit, role, low, high, cpp
+        self._period_ns = period_ns
+        self._last_good_ns = 0
+        self._last_distance = 0.0
+        self._returned_ns: int | None = None
+        self.open: Excursion | None = None
+
+    def distance(self, value: float) -> float:
+        """How far `value` lies outside, 0 inside; the bounds themselves are inside."""
+        below = 0.0 if self._low is None else self._low - value
+        above = 0.0 if self._high is None else value - self._high
+        return max(below, above, 0.0)
+
+    def sample(self, slot_ns: int, value: float) -> list[Excursion]:
+        """A good sample; the excursions that have just opened, or are now known to have ended."""
+        distance = self.distance(value)
+        told = []
+        if self._returned_ns is not None and (distance == 0.0 or slot_ns - self._returned_ns > self._period_ns):
+            told += self.end(self._returned_ns, "inside")
+        if self.open is not None:
+            self.open = self._extended(self.open, slot_ns, value, distance)
+            self._returned_ns = slot_ns if distance == 0.0 else None
+        elif distance > 0.0:
+            self.open = Excursion(self._unit, self._role, slot_ns, slot_ns, value, self._low, self._high, cpp=self._cpp)
+            told.append(self.open)
+        self._last_good_ns, self._last_distance = slot_ns, distance
+        return told
+
+    def _extended(self, excursion: Excursion, slot_ns: int, value: float, distance: float) -> Excursion:
+        elapsed_ns = slot_ns - self._last_good_ns
+        in_gap = elapsed_ns > GAP_PERIODS * self._period_ns
+        return replace(
+            excursion,
+            last_ns=slot_ns,
+            peak=value if distance > self.distance(excursion.peak) else excursion.peak,
+            area=excursion.area + (0.0 if in_gap else (distance + self._last_distance) / 2 * elapsed_ns / 1e9),
+            not_evaluable_s=excursion.not_evaluable_s + (elapsed_ns / 1e9 if in_gap else 0.0),
+        )
+
+    def end(self, last_ns: int, why: Literal["inside", "limits changed", "stopped"]) -> list[Excursion]:
+        """End the open excursion at `last_ns`, if there is one."""
+        closed = [replace(self.open, last_ns=last_ns, ended=why)] if self.open else []
+        self.open, self._returned_ns = None, None
+        return closed

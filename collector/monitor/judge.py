@@ -1,0 +1,226 @@
+"""The judge of one scan group: scans in, events out. This is the seam behind which the monitor's core stands.
+
+Pure: what it gives follows from the scans and stamps it was given, in their order, and from nothing else; replaying
+the journal gives the same verdicts. A change of context applies from its slot on: rules that stay keep their state,
+excursions end where their limits end, and a rolling statistic counts only once its window lies inside the phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.monitor.excursions import Excursion, Tracker
+from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
+from collector.monitor.rules import Operand, RuleTable, Source, Transition
+from collector.monitor.window import Statistics, Window
+from collector.terms import Event, EventKind, Json, Stamp
+from config.limits import Limit
+from config.tags import Kind
+from drivers.base import Layout, Quality, Scan
+
+STATISTICS_WINDOW_NS = 60_000_000_000
+"""Rolling statistics of limited roles are told once per this span, over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRule:
+    """A rule that is outside now."""
+
+    unit: str
+    role: str
+    rule: str
+    since_ns: int
+    value: float
+    level: float
+
+
+class Judge:
+    """Holds one scan group against the limits that apply to its units."""
+
+    def __init__(self, layout: Layout, limits: Sequence[Limit]) -> None:
+        roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
+        self._layout = layout
+        self._limits = tuple(limit for limit in limits if limit.role in roles)
+        spans = [STATISTICS_WINDOW_NS, *(round(limit.window_s * 1e9) for limit in self._limits if limit.window_s)]
+        limited = {limit.role for limit in self._limits}
+        self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
+        self._window = Window(len(self._columns), max(spans), layout.period_ns)
+        self._stamps: tuple[Stamp, ...] | None = None
+        self._since_ns: dict[str, int] = {}
+        self._table = RuleTable(())
+        self._trackers: dict[int, Tracker] = {}
+        self._statistics_slot = 0
+        self.active: dict[RuleKey, ActiveRule] = {}
+        """What is outside now."""
+        self.open: dict[tuple[str, str], Excursion] = {}
+        """Open excursions by (unit, role), as they stand."""
+
+    @property
+    def limits_now(self) -> tuple[tuple[int, Limit], ...]:
+        """(column, row of the limit set) that holds since the newest scan, for people to look at."""
+        return self._table.limits
+
+    def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
+        """Everything that changes with `scan`; slots that are not after the last are refused."""
+        if not self._limits:
+            return []
+        good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
+        if not self._window.push(scan.slot_ns, scan.values[self._columns], good[self._columns]):
+            return []
+        events = self._enter(scan.slot_ns, stamps) if stamps != self._stamps else []
+        stamp_of = dict(zip(self._layout.units, stamps, strict=True))
+        events += self._step(scan, good, stamp_of)
+        events += self._track(scan, good, stamp_of)
+        events += self._tell_statistics(scan.slot_ns, stamp_of)
+        return events
+
+    def close(self, slot_ns: int) -> list[Event]:
+        """End what is open, when the daemon stops."""
+        stamps = dict(zip(self._layout.units, self._stamps or (), strict=False))
+        ended = [excursion for tracker in self._trackers.values() for excursion in tracker.end(slot_ns, "stopped")]
+        self.open.clear()
+        return [excursion.event(stamps.get(excursion.unit, Stamp())) for excursion in ended]
+
+    def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> list[Event]:
+        """A new context: other limits."""
+        before = dict(zip(self._layout.units, self._stamps or (), strict=False))
+        for unit, stamp in zip(self._layout.units, stamps, strict=True):
+            if before.get(unit) != stamp:
+                self._since_ns[unit] = slot_ns
+        self._stamps = stamps
+        now = limits_for(self._limits, self._layout, stamps)
+        rules = [rule for index, limit in now for rule in rules_of(index, limit, self._layout.columns[index])]
+        table, old = RuleTable(rules, self._table), self._table
+        self._table = table
+        return self._end_rules(slot_ns, old, table, before) + self._end_trackers(slot_ns, now, before)
+
+    def _end_rules(self, slot_ns: int, old: RuleTable, new: RuleTable, before: dict[str, Stamp]) -> list[Event]:
+        kept = {rule.key for rule in new.rules}
+        events = []
+        for rule, outside in zip(old.rules, old.outside.tolist(), strict=True):
+            if outside and rule.key not in kept:
+                self.active.pop(rule.key, None)
+                transition = self._transition(slot_ns, rule.column, rule.limit, rule.name, "outside", "ended", None, rule.level)
+                events.append(transition.event(before.get(transition.unit, Stamp())))
+        return events
+
+    def _transition(
+        self, slot_ns: int, index: int, limit: Limit, rule: str, before: str, after: str, value: float | None, level: float | None
+    ) -> Transition:
+        column = self._layout.columns[index]
+        return Transition(slot_ns, column.unit, column.role, limit.statistic, rule, before, after, value, level, limit.cpp)
+
+    def _end_trackers(self, slot_ns: int, now: list[tuple[int, Limit]], before: dict[str, Stamp]) -> list[Event]:
+        wanted = {index: limit for index, limit in now if limit.statistic == "value" and limit.par}
+        events = []
+        for index, tracker in list(self._trackers.items()):
+            column = self._layout.columns[index]
+            limit = wanted.get(index)
+            same_unit_context = before.get(column.unit) is not None and self._since_ns[column.unit] != slot_ns
+            if limit and same_unit_context:
+                continue
+            for excursion in tracker.end(slot_ns, "limits changed"):
+                events.append(excursion.event(before.get(column.unit, Stamp())))
+            self.open.pop((column.unit, column.role), None)
+            del self._trackers[index]
+        for index, limit in wanted.items():
+            if index not in self._trackers and limit.par:
+                column = self._layout.columns[index]
+                self._trackers[index] = Tracker(
+                    column.unit, column.role, limit.par.low, limit.par.high, self._layout.period_ns, cpp=limit.cpp
+                )
+        return events
+
+    def _step(self, scan: Scan, good: NDArray[np.bool_], stamp_of: dict[str, Stamp]) -> list[Event]:
+        if not self._table.rules:
+            return []
+        operands = {source: self._operand(source, scan, good) for source in self._table.sources()}
+        changed, evaluability = self._table.step(operands)
+        transitions = []
+        for index, limit, evaluable in evaluability:
+            before, after = ("no", "yes") if evaluable else ("yes", "no")
+            transitions.append(self._transition(scan.slot_ns, index, limit, "evaluable", before, after, None, None))
+        for rule, outside, value in changed:
+            before, after = ("inside", "outside") if outside else ("outside", "inside")
+            transitions.append(
+                self._transition(scan.slot_ns, rule.column, rule.limit, rule.name, before, after, value, rule.level)
+            )
+            self._note(rule, scan.slot_ns, value, outside=outside)
+        return [transition.event(stamp_of[transition.unit]) for transition in transitions]
+
+    def _note(self, rule: Rule, slot_ns: int, value: float, *, outside: bool) -> None:
+        if outside:
+            column = self._layout.columns[rule.column]
+            self.active[rule.key] = ActiveRule(column.unit, column.role, rule.name, slot_ns, value, rule.level)
+        else:
+            self.active.pop(rule.key, None)
+
+    def _operand(self, source: Source, scan: Scan, good: NDArray[np.bool_]) -> Operand:
+        statistic, window_s = source
+        if statistic == "value" or window_s is None:
+            return Operand(scan.values, good)
+        statistics = self._window.statistics(round(window_s * 1e9))
+        value = np.full(len(self._layout.columns), np.nan)
+        value[self._columns] = statistics.named(statistic)
+        return Operand(value, np.isfinite(value) & self._covered(scan.slot_ns, statistic, window_s, statistics))
+
+    def _covered(self, slot_ns: int, statistic: str, window_s: float, statistics: Statistics) -> NDArray[np.bool_]:
+        """Enough good samples, and the window inside the phase, `[k]`."""
+        window_ns = round(window_s * 1e9)
+        covered = np.zeros(len(self._layout.columns), np.bool_)
+        share = dict.fromkeys(range(len(self._layout.columns)), 1.0)
+        for index, limit in self._table.limits:
+            if (limit.statistic, limit.window_s) == (statistic, window_s):
+                share[index] = limit.min_coverage
+        expected = max(1, window_ns // self._layout.period_ns)
+        for at, index in enumerate(self._columns.tolist()):
+            inside_phase = slot_ns - window_ns >= self._since_ns[self._layout.columns[index].unit] - self._layout.period_ns
+            covered[index] = inside_phase and statistics.count[at] >= share[index] * expected
+        return covered
+
+    def _track(self, scan: Scan, good: NDArray[np.bool_], stamp_of: dict[str, Stamp]) -> list[Event]:
+        events = []
+        for index, tracker in self._trackers.items():
+            if not good[index]:
+                continue
+            column = self._layout.columns[index]
+            for excursion in tracker.sample(scan.slot_ns, float(scan.values[index])):
+                events.append(excursion.event(stamp_of[column.unit]))
+            if tracker.open is not None:
+                self.open[column.unit, column.role] = tracker.open
+            else:
+                self.open.pop((column.unit, column.role), None)
+        return events
+
+    def _tell_statistics(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
+        slot = slot_ns // STATISTICS_WINDOW_NS
+        if slot == self._statistics_slot:
+            return []
+        first, self._statistics_slot = self._statistics_slot == 0, slot
+        if first:
+            return []
+        statistics = self._window.statistics(STATISTICS_WINDOW_NS)
+        expected = max(1, STATISTICS_WINDOW_NS // self._layout.period_ns)
+        by_unit: dict[str, dict[str, Json]] = {}
+        for at, index in enumerate(self._columns.tolist()):
+            if statistics.count[at]:
+                column = self._layout.columns[index]
+                figures: dict[str, Json] = {
+                    name: float(statistics.named(name)[at]) for name in ("mean", "min", "max", "std", "slope")
+                }
+                figures["slope"] = figures["slope"] if statistics.count[at] > 1 else None
+                figures["coverage"] = min(1.0, int(statistics.count[at]) / expected)
+                by_unit.setdefault(column.unit, {})[column.role] = figures
+        return [
+            Event(EventKind.STATISTICS, slot_ns, unit, stamp_of[unit], {"window_s": STATISTICS_WINDOW_NS / 1e9, "roles": roles})
+            for unit, roles in by_unit.items()
+        ]
+
+
+def _figures(statistics: Statistics, at: int) -> dict[str, Json]:
+    figures = {name: float(statistics.named(name)[at]) for name in ("mean", "min", "max", "std", "slope")}
+    return {name: figure for name, figure in figures.items() if np.isfinite(figure)}

@@ -1,0 +1,119 @@
+"""Rules as rows: one comparison per scan for all of them, only changes come out.
+
+A rule is outside or inside; whether it could be told at all (`evaluable`) is kept per limit row. What could not be
+evaluated keeps its last state: bad data neither raises nor clears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.monitor.limits import Rule
+from collector.terms import Event, EventKind, Stamp
+from config.limits import Limit
+
+Source = tuple[str, float | None]
+"""(statistic, window in seconds): where a rule's operand comes from; ("value", None) is the raw sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A rule, or the evaluability of a limit row, changed at a slot."""
+
+    slot_ns: int
+    unit: str
+    role: str
+    statistic: str
+    rule: str
+    """The rule's name, or `evaluable` for the limit row as a whole."""
+    before: str
+    after: str
+    """inside, outside, ended (no such limit any more); for `evaluable`: yes, no."""
+    value: float | None
+    level: float | None
+    cpp: bool
+
+    def event(self, stamp: Stamp) -> Event:
+        """As the journal and the sinks have it."""
+        body = {
+            "role": self.role,
+            "statistic": self.statistic,
+            "rule": self.rule,
+            "from": self.before,
+            "to": self.after,
+            "value": self.value,
+            "level": self.level,
+            "cpp": self.cpp,
+        }
+        return Event(EventKind.TRANSITION, self.slot_ns, self.unit, stamp, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One statistic of all columns: its value and whether it can be evaluated, each `[k]`."""
+
+    value: NDArray[np.float64]
+    evaluable: NDArray[np.bool_]
+
+
+class RuleTable:
+    """The rules in force for one scan group, and their states."""
+
+    def __init__(self, rules: Sequence[Rule], before: RuleTable | None = None) -> None:
+        """`before`: the table these rules take over from; a rule with the same key keeps its state."""
+        self.rules = tuple(rules)
+        self.limits: tuple[tuple[int, Limit], ...] = tuple(dict.fromkeys((rule.column, rule.limit) for rule in rules))
+        self._sign = np.array([1.0 if rule.side == "high" else -1.0 for rule in rules])
+        self._level = self._sign * np.array([rule.level for rule in rules])
+        self._deadband = np.array([rule.deadband for rule in rules])
+        self._column = np.array([rule.column for rule in rules], np.intp)
+        self._by_source = _by_source(self.rules)
+        self.outside = np.zeros(len(rules), np.bool_)
+        self._evaluable: dict[tuple[int, Limit], bool] = {}
+        if before is not None:
+            states = dict(zip((rule.key for rule in before.rules), before.outside.tolist(), strict=True))
+            self.outside[:] = [states.get(rule.key, False) for rule in rules]
+
+    def sources(self) -> list[Source]:
+        """The operands that `step` wants."""
+        return list(self._by_source)
+
+    def step(self, operands: Mapping[Source, Operand]) -> tuple[list[tuple[Rule, bool, float]], list[tuple[int, Limit, bool]]]:
+        """Evaluate all rules on one scan's operands.
+
+        Returns what changed: (rule, outside now, operand) and (column, limit row, evaluable now).
+        """
+        value = np.full(len(self.rules), np.nan)
+        evaluable = np.zeros(len(self.rules), np.bool_)
+        for source, rows in self._by_source.items():
+            operand = operands[source]
+            value[rows] = operand.value[self._column[rows]]
+            evaluable[rows] = operand.evaluable[self._column[rows]]
+        # inside: beyond the level; already outside: not yet back by the deadband
+        beyond = self._sign * value > self._level - np.where(self.outside, self._deadband, 0.0)
+        changed = np.flatnonzero(evaluable & (beyond != self.outside))
+        self.outside[changed] = beyond[changed]
+        return [(self.rules[i], bool(self.outside[i]), float(value[i])) for i in changed], self._evaluability(evaluable)
+
+    def _evaluability(self, evaluable: NDArray[np.bool_]) -> list[tuple[int, Limit, bool]]:
+        changes = []
+        for rule, now in zip(self.rules, evaluable.tolist(), strict=True):
+            row = (rule.column, rule.limit)
+            before = self._evaluable.get(row)
+            if before is None and not now and rule.limit.statistic != "value":
+                continue  # a rolling window is not full at first: that is no news
+            self._evaluable[row] = now
+            if now != (True if before is None else before):
+                changes.append((*row, now))
+        return changes
+
+
+def _by_source(rules: Sequence[Rule]) -> dict[Source, NDArray[np.intp]]:
+    rows: dict[Source, list[int]] = {}
+    for i, rule in enumerate(rules):
+        rows.setdefault((rule.limit.statistic, rule.limit.window_s), []).append(i)
+    return {source: np.array(indices, np.intp) for source, indices in rows.items()}
