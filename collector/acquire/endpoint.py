@@ -11,7 +11,7 @@ answer waits alone: its neighbours on the same connection go on, after at most o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,10 +25,8 @@ from drivers.base import Clock, DeviceError, Driver, Endpoint, Scan, ScanGroup, 
 PLANT_FAULTS = (DeviceError, OSError, TimeoutError)
 
 
-class Connect(Protocol):
-    """Makes an open driver: a driver package's `connect`."""
-
-    def __call__(self, endpoint: Endpoint, groups: Sequence[ScanGroup], clock: Clock) -> AbstractAsyncContextManager[Driver]: ...
+Connect = Callable[[Endpoint, Sequence[ScanGroup], Clock], AbstractAsyncContextManager[Driver]]
+"""Makes an open driver: a driver package's `connect`."""
 
 
 class Output(Protocol):

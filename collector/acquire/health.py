@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
+from collector.live import DeviceState
 from collector.terms import Event, EventKind
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceState:
-    """What is known of a device now. `cause` is empty while it answers."""
-
-    endpoint: str
-    answers: bool | None = None
-    """None: not tried yet."""
-    since_ns: int = 0
-    cause: str = ""
 
 
 class Health:

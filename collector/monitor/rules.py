@@ -16,6 +16,8 @@ from collector.monitor.limits import Rule
 from collector.terms import Event, EventKind, Stamp
 from config.limits import Limit
 
+_UNTOLD = -1
+
 Source = tuple[str, float | None]
 """(statistic, window in seconds): where a rule's operand comes from; ("value", None) is the raw sample."""
 
@@ -73,7 +75,13 @@ class RuleTable:
         self._column = np.array([rule.column for rule in rules], np.intp)
         self._by_source = _by_source(self.rules)
         self.outside = np.zeros(len(rules), np.bool_)
-        self._evaluable: dict[tuple[int, Limit], bool] = {}
+        rows = {row: at for at, row in enumerate(self.limits)}
+        row_of = [rows[rule.column, rule.limit] for rule in rules]
+        self._first_rule = np.array(
+            [row_of.index(at) for at in range(len(rows))], np.intp
+        )  # of each limit row: they share operands
+        self._raw = np.array([limit.statistic == "value" for _, limit in self.limits], np.bool_)
+        self._told = np.full(len(rows), _UNTOLD, np.int8)
         if before is not None:
             states = dict(zip((rule.key for rule in before.rules), before.outside.tolist(), strict=True))
             self.outside[:] = [states.get(rule.key, False) for rule in rules]
@@ -100,16 +108,11 @@ class RuleTable:
         return [(self.rules[i], bool(self.outside[i]), float(value[i])) for i in changed], self._evaluability(evaluable)
 
     def _evaluability(self, evaluable: NDArray[np.bool_]) -> list[tuple[int, Limit, bool]]:
-        changes = []
-        for rule, now in zip(self.rules, evaluable.tolist(), strict=True):
-            row = (rule.column, rule.limit)
-            before = self._evaluable.get(row)
-            if before is None and not now and rule.limit.statistic != "value":
-                continue  # a rolling window is not full at first: that is no news
-            self._evaluable[row] = now
-            if now != (True if before is None else before):
-                changes.append((*row, now))
-        return changes
+        now = evaluable[self._first_rule].astype(np.int8)
+        # A rolling window is not full at first, a raw sample is there at first: neither is news.
+        changed = np.flatnonzero(np.where(self._told == _UNTOLD, self._raw & (now == 0), now != self._told))
+        self._told = np.where((self._told == _UNTOLD) & ~self._raw & (now == 0), _UNTOLD, now)
+        return [(*self.limits[at], bool(now[at])) for at in changed.tolist()]
 
 
 def _by_source(rules: Sequence[Rule]) -> dict[Source, NDArray[np.intp]]:

@@ -21,6 +21,7 @@ from collector.store.rows import EventRow, Row, ScanRow, decode
 from collector.terms import Event, EventKind, Stamp
 from drivers.base import Layout
 
+NS_PER_HOUR = 3.6e12
 _SCANS = "SELECT seq, slot_ns, received_ns, layout, stamps, lost_status, columns FROM scans"
 _EVENTS = "SELECT seq, slot_ns, kind, unit, stamps, body FROM events"
 
@@ -167,12 +168,16 @@ class Reader:
                 break
         return [row.event for row in reversed(rows)]
 
-    def newest_span_ns(self) -> int | None:
-        """From the first to the last commit of the newest file; None while it has fewer than two."""
+    def bytes_per_hour(self) -> float | None:
+        """How fast the newest daily file grows; None while it has fewer than two commits."""
         if not (files := self._files(None)):
             return None
-        first_ns, last_ns = files[-1].connection.execute("SELECT min(time_ns), max(time_ns) FROM commits").fetchone()
-        return last_ns - first_ns or None if first_ns is not None else None
+        connection = files[-1].connection
+        first_ns, last_ns = connection.execute("SELECT min(time_ns), max(time_ns) FROM commits").fetchone()
+        if first_ns is None or first_ns == last_ns:
+            return None
+        pages, page_bytes = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages) * int(page_bytes) / ((last_ns - first_ns) / NS_PER_HOUR)
 
     def layouts(self) -> list[Layout]:
         """Every layout that any row may name, oldest first."""
@@ -194,7 +199,7 @@ class Reader:
         for path in set(self._open) - set(paths):
             self._open.pop(path).connection.close()
         files = [self._open.get(path) or self._open.setdefault(path, _File.open(path)) for path in paths]
-        if after_seq is None:
+        if after_seq is None or not files:
             return files
         ends = [later.first_seq - 1 for later in files[1:]] + [2**62]
         return [file for file, end in zip(files, ends, strict=True) if end > after_seq]

@@ -1,0 +1,46 @@
+"""`reactorwatch`: the command line."""
+
+from __future__ import annotations
+
+import typer
+
+from collector.commands.check import check
+from collector.commands.demo import demo
+from collector.commands.export import export
+from collector.commands.run import run
+from collector.commands.simulate import simulate
+from collector.commands.status import status
+from collector.version import VERSION
+
+app = typer.Typer(
+    name="reactorwatch",
+    help="Collects from reactor controllers, holds every value against its limits, and keeps the original record. "
+    "Advisory: it never writes to a controller and is never the safety layer.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, run, check, simulate, status, export):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"reactorwatch {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """What goes before every command."""
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

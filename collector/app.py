@@ -1,0 +1,185 @@
+"""The daemon: builds the parts, runs them, and stops them in order.
+
+The indentation is the order of stopping: polls end first, then what they gave is committed, then the sinks get a last
+chance, then everything is closed. A bug in any part ends all of them, after what was read is on the disk.
+
+    send        journal -> sinks
+      support   pending -> journal each second; page; health; clock
+        poll    endpoints -> scans
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from collector.acquire.clock import PlantClock
+from collector.acquire.endpoint import EndpointTask
+from collector.acquire.health import Health
+from collector.batch.context import ContextTracker, tells_context
+from collector.gateway import Gateway
+from collector.ledger import Ledger, ledger_of
+from collector.live import Live
+from collector.picture import Painter, Picture
+from collector.recorder import Recorder
+from collector.sending import Sending
+from collector.store.files import locked
+from collector.store.journal import Journal
+from collector.store.reader import Reader
+from collector.store.registry import Registry
+from collector.terms import Event, EventKind, Json, Stamp
+from collector.version import VERSION
+from collector.web.server import serve
+from config.model import ModbusEndpoint, Plant, Unit
+from drivers.base import Clock, Driver, Endpoint, ScanGroup, scan_groups
+from drivers.modbus.session import connect as connect_modbus
+from drivers.opcua.session import connect as connect_opcua
+
+log = structlog.get_logger()
+
+DRAIN_S = 10.0
+"""The sinks' last chance after the last commit; what is left waits in the journal for the next start."""
+
+
+def _connect(endpoint: Endpoint, groups: Sequence[ScanGroup], clock: Clock) -> AbstractAsyncContextManager[Driver]:
+    """An open driver of the endpoint's protocol."""
+    if isinstance(endpoint, ModbusEndpoint):
+        return connect_modbus(endpoint, groups, clock)
+    return connect_opcua(endpoint, groups, clock)
+
+
+class JournalRefused(Exception):
+    """At the end, the disk did not take what was still in memory; the text says how much was lost and why."""
+
+
+class Daemon:
+    """One plant, one data folder. `async with` opens and closes it, `run` runs it until it is asked to stop."""
+
+    def __init__(self, plant: Plant, data: Path, config_hash: str = "", page_port: int | None = None) -> None:
+        """`page_port` overrides the plant's; the page is at `url` once it is served."""
+        self.plant, self.data, self.config_hash = plant, data, config_hash
+        self.live = Live()
+        self.url: str | None = None
+        self._page_port = page_port
+        self._opened = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Take the data folder. Raises StoreError, SecretError."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(locked(self.data))
+            self.registry = Registry(self.data)
+            stack.callback(self.registry.close)
+            self.reader = Reader(self.data)
+            stack.callback(self.reader.close)
+            self.journal = Journal(self.data)
+            stack.callback(self.journal.close)
+            self._build()
+            self._opened = stack.pop_all()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        await self._opened.aclose()
+
+    def _build(self) -> None:
+        self._stopped_ns = self.reader.last_commit_ns()
+        self.clock = PlantClock(not_before_ns=(self._stopped_ns or 0) + 1)
+        self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell)
+        context = ContextTracker(self.plant, self._known_context())
+        self.recorder = Recorder(self.plant, self.journal, context, self.live, self.clock, self.sending.committed)
+        self.health = Health(self.recorder.tell)
+        units = {unit.name: unit for unit in self.plant.units}
+        self._endpoints = [self._endpoint(endpoint, units) for endpoint in self.plant.endpoints]
+        self.gateway = Gateway(self.live, self.registry, self.recorder, self.health, self.sending, self.clock)
+        self._painter = Painter(
+            self.plant,
+            self.live,
+            self.recorder.judges,
+            self.health.devices,
+            self.sending.pictures,
+            self.clock,
+            disk_fault=lambda: self.recorder.disk_fault,
+        )
+
+    def picture(self) -> Picture:
+        """What people are shown now."""
+        return self._painter.paint()
+
+    def _tell(self, event: Event) -> None:
+        self.recorder.tell(event)
+
+    def _known_context(self) -> dict[str, Stamp]:
+        states = self.registry.states("context")
+        return {unit: Stamp(**{name: str(value) for name, value in body.items()}) for unit, body in states.items()}
+
+    def _endpoint(self, endpoint: Endpoint, units: Mapping[str, Unit]) -> EndpointTask:
+        groups = scan_groups(endpoint)
+        context = frozenset(group.name for group in groups if tells_context(group.layout, units))
+        return EndpointTask(endpoint, groups, _connect, self.clock, self.recorder, self.health, context_groups=context)
+
+    async def run(self, stop: asyncio.Event, hurry: asyncio.Event) -> Ledger:
+        """Collect until `stop`; `hurry` cuts the sinks' last chance short. Returns the ledger of what is on the disk.
+
+        Raises JournalRefused when the disk did not take the rest, and an ExceptionGroup for a bug of ours.
+        """
+        self._begin()
+        async with asyncio.TaskGroup() as send:
+            self.sending.start(send)
+            try:
+                async with asyncio.TaskGroup() as support:
+                    tasks = [
+                        support.create_task(work) for work in (self.recorder.commit_forever(), self.gateway.run(), self._serve())
+                    ]
+                    async with asyncio.TaskGroup() as poll:
+                        tasks += [poll.create_task(each.run(), name=each.name) for each in self._endpoints]
+                        await stop.wait()
+                        for task in reversed(tasks):
+                            task.cancel()
+            finally:
+                await self._seal()
+            await self.sending.finish(DRAIN_S, hurry)
+        return ledger_of(self.reader, self.registry, self.sending.names)
+
+    def _begin(self) -> None:
+        now_ns = self.clock.now_ns()
+        if self._stopped_ns is not None:
+            body: dict[str, Json] = {
+                "from_ns": self._stopped_ns,
+                "to_ns": now_ns,
+                "cause": "gateway down: the daemon did not run",
+            }
+            self.recorder.tell(Event(EventKind.GAP, now_ns, body=body))
+        about: dict[str, Json] = {
+            "site": self.plant.site,
+            "version": VERSION,
+            "config_hash": self.config_hash,
+            "started_ns": now_ns,
+        }
+        self.registry.put_states("daemon", {"about": about})
+        self.recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "started", **about}))
+
+    async def _serve(self) -> None:
+        web = self.plant.web
+        if web is None:
+            return
+        port = web.port if self._page_port is None else self._page_port
+        try:
+            async with serve(self.picture, web.host, port) as self.url:
+                log.info("page", url=self.url)
+                await asyncio.Event().wait()
+        except OSError as exc:  # collecting matters more than showing
+            log.error("no page", cause=str(exc))
+
+    async def _seal(self) -> None:
+        """What was read goes to the disk, whatever ended the daemon."""
+        self.recorder.tell(Event(EventKind.DAEMON, self.clock.now_ns(), body={"state": "stopped", "version": VERSION}))
+        durable = await self.recorder.close()
+        self.gateway.remember()
+        if not durable:
+            left, fault = self.recorder.pending_samples, self.recorder.disk_fault
+            raise JournalRefused(f"{self.data}: {left} samples could not be written and are lost: {fault}")

@@ -1,0 +1,1 @@
+"""The command line, a module per command. Exit codes: 0 fine, 1 failed, 2 wrong input."""

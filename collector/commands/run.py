@@ -1,0 +1,41 @@
+"""`reactorwatch run`: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from collector.commands.terms import errors, failed, load_plant, log_to, stop_on_signals
+from collector.ledger import Ledger
+from collector.store.files import StoreError
+from config.load import config_hash
+
+
+def run(
+    plant: Annotated[Path, typer.Argument(help="The plant file.", metavar="PLANT.yaml")],
+    data: Annotated[Path, typer.Option(help="The data folder: journal and registry. Made when it is not there.")] = Path("data"),
+) -> None:
+    """Collect from a plant until SIGTERM or Ctrl-C; then drain, and print the ledger."""
+    from collector.app import Daemon, JournalRefused
+
+    loaded = load_plant(plant)
+    log_to(sys.stderr)
+
+    async def collect() -> Ledger:
+        async with Daemon(loaded, data, config_hash(plant)) as daemon:
+            with stop_on_signals() as stop:
+                return await daemon.run(stop.asked, stop.hurry)
+
+    try:
+        ledger = asyncio.run(collect())
+    except (StoreError, JournalRefused) as exc:
+        failed(str(exc))
+    for line in ledger.lines():
+        print(line)  # noqa: T201  the last word, on standard output
+    if not ledger.balanced:
+        errors.print("the ledger does not balance: this is a defect, please report it with the data folder")
+        failed("ledger out of balance")

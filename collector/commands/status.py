@@ -1,0 +1,116 @@
+"""`reactorwatch status`: how a daemon stands, told from its data folder; it may run or not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.table import Table
+
+from collector.commands.terms import failed, output, wrong_input
+from collector.ledger import Ledger, ledger_of
+from collector.report.export import iso
+from collector.store.files import StoreError, is_locked
+from collector.store.reader import Reader
+from collector.store.registry import Registry
+from collector.terms import EventKind, Json
+
+MOST_GAPS = 1000
+
+
+def status(
+    data: Annotated[Path, typer.Option(help="The data folder of the daemon.")] = Path("data"),
+    json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
+) -> None:
+    """Tell what was read and where it went, gaps, devices, alarms, and how long the disk lasts."""
+    if not (data / "registry.db").exists():
+        wrong_input(f"{data}: no daemon has ever written here; give its folder with --data")
+    try:
+        facts = _facts(data)
+    except StoreError as exc:
+        failed(str(exc))
+    if json:
+        typer.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(facts)
+
+
+def _facts(data: Path) -> dict[str, Json]:
+    reader, registry = Reader(data), Registry(data, read_only=True)
+    try:
+        ledger = ledger_of(reader, registry, registry.cursors())
+        sinks = registry.states("sink")
+        return {
+            **registry.states("daemon").get("about", {}),
+            "running": is_locked(data),
+            "read": ledger.read,
+            "scans": ledger.scans,
+            "balanced": ledger.balanced,
+            "sinks": _sinks(ledger, sinks),
+            "gaps": _gaps(reader),
+            "devices": dict(registry.states("device")),
+            "context": dict(registry.states("context")),
+            "alarms": {"rules": dict(registry.states("rule")), "excursions": dict(registry.states("excursion"))},
+            "runway_hours": _runway_hours(data, reader),
+        }
+    finally:
+        reader.close()
+        registry.close()
+
+
+def _sinks(ledger: Ledger, states: dict[str, dict[str, Json]]) -> dict[str, Json]:
+    return {
+        name: {"accepted": sink.accepted, "queued": sink.queued, "dead_lettered": sink.dead_lettered, **states.get(name, {})}
+        for name, sink in ledger.sinks.items()
+    }
+
+
+def _gaps(reader: Reader) -> list[Json]:
+    """The newest gaps, newest last."""
+    return [dict(event.body) for event in reader.newest_events(EventKind.GAP, MOST_GAPS)]
+
+
+def _runway_hours(data: Path, reader: Reader) -> float | None:
+    """Hours until the disk is full at the rate of the newest daily file; None while that rate is not known."""
+    rate = reader.bytes_per_hour()
+    return shutil.disk_usage(data).free / rate if rate else None
+
+
+def _print(facts: dict[str, Json]) -> None:
+    running = "running" if facts["running"] else "not running"
+    output.print(f"site {facts.get('site')}, reactorwatch {facts.get('version')}, {running}", markup=False)
+    output.print(f"read {facts['read']} samples in {facts['scans']} scans")
+    _table("sink", facts["sinks"], ("accepted", "queued", "dead_lettered", "state", "cause"))
+    _table("device", facts["devices"], ("endpoint", "answers", "since_ns", "cause"))
+    _table("unit", facts["context"], ("batch", "phase", "product", "recipe_version", "mode"))
+    alarms = facts["alarms"]
+    assert isinstance(alarms, dict)
+    _table("outside now", alarms["rules"], ("since_ns", "value", "level"))
+    _table("open excursion", alarms["excursions"], ("first_ns", "peak", "low", "high"))
+    gaps = facts["gaps"]
+    assert isinstance(gaps, list)
+    rows = {str(number): gap for number, gap in enumerate(gaps[-10:], max(1, len(gaps) - 9))}
+    _table("gap", rows, ("device", "group", "from_ns", "to_ns", "slots", "cause"))
+    hours = facts["runway_hours"]
+    output.print("runway: not known yet" if hours is None else f"runway: the disk lasts {hours:,.0f} h at this rate")
+
+
+def _table(title: str, rows: Json, fields: tuple[str, ...]) -> None:
+    if not isinstance(rows, dict) or not rows:
+        return
+    table = Table(title, *(field.removesuffix("_ns").replace("_", " ") for field in fields))
+    for name, row in rows.items():
+        assert isinstance(row, dict)
+        table.add_row(name, *(_cell(field, row.get(field)) for field in fields))
+    output.print(table)
+
+
+def _cell(field: str, value: Json) -> str:
+    if value is None:
+        return ""
+    if field.endswith("_ns") and isinstance(value, int):
+        return iso(value)[:19] + "Z" if value else ""
+    return f"{value:g}" if isinstance(value, float) else str(value)

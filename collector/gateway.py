@@ -1,0 +1,107 @@
+"""The daemon's own health: told to the journal at a low rate, and remembered for `status` and for the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from collector.acquire.clock import PlantClock
+from collector.acquire.health import Health
+from collector.live import Live
+from collector.recorder import Recorder
+from collector.sending import Sending
+from collector.store.files import StoreError
+from collector.store.registry import Registry
+from collector.terms import Event, EventKind, Json
+
+log = structlog.get_logger()
+
+REMEMBER_INTERVAL_S = 2.0
+REMEMBERS_PER_EVENT = 5
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes() -> int:
+    """Memory of this process now (Linux)."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+
+
+class Gateway:
+    """Follows the clock, tells and remembers."""
+
+    def __init__(
+        self, live: Live, registry: Registry, recorder: Recorder, health: Health, sending: Sending, clock: PlantClock
+    ) -> None:
+        self._live, self._registry, self._recorder = live, registry, recorder
+        self._health, self._sending, self._clock = health, sending, clock
+        self._remembered: dict[str, dict[str, dict[str, Json]]] = {}
+        self._fault = ""
+
+    async def run(self) -> None:
+        """For ever: the clock and the states each `REMEMBER_INTERVAL_S`, an event each fifth time."""
+        turn = 0
+        while True:
+            await asyncio.sleep(REMEMBER_INTERVAL_S)
+            self._follow_clock()
+            await asyncio.to_thread(self._put, self._states())
+            turn += 1
+            if turn % REMEMBERS_PER_EVENT == 0:
+                self._recorder.tell(Event(EventKind.GATEWAY, self._clock.now_ns(), body=self.figures()))
+
+    def _follow_clock(self) -> None:
+        if moved_ns := self._clock.follow():
+            log.warning("plant time moved forward to the wall clock", moved_s=moved_ns / 1e9)
+            self._recorder.tell(Event(EventKind.CLOCK, self._clock.now_ns(), body={"moved_s": moved_ns / 1e9}))
+
+    def figures(self) -> dict[str, Json]:
+        """Counters since the start, memory and clock."""
+        counters: dict[str, Json] = dict(asdict(self._live.counters))
+        return {
+            **counters,
+            "pending": self._recorder.pending_samples,
+            "devices_lost": sum(state.answers is False for state in self._health.devices.values()),
+            "rules_outside": sum(len(judge.active) for judge in self._recorder.judges.values()),
+            "resident_bytes": resident_bytes(),
+            "cpu_s": sum(os.times()[:2]),
+            "clock_offset_s": self._clock.offset_ns() / 1e9,
+        }
+
+    def remember(self) -> None:
+        """Put the states that changed into the registry, now."""
+        self._put(self._states())
+
+    def _put(self, now: dict[str, dict[str, dict[str, Json]]]) -> None:
+        """A disk that refuses is told once; the journal matters more."""
+        try:
+            self._sending.count()
+            for kind, states in now.items():
+                before = self._remembered.get(kind, {})
+                changed = {name: states.get(name) for name in {*states, *before} if states.get(name) != before.get(name)}
+                if changed:
+                    self._registry.put_states(kind, changed)
+                    self._remembered[kind] = states
+        except (sqlite3.Error, StoreError) as exc:
+            if not self._fault:
+                log.error("states can't be remembered", cause=str(exc))
+            self._fault = str(exc)
+        else:
+            self._fault = ""
+
+    def _states(self) -> dict[str, dict[str, dict[str, Json]]]:
+        judges = self._recorder.judges.values()
+        rules = [rule for judge in judges for rule in judge.active.values()]
+        excursions = [excursion for judge in judges for excursion in judge.open.values()]
+        return {
+            "context": {unit: asdict(stamp) for unit, stamp in self._live.stamps.items()},
+            "device": {name: asdict(state) for name, state in self._health.devices.items()},
+            "rule": {f"{rule.unit}/{rule.role}/{rule.rule}": asdict(rule) for rule in rules},
+            "excursion": {f"{excursion.unit}/{excursion.role}": asdict(excursion) for excursion in excursions},
+            "sink": self._sending.states(),
+        }

@@ -1,0 +1,1 @@
+"""What leaves the gateway as a file."""

@@ -1,0 +1,37 @@
+"""What holds for every test: no task outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest_asyncio.fixture
+async def no_leaked_tasks() -> AsyncIterator[None]:
+    """Fail a test that leaves a task behind."""
+    before = asyncio.all_tasks()
+    yield
+    left = {task for task in asyncio.all_tasks() - before if task is not asyncio.current_task() and not task.done()}
+    assert not left, f"tasks left behind: {left}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every asynchronous test is watched."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+            item.fixturenames.insert(0, "no_leaked_tasks")
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder of recorded batches; a test that needs it is skipped where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip("the recorded batches are not here: ../shared/data beside the checkout")
+    return DATA

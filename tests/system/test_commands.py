@@ -1,0 +1,265 @@
+"""The command line as a person or systemd uses it: real processes, exit codes, signals, and the last line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from collector.store.reader import Reader
+from tests.servers import InfluxDB, free_port, running_influxdb
+
+DEADLINE_S = 60.0
+LEDGER = re.compile(r"ledger (\w+): read (\d+), accepted (\d+), queued (\d+), dead-lettered (\d+)")
+
+
+def reactorwatch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [sys.executable, "-m", "collector", *arguments]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        check=False,
+    )
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs until it is told to stop; killed if it was not."""
+    command = [sys.executable, "-u", "-m", "collector", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """Read standard error up to a line that contains `text`."""
+    assert process.stderr
+    seen, deadline = "", time.monotonic() + DEADLINE_S
+    while text not in seen:
+        ready, _, _ = select.select([process.stderr], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"{text!r} did not come within {DEADLINE_S} s:\n{seen}"
+        line = process.stderr.readline()
+        assert line, f"the process ended with {process.wait()}:\n{seen}"
+        seen += line
+    return seen
+
+
+def status(data: Path) -> dict[str, object]:
+    """`status --json`."""
+    result = reactorwatch("status", "--data", str(data), "--json")
+    assert result.returncode == 0, result.stderr
+    facts: dict[str, object] = json.loads(result.stdout)
+    return facts
+
+
+def wait_until_read(data: Path, samples: int) -> None:
+    """Until the journal holds so many."""
+    deadline = time.monotonic() + DEADLINE_S
+    while _read(data) < samples:
+        assert time.monotonic() < deadline, f"{samples} samples did not come"
+        time.sleep(0.05)
+
+
+def _read(data: Path) -> int:
+    reader = Reader(data)
+    try:
+        return reader.totals().samples
+    finally:
+        reader.close()
+
+
+class Site:
+    """A plant file for simulated reactors at free ports, and the files around it."""
+
+    def __init__(self, folder: Path, sinks: str = "", extra: str = "") -> None:
+        self.file, self.data = folder / "plant.yaml", folder / "data"
+        text = (Path(__file__).parents[2] / "config/examples/demo.yaml").read_text(encoding="utf-8")
+        for port in ("48401", "15020"):
+            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
+        self.file.write_text(f"{text}\nweb: null\n{sinks}", encoding="utf-8")
+        self.run = ("run", str(self.file), "--data", str(self.data))
+
+
+def influx_sink(url: str) -> str:
+    return f"sinks:\n  influx: {{kind: influxdb1, url: '{url}', database: plant}}\n"
+
+
+@contextmanager
+def simulating(site: Site) -> Iterator[subprocess.Popen[str]]:
+    with started("simulate", str(site.file), "--speed", "60") as process:
+        assert process.stdout
+        while "plant time" not in (line := process.stdout.readline()):
+            assert line, process.stderr and process.stderr.read()
+        yield process
+
+
+def finish(process: subprocess.Popen[str], how: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+    process.send_signal(how)
+    out, err = process.communicate(timeout=DEADLINE_S)
+    return process.returncode, out, err
+
+
+def test_values_arrive_in_influxdb_and_the_ledger_says_so(tmp_path: Path) -> None:
+    with running_influxdb() as influx:
+        influx.create("plant")
+        site = Site(tmp_path, influx_sink(influx.url))
+        with simulating(site), started(*site.run) as daemon:
+            wait_until_read(site.data, 200)
+            code, out, err = finish(daemon)
+        assert code == 0, err
+        match = LEDGER.fullmatch(out.strip().splitlines()[-1])
+        assert match, out
+        name, read, accepted, queued, dead = match.groups()
+        assert (name, accepted, queued, dead) == ("influx", read, "0", "0")
+        assert status(site.data)["sinks"] == {
+            "influx": {"accepted": int(read), "queued": 0, "dead_lettered": 0, "state": "taking", "cause": ""}
+        }
+        check_same(influx, site)
+
+
+def check_same(influx: InfluxDB, site: Site) -> None:
+    """What the journal exports is what InfluxDB has, value for value."""
+    result = reactorwatch("export", "--data", str(site.data), "--tags", "product_temperature", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    journalled = {(row["unit"], row["time"]): float(row["value"]) for row in rows if row["value"]}
+    stored = {}
+    for series in influx.query("SELECT product_temperature FROM process GROUP BY unit", "plant"):
+        for row in series.rows():
+            seconds, nanoseconds = divmod(int(str(row["time"])), 10**9)
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
+            stored[series.tags["unit"], stamp] = row["product_temperature"]
+    assert journalled == stored
+    assert len({unit for unit, _ in stored}) == 2
+
+
+def test_influxdb_that_is_absent_at_first_gets_everything_later(tmp_path: Path) -> None:
+    with running_influxdb() as influx:
+        influx.create("plant")
+        influx.stop()
+        site = Site(tmp_path, influx_sink(influx.url))
+        with simulating(site), started(*site.run) as daemon:
+            said = wait_for(daemon, "sink does not take")
+            assert "influx" in said
+            assert influx.url in said
+            wait_until_read(site.data, 150)
+            influx.start()
+            wait_for(daemon, "sink takes again")
+            code, out, err = finish(daemon)
+        assert code == 0, err
+        assert ", queued 0, dead-lettered 0" in out
+        check_same(influx, site)
+
+
+def test_without_a_sink_everything_is_in_the_journal(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    with simulating(site), started(*site.run) as daemon:
+        wait_until_read(site.data, 100)
+        code, out, err = finish(daemon, signal.SIGINT)
+    assert code == 0, err
+    assert "no sinks" in out
+    facts = status(site.data)
+    assert (facts["running"], facts["sinks"], facts["balanced"]) == (False, {}, True)
+    assert set(facts["devices"]) == {"r201-controller", "r301-controller"}  # type: ignore[call-overload]
+
+
+def test_a_restart_continues_and_tells_the_gap(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    with simulating(site):
+        for samples in (100, 300):
+            with started(*site.run) as daemon:
+                wait_until_read(site.data, samples)
+                daemon.send_signal(signal.SIGKILL)
+                daemon.communicate()
+    gaps = status(site.data)["gaps"]
+    assert isinstance(gaps, list)
+    assert [gap["cause"] for gap in gaps if "gateway" in gap["cause"]] == ["gateway down: the daemon did not run"]
+
+
+def test_one_unreachable_endpoint_leaves_the_rest_running(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    with simulating(site):
+        text = site.file.read_text(encoding="utf-8")
+        modbus = re.search(r"modbus://127\.0\.0\.1:(\d+)", text)
+        assert modbus
+        nobody = free_port()
+        site.file.write_text(text.replace(modbus[0], f"modbus://127.0.0.1:{nobody}"), encoding="utf-8")
+        with started(*site.run) as daemon:
+            said = wait_for(daemon, "device lost")
+            assert "r301-controller" in said
+            assert str(nobody) in said
+            wait_until_read(site.data, 100)
+            code, _, err = finish(daemon)
+    assert code == 0, err
+    devices = status(site.data)["devices"]
+    assert isinstance(devices, dict)
+    assert {name: device["answers"] for name, device in devices.items()} == {"r201-controller": True, "r301-controller": False}
+
+
+def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    with started(*site.run) as daemon:
+        wait_for(daemon, "device lost")
+        second = reactorwatch(*site.run)
+        assert second.returncode == 1
+        assert "another reactorwatch" in second.stderr
+        assert finish(daemon)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "absent.yaml"), "absent.yaml"),
+        (("run", "absent.yaml"), "absent.yaml"),
+        (("simulate", "absent.yaml"), "absent.yaml"),
+        (("status", "--data", "absent"), "absent"),
+        (("export", "--data", "absent"), "absent"),
+        (("export", "--from", "yesterday"), "yesterday"),
+        (("demo", "--for", "soon"), "soon"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_wrong_input_is_named_and_exits_with_2(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    result = reactorwatch(*arguments, PYTHONPATH=str(Path(__file__).parents[2]))
+    assert result.returncode == 2, result
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    lines = site.file.read_text(encoding="utf-8").splitlines()
+    lines[0:0] = ["sitte: x"]
+    site.file.write_text("\n".join(lines) + "\nlimits_: []\n", encoding="utf-8")
+    result = reactorwatch("check", str(site.file))
+    assert result.returncode == 2
+    assert f"{site.file}:1: sitte: " in result.stderr
+    assert "2 faults" in result.stderr
+
+
+def test_the_demo_ends_by_itself_with_values(tmp_path: Path) -> None:
+    result = reactorwatch("demo", "--for", "4s", "--data", str(tmp_path / "demo"), "--port", "0")
+    assert result.returncode == 0, result.stderr
+    facts = status(tmp_path / "demo")
+    assert int(str(facts["read"])) > 50
+    assert re.search(r"page: http://127\.0\.0\.1:\d+", result.stdout)
+    assert "ledger: read" in result.stdout
