@@ -177,7 +177,8 @@ class Reader:
         if first_ns is None or first_ns == last_ns:
             return None
         pages, page_bytes = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        return int(pages) * int(page_bytes) / ((last_ns - first_ns) / NS_PER_HOUR)
+        hours = (int(last_ns) - int(first_ns)) / NS_PER_HOUR
+        return int(pages) * int(page_bytes) / hours
 
     def layouts(self) -> list[Layout]:
         """Every layout that any row may name, oldest first."""
