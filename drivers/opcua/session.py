@@ -1,0 +1,98 @@
+"""The OPC UA driver: one session with one server, for as long as its context lasts.
+
+    connect ─ socket ─ channel ─ session ─ namespaces and limits ─┬─ read, read, read ...  ─┬─ session, channel, socket closed
+                                                                  └─ channel and session kept up ─┘
+
+A fresh asyncua client each time; nothing here connects a second time, that is the endpoint's. Whatever goes wrong, and
+also when cancelled, the way out closes the session within a short deadline, and the socket for certain.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from asyncua import ua
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
+
+from config.model import OpcUaEndpoint
+from config.sinks import SecretError
+from drivers.base import Clock, DeviceError, Driver, Scan, ScanGroup
+from drivers.opcua.read import GroupReader, NodeReader
+from drivers.opcua.upkeep import kept_up
+from drivers.opcua.wire import Connection
+
+_NAMESPACES, _NODES_PER_READ = 0, 1
+_FACTS = {
+    _NAMESPACES: ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray)),
+    _NODES_PER_READ: ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead)),
+}
+
+_log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: Clock) -> AsyncIterator[Driver]:
+    """A session with the server of `endpoint`, ready to read `groups`. Raises DeviceError.
+
+    Connecting ends within `endpoint.timeout_s`, and so does each request after it.
+    """
+    _keep_requests_out_of_logs()
+    connection = Connection.to(endpoint)
+    try:
+        await connection.open(endpoint.host, endpoint.port, endpoint.user_name, _password(endpoint, connection.place))
+        namespaces, nodes_per_read = await _server_facts(connection)
+        readers = {group.layout.id: GroupReader(connection, group, namespaces, nodes_per_read, clock) for group in groups}
+        async with kept_up(connection, min((group.layout.period_ns for group in groups), default=0) / 1e9):
+            yield _Session(readers)
+    finally:
+        await connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The Driver: a reader for each scan group, by the id of its layout."""
+
+    readers: Mapping[str, GroupReader]
+
+    async def read(self, group: ScanGroup, slot_ns: int) -> Scan:
+        """The scan of `slot_ns`. Raises DeviceError."""
+        return await self.readers[group.layout.id].read(slot_ns)
+
+
+def _keep_requests_out_of_logs() -> None:
+    # At DEBUG asyncua writes every request in full, and the one that logs in holds the password.
+    library = logging.getLogger("asyncua")
+    if library.getEffectiveLevel() < logging.INFO:
+        library.setLevel(logging.INFO)
+
+
+def _password(endpoint: OpcUaEndpoint, place: str) -> str | None:
+    try:
+        return endpoint.password.reveal() if endpoint.password else None
+    except SecretError as exc:
+        raise DeviceError(f"{place}: no password to connect with: {exc}", status=StatusCodes.BadConfigurationError) from None
+
+
+async def _server_facts(connection: Connection) -> tuple[Sequence[str], int | None]:
+    """The server's NamespaceArray, and how many nodes it takes in one Read; None where it doesn't limit them."""
+    reader = NodeReader(connection, "reading its namespaces and limits", _FACTS, None)
+    answers = await reader.answers()
+    return _namespaces(answers[_NAMESPACES], connection.place), _limit(answers[_NODES_PER_READ])
+
+
+def _namespaces(answer: ua.DataValue, place: str) -> Sequence[str]:
+    value = answer.Value.Value if answer.Value is not None else None
+    if isinstance(value, list) and all(isinstance(uri, str) for uri in value):
+        return value
+    _log.warning("the server does not tell its namespaces: tags addressed by nsu= stay bad", server=place)
+    return ()
+
+
+def _limit(answer: ua.DataValue) -> int | None:
+    value = answer.Value.Value if answer.Value is not None else None
+    return value if isinstance(value, int) and value > 0 else None

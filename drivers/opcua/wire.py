@@ -1,0 +1,147 @@
+"""A connection to one OPC UA server: asyncua's Client, opened, asked and closed step by step.
+
+Only the steps are asyncua's. Its `connect()` would start a supervisor and watchdogs that mark a connection dead without
+closing its socket, so it is not used: the polls are the watchdog, and `upkeep` has the rest. This is the only module that
+touches what asyncua keeps to itself; tests/unit/drivers/test_opcua_wire.py pins those points to asyncua 2.1:
+
+- `client.uaclient.protocol`: `send_request`, `transport`, `state`, and its `_connection._limits`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.client.ua_client import UASocketState
+from asyncua.common.utils import Buffer
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.ua_binary import struct_from_binary
+
+from config.model import OpcUaEndpoint
+from drivers.base import DeviceError, Status
+from drivers.opcua.faults import guarded, refused
+
+CLOSE_S = 1.0
+"""A server that does not let go within this is left."""
+SESSION_TIMEOUT_MS = 60_000
+"""How long a server keeps a session whose client has gone without a word."""
+TOKEN_LIFE_MS = 3_600_000
+"""Asked for; the server may give less."""
+_BUFFER_BYTES = 65535
+
+_log = structlog.get_logger()
+
+
+class Undecodable(Exception):
+    """The body of an answer that asyncua can't decode, though it came whole and in turn."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Connection:
+    """One channel and session. `place` names it in every error text."""
+
+    client: Client
+    place: str
+    timeout_s: float
+
+    @classmethod
+    def to(cls, endpoint: OpcUaEndpoint) -> Connection:
+        """A connection, not open yet."""
+        client = Client(endpoint.url, timeout=endpoint.timeout_s)
+        client.name = client.description = f"Reactorwatch {endpoint.name}"
+        client.application_uri = "urn:reactorwatch:collector"
+        client.product_uri = "urn:reactorwatch"
+        client.session_timeout = SESSION_TIMEOUT_MS
+        client.secure_channel_timeout = TOKEN_LIFE_MS
+        return cls(client, f"{endpoint.name} ({endpoint.url})", endpoint.timeout_s)
+
+    async def open(self, host: str, port: int, user_name: str | None, password: str | None) -> None:
+        """Socket, channel, session, all within `timeout_s`. Raises DeviceError; `close` is due in any case."""
+        async with guarded(self.place, "connecting", self.timeout_s) as honour:
+            await self.client.uaclient.connect_socket(host, port)
+            honour()
+            url = self.client.server_url.geturl()
+            self._keep_limits(await self.client.uaclient.send_hello(url))
+            await self.client.open_secure_channel()
+            await self.client.create_session()
+            await self.client.activate_session(user_name, password)
+
+    def _keep_limits(self, acknowledge: ua.Acknowledge) -> None:
+        # asyncua takes the server's receive buffer for its own and the server's bounds of a request for bounds of an
+        # answer: a server with a small input and large answers is then cut off.
+        assert self.client.uaclient.protocol is not None
+        limits = self.client.uaclient.protocol._connection._limits
+        limits.max_recv_buffer = acknowledge.SendBufferSize or _BUFFER_BYTES
+        limits.max_send_buffer = acknowledge.ReceiveBufferSize or _BUFFER_BYTES
+        limits.max_message_size = limits.max_chunk_count = 0
+
+    async def ask(self, request: ua.ReadRequest, doing: str) -> Buffer:
+        """The body of the answer to `request`, whole and decrypted. Raises DeviceError."""
+        async with guarded(self.place, doing, self.timeout_s):
+            if self.client.uaclient.protocol is None:
+                raise ConnectionError("it is not open")
+            request.RequestHeader = ua.RequestHeader()
+            return await self.client.uaclient.protocol.send_request(request)
+
+    async def renew(self) -> None:
+        """Have a new security token for the channel. Raises DeviceError."""
+        async with guarded(self.place, "renewing the secure channel", self.timeout_s):
+            await self.client.open_secure_channel(renew=True)
+            self.client.uaclient.revolve_security_token()
+
+    @property
+    def token_life_s(self) -> float:
+        """How long the server honours the channel's security token."""
+        return float(self.client.secure_channel_timeout) / 1000
+
+    @property
+    def session_timeout_s(self) -> float:
+        """How long the server keeps the session without a request."""
+        return float(self.client.session_timeout) / 1000
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a socket, as far as this side knows."""
+        protocol = self.client.uaclient.protocol
+        return protocol is not None and protocol.state is UASocketState.OPEN
+
+    def abort(self) -> None:
+        """Close the socket now; whoever waits for an answer gets a DeviceError."""
+        protocol = self.client.uaclient.protocol
+        if protocol is not None and protocol.transport is not None:
+            protocol.transport.abort()
+
+    async def close(self) -> None:
+        """Close session and channel if the server lets us within CLOSE_S, and the socket for certain."""
+        try:
+            if self.is_open:
+                async with guarded(self.place, "closing the session", min(self.timeout_s, CLOSE_S)):
+                    await self.client.close_session()
+                    await self.client.close_secure_channel()
+        except DeviceError as exc:
+            _log.info("session left to its timeout", reason=str(exc))
+        finally:
+            self.abort()
+            await asyncio.sleep(0)  # the loop closes the socket in its next turn
+
+
+def read_results(body: Buffer, count: int, what: str) -> list[ua.DataValue]:
+    """The DataValues of a ReadResponse to `count` nodes. Raises Undecodable, or DeviceError when it is no such answer."""
+    try:
+        response = struct_from_binary(ua.ReadResponse, body)
+    except Exception as exc:  # asyncua raises nearly anything on a value it can't decode; told as its own kind
+        raise Undecodable(f"{type(exc).__name__}: {exc}") from exc
+    if response.TypeId.Identifier != ObjectIds.ReadResponse_Encoding_DefaultBinary:
+        raise DeviceError(f"{what}: the answer is of another kind, {response.TypeId}", status=Status.BAD_COMMUNICATION_ERROR)
+    if not response.ResponseHeader.ServiceResult.is_good():
+        raise refused(response.ResponseHeader.ServiceResult.value, what)
+    results: list[ua.DataValue] = response.Results or []
+    if len(results) != count:
+        text = f"{what}: {len(results)} results for {count} nodes: the server is at fault, and no result can be trusted"
+        raise DeviceError(text, status=Status.BAD_COMMUNICATION_ERROR)
+    if len(body):
+        raise Undecodable(f"{len(body)} bytes are left over")
+    return results

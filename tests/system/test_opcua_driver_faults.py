@@ -1,0 +1,293 @@
+"""The OPC UA driver and peers that fail it: always a DeviceError within the deadline, never a leak, and always a way back."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
+from structlog.testing import capture_logs
+
+from config.model import OpcUaEndpoint
+from drivers.base import DeviceError, Status, scan_groups
+from drivers.opcua import wire
+from drivers.opcua.session import connect
+from tests.system.opcua_peers import (
+    CLOCK,
+    SLOT_NS,
+    PlantServer,
+    Proxy,
+    Talk,
+    endpoint_of,
+    garbage,
+    hang_up,
+    nothing_left_behind,
+    peer,
+    scan_of,
+    silent,
+)
+
+DEADLINE_S = 0.3
+MARGIN_S = 2.0
+"""What a busy machine may add."""
+ERROR = struct.pack("<4sIIi", b"ERRF", 16, StatusCodes.BadTcpServerTooBusy, -1)
+
+
+@pytest.fixture(scope="module")
+def plant() -> Iterator[PlantServer]:
+    with PlantServer() as server:
+        server.put("tt", ua.DataValue(ua.Variant(20.5, ua.VariantType.Double)))
+        server.put("text", ua.DataValue(ua.Variant("x" * 500, ua.VariantType.String)))
+        yield server
+
+
+@pytest.fixture(autouse=True)
+async def nothing_left(plant: PlantServer) -> AsyncIterator[None]:
+    """Nothing is left on this side, and after every fault a healthy server is read as ever."""
+    async with nothing_left_behind():
+        yield
+        await works(plant)
+
+
+def endpoint_at(plant: PlantServer, port: int | None = None, *, period_s: float = 1.0, timeout_s: float = 2.0) -> OpcUaEndpoint:
+    tags = {"TT": {"address": plant.address("tt")}, "TEXT": {"address": plant.address("text"), "kind": "text"}}
+    endpoint = endpoint_of(f"opc.tcp://127.0.0.1:{port or plant.port}/plant", tags, timeout_s=timeout_s)
+    (device,) = endpoint.devices
+    group = device.groups[0].model_copy(update={"period_s": period_s})
+    return endpoint.model_copy(update={"devices": (device.model_copy(update={"groups": (group,)}),)})
+
+
+async def works(plant: PlantServer) -> None:
+    scan = await scan_of(endpoint_at(plant))
+    assert scan.values[0] == 20.5
+    assert scan.texts == ("x" * 500,)
+
+
+async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not true():  # noqa: ASYNC110  the other side lives in another thread
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("talk", "status"),
+    [
+        (silent, Status.BAD_TIMEOUT),
+        (hang_up, None),
+        (garbage(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None),
+        (garbage(bytes(64)), None),
+        (garbage(b"ACKF\x08\x00\x00\x00"), None),
+        (garbage(struct.pack("<4sI5I", b"ACKF", 28, 0, 1, 1, 1, 1)), None),
+        (garbage(b"MSGF" + bytes(range(200))), None),
+        (garbage(b"\xff" * 100_000), None),
+        (garbage(ERROR), StatusCodes.BadTcpServerTooBusy),
+    ],
+    ids=["silent", "hangs up", "HTTP", "zeros", "short", "senseless limits", "message first", "much", "error message"],
+)
+async def test_a_peer_that_is_no_server_is_a_device_error_in_time(plant: PlantServer, talk: Talk, status: int | None) -> None:
+    with peer(talk) as port:
+        began_s = time.monotonic()
+        with pytest.raises(DeviceError, match=rf"south \(opc.tcp://127.0.0.1:{port}/plant\): connecting: ") as error:
+            await scan_of(endpoint_at(plant, port, timeout_s=DEADLINE_S))
+        assert time.monotonic() - began_s < DEADLINE_S + MARGIN_S
+    assert error.value.connection_lost
+    assert error.value.status in (
+        {status} if status else {Status.BAD_NO_COMMUNICATION, Status.BAD_COMMUNICATION_ERROR, Status.BAD_TIMEOUT}
+    )
+
+
+async def test_nobody_listens(plant: PlantServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(DeviceError, match="refused: is the server running, and are host and port right") as error:
+        await scan_of(endpoint_at(plant, port))
+    assert error.value.status == Status.BAD_NO_COMMUNICATION
+
+
+@pytest.mark.parametrize("after_bytes", [1, 27, 28, 100, 163, 164, 500, 900])
+async def test_the_server_closes_while_connecting(plant: PlantServer, after_bytes: int) -> None:
+    proxy = Proxy(plant.port)
+    proxy.cut(after_bytes)
+    with peer(proxy) as port, pytest.raises(DeviceError, match=r"connecting|reading its namespaces") as error:
+        await scan_of(endpoint_at(plant, port))
+    assert error.value.connection_lost
+
+
+@pytest.mark.parametrize("after_bytes", [1, 8, 24, 60, 300])
+async def test_the_server_closes_in_the_middle_of_an_answer(plant: PlantServer, after_bytes: int) -> None:
+    proxy = Proxy(plant.port)
+    with peer(proxy) as port:
+        endpoint = endpoint_at(plant, port)
+        (group,) = scan_groups(endpoint)
+        async with connect(endpoint, [group], CLOCK) as driver:
+            assert (await driver.read(group, SLOT_NS)).values[0] == 20.5
+            proxy.cut(after_bytes)
+            with pytest.raises(DeviceError, match="reading south/plc/main: the connection failed or was closed") as error:
+                await driver.read(group, SLOT_NS)
+            assert error.value.status == Status.BAD_NO_COMMUNICATION
+            assert error.value.connection_lost
+            with pytest.raises(DeviceError):
+                await driver.read(group, SLOT_NS)
+
+
+async def test_a_frozen_server_costs_one_timeout_and_is_left(plant: PlantServer) -> None:
+    endpoint = endpoint_at(plant, timeout_s=DEADLINE_S)
+    (group,) = scan_groups(endpoint)
+    with ExitStack() as until_thawed:
+        began_s = time.monotonic()
+        async with connect(endpoint, [group], CLOCK) as driver:
+            until_thawed.enter_context(plant.frozen())
+            with pytest.raises(DeviceError, match=r"no answer within 0.3 s") as error:
+                await driver.read(group, SLOT_NS)
+            assert error.value.status == Status.BAD_TIMEOUT
+            assert error.value.connection_lost
+        assert time.monotonic() - began_s < 2 * DEADLINE_S + MARGIN_S
+    await until(lambda: plant.sessions == 0)
+
+
+async def test_the_way_out_closes_session_and_socket(plant: PlantServer) -> None:
+    with plant.counting() as services:
+        await works(plant)
+    assert services["CreateSession"] == services["ActivateSession"] == services["CloseSession"] == 1
+    assert plant.sessions == 0
+    await until(lambda: plant.connections == 0)
+
+
+async def test_a_read_that_is_cancelled_closes_the_session(plant: PlantServer) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hold_back(parameters: ua.ReadParameters) -> list[ua.DataValue]:
+        if len(plant.reads) > 1:
+            asked.set()
+            answer.wait(20)
+        return plant.stock_answers(parameters)
+
+    plant.reads.clear()
+    with plant.answering(hold_back), plant.counting() as services:
+        reading = asyncio.create_task(scan_of(endpoint_at(plant)))
+        assert await asyncio.to_thread(asked.wait, 20)
+        reading.cancel()
+        answer.set()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    assert services["CloseSession"] == 1
+    assert plant.sessions == 0
+
+
+@pytest.mark.parametrize("cancellations", [1, 2])
+async def test_cancelling_does_not_wait_for_a_frozen_server(plant: PlantServer, cancellations: int) -> None:
+    endpoint = endpoint_at(plant, timeout_s=60)
+    (group,) = scan_groups(endpoint)
+    connected = asyncio.Event()
+
+    async def read() -> None:
+        async with connect(endpoint, [group], CLOCK) as driver:
+            connected.set()
+            await proceed.wait()
+            await driver.read(group, SLOT_NS)
+
+    proceed = asyncio.Event()
+    reading = asyncio.create_task(read())
+    await connected.wait()
+    with plant.frozen():
+        proceed.set()
+        began_s = time.monotonic()
+        for _ in range(cancellations):
+            await asyncio.sleep(0.02)
+            reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert time.monotonic() - began_s < (wire.CLOSE_S if cancellations == 1 else 0) + MARGIN_S
+    await until(lambda: plant.sessions == 0)
+
+
+async def test_connecting_can_be_cancelled(plant: PlantServer) -> None:
+    with peer(silent) as port:
+        connecting = asyncio.create_task(scan_of(endpoint_at(plant, port, timeout_s=60)))
+        await asyncio.sleep(0.02)
+        connecting.cancel()
+        began_s = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        assert time.monotonic() - began_s < MARGIN_S
+
+
+async def test_a_cancellation_is_heeded_wherever_it_strikes(plant: PlantServer) -> None:
+    for turns in range(60):
+        work = asyncio.create_task(scan_of(endpoint_at(plant)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if work.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await work
+    await until(lambda: plant.sessions == plant.connections == 0)
+
+
+async def test_the_session_is_kept_alive_where_polls_are_rare(plant: PlantServer) -> None:
+    server = plant.server.iserver
+    stock = server.min_session_timeout_ms, server.max_session_timeout_ms
+    server.min_session_timeout_ms = server.max_session_timeout_ms = 300
+    endpoint = endpoint_at(plant, period_s=3600)
+    (group,) = scan_groups(endpoint)
+    try:
+        async with connect(endpoint, [group], CLOCK) as driver:
+            plant.reads.clear()
+            await until(lambda: len(plant.reads) >= 5)
+            assert set(plant.reads) == {1}
+            assert (await driver.read(group, SLOT_NS)).values[0] == 20.5
+    finally:
+        server.min_session_timeout_ms, server.max_session_timeout_ms = stock
+
+
+async def test_the_channel_is_renewed(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "TOKEN_LIFE_MS", 100)
+    endpoint = endpoint_at(plant)
+    (group,) = scan_groups(endpoint)
+    async with connect(endpoint, [group], CLOCK) as driver:
+        (server_side,) = plant.sockets
+        assert server_side.processor is not None
+        channel = server_side.processor._connection
+        first = channel.security_token.TokenId
+        async with asyncio.timeout(20):
+            while channel.security_token.TokenId < first + 3:
+                await asyncio.sleep(0.01)
+                assert (await driver.read(group, SLOT_NS)).values[0] == 20.5
+
+
+async def test_a_renewal_that_fails_gives_the_connection_up(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "TOKEN_LIFE_MS", 100)
+    endpoint = endpoint_at(plant, timeout_s=DEADLINE_S)
+    (group,) = scan_groups(endpoint)
+    async with connect(endpoint, [group], CLOCK) as driver:
+        with plant.frozen(), capture_logs() as logs:
+            await until(lambda: any(entry["event"] == "connection given up" for entry in logs))
+            began_s = time.monotonic()
+            with pytest.raises(DeviceError) as error:
+                await driver.read(group, SLOT_NS)
+            assert time.monotonic() - began_s < DEADLINE_S, "nobody waits for an answer on a socket that is closed"
+        assert error.value.connection_lost
+
+
+async def test_a_server_that_stops_is_lost_and_found_again() -> None:
+    with PlantServer() as first:
+        first.put("tt", ua.DataValue(ua.Variant(1.0, ua.VariantType.Double)))
+        endpoint = endpoint_of(first.url, {"TT": {"address": first.address("tt")}})
+        (group,) = scan_groups(endpoint)
+        async with connect(endpoint, [group], CLOCK) as driver:
+            assert (await driver.read(group, SLOT_NS)).values[0] == 1.0
+            first.stop()
+            with pytest.raises(DeviceError) as error:
+                await driver.read(group, SLOT_NS)
+            assert error.value.connection_lost
+        with pytest.raises(DeviceError, match="refused"):
+            await scan_of(endpoint)
+    with PlantServer(port=first.port) as second:
+        second.put("tt", ua.DataValue(ua.Variant(2.0, ua.VariantType.Double)))
+        assert (await scan_of(endpoint)).values[0] == 2.0
