@@ -125,7 +125,7 @@ def _take_for(column: Column) -> Callable[[ua.Variant | None], Value]:
     def take(variant: ua.Variant | None) -> Value:
         if variant is None or _is_array(variant):
             raise MisfitValue(Status.BAD_NO_DATA if variant is None else Status.BAD_TYPE_MISMATCH)
-        if variant.Value is None:
+        if variant.Value is None and (variant.VariantType is not _V.String or column.kind is not Kind.TEXT):
             raise MisfitValue(Status.BAD_NO_DATA)
         fit = fits.get(variant.VariantType)
         if fit is None:
@@ -159,8 +159,8 @@ def _whole(number: float) -> int:
 
 
 def _text(text: str | None) -> str:
-    if text is None:
-        raise MisfitValue(Status.BAD_NO_DATA)
+    if text is None:  # a null String of good status: how some servers send an empty one, e.g. the batch id between batches
+        return ""
     # asyncua keeps bytes that are no UTF-8 as lone surrogates: no text anyone could have meant, and poison further on.
     if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
         raise MisfitValue(Status.BAD_DECODING)

@@ -93,6 +93,8 @@ def oracle(answer: ua.DataValue, column: Column) -> tuple[int, float | int | str
     kind, value = answer.Value.VariantType, answer.Value.Value
     if isinstance(value, list):
         return Status.BAD_TYPE_MISMATCH, None
+    if value is None and (column.kind, kind) == (Kind.TEXT, V.String):
+        return status, ""
     if value is None:
         return Status.BAD_NO_DATA, None
     if column.kind is Kind.BOOLEAN:
@@ -124,7 +126,7 @@ def oracle_text(status: int, kind: ua.VariantType, value: Any) -> tuple[int, str
             return Status.BAD_TYPE_MISMATCH, None
         value = getattr(value, NAMES[kind])
     if value is None:
-        return Status.BAD_NO_DATA, None
+        return status, ""
     try:
         value.encode()
     except UnicodeEncodeError:
