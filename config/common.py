@@ -5,32 +5,51 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from config.text import Text
+from config.text import Name
 
 
 class Model(BaseModel):
-    """Frozen; an unknown key is a fault, never ignored."""
+    """Frozen; an unknown key is a fault, never ignored. Pydantic's own texts hide what was written: it may be a secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, hide_input_in_errors=True)
+
+
+class _NamedTwice:
+    """Stands for the name of an item that writes a `name` beside its key."""
+
+
+def _named_once(value: object) -> object:
+    if isinstance(value, _NamedTwice):
+        raise ValueError("the key above is the name already: leave this line out")
+    return value
 
 
 class Named(Model):
     """An item of a mapping in the plant file; its key becomes its `name`."""
 
-    name: Text
+    name: Annotated[Name, BeforeValidator(_named_once)]
+
+
+def _named(name: object, item: Any) -> Any:
+    if item is None:
+        return {"name": name}
+    if not isinstance(item, Mapping):
+        return item
+    return {**item, "name": _NamedTwice() if "name" in item else name}
 
 
 def named_items(value: Any) -> Any:
     """Turn `{name: {...}}` into `({name: name, ...}, ...)`, the order of the file kept."""
-    if not isinstance(value, Mapping):
+    if isinstance(value, tuple):
         return value
-    return tuple(
-        {**item, "name": name} if isinstance(item, Mapping) else ({"name": name} if item is None else item)
-        for name, item in value.items()
-    )
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("named_items", "give each item under its name, `name: ...`")
+    return tuple(_named(name, item) for name, item in value.items())
 
 
 NamedItems = BeforeValidator(named_items)
@@ -38,6 +57,25 @@ NamedItems = BeforeValidator(named_items)
 
 Seconds = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+WholeNumber = Annotated[int, Field(strict=True)]
+YesNo = Annotated[bool, Field(strict=True)]
+
+
+def server_address(url: str, example: str) -> SplitResult:
+    """The parts of `url`: it has a host, perhaps a port, no user. Raises ValueError that never shows a password."""
+    if "@" in url:
+        raise ValueError(f"no user or password in a url: give them by their own keys, and write e.g. {example}")
+    if "?" in url or "#" in url:
+        raise ValueError(f"no ? or # in this url: write e.g. {example}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise ValueError(f"{url!r} is no address ({exc}): write e.g. {example}") from None
+    if not parts.hostname or port == 0 or any(not c.isprintable() or c == " " for c in url):
+        raise ValueError(f"{url!r} is no address of a server: write e.g. {example}")
+    return parts
+
 
 _NOT_IDENTIFIER = re.compile(r"\W+")
 

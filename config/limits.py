@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from config.common import Interval, Model, Number, Seconds
-from config.text import Text
+from config.common import Interval, Model, Number, Seconds, YesNo
+from config.text import Name, Text
 
 Statistic = Literal["value", "mean", "min", "max", "std", "slope"]
 
@@ -36,11 +36,11 @@ class AlarmLimits(Model):
 class Limit(Model):
     """One row of the limit set. What is left out (product, recipe version, unit, phase) fits any."""
 
-    product: Text | None = None
-    recipe_version: Text | None = None
-    unit: Text | None = None
-    phase: Text | None = None
-    role: Text
+    product: Name | None = None
+    recipe_version: Name | None = None
+    unit: Name | None = None
+    phase: Name | None = None
+    role: Name
     statistic: Statistic = "value"
     """value: each raw sample. The others: over the last `window_s`; std is ddof=0, slope is engineering units per minute."""
     window_s: Seconds | None = None
@@ -53,7 +53,7 @@ class Limit(Model):
     deadband: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
     """Engineering units to come back inside before a limit is left; default 1 % of the tag's range,
     never above 10 % of the band it guards; PAR and HH/LL of a CPP have none unless it is written."""
-    cpp: bool = False
+    cpp: YesNo = False
     rationale: Text | None = None
     consequence: Text | None = None
     action: Text | None = None

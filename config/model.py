@@ -7,17 +7,17 @@ What one item can know of itself is checked here; what needs two items is checke
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, field_validator
 from pydantic import Tag as Variant
 
-from config.common import Model, Named, NamedItems, Seconds
+from config.common import Model, Named, NamedItems, Seconds, server_address
 from config.limits import Limit
 from config.sinks import Secret, Sink
 from config.tags import ModbusTag, OpcUaTag, Tag
-from config.text import Text
+from config.text import Name, Text
 
 
 class Group(Named):
@@ -33,7 +33,7 @@ _ONE_GROUP = (Group(name="main"),)
 class Device(Named):
     """One controller behind an endpoint."""
 
-    unit: Text | None = None
+    unit: Name | None = None
     """The ISA-88 unit that owns its tags, where a tag does not say."""
     groups: Annotated[tuple[Group, ...], NamedItems, Field(min_length=1)] = _ONE_GROUP
     tags: tuple[Tag, ...]
@@ -56,11 +56,11 @@ class OpcUaDevice(Device):
 class ModbusDevice(Device):
     """One `unit_id` behind a Modbus endpoint."""
 
-    unit_id: int = Field(1, ge=0, le=255)
-    max_registers: int = Field(125, ge=1, le=125)
+    unit_id: int = Field(1, ge=0, le=255, strict=True)
+    max_registers: int = Field(125, ge=1, le=125, strict=True)
     """The most registers it answers in one read."""
-    max_bits: int = Field(2000, ge=1, le=2000)
-    gap: int = Field(8, ge=0, le=124)
+    max_bits: int = Field(2000, ge=1, le=2000, strict=True)
+    gap: int = Field(8, ge=0, le=124, strict=True)
     """Registers nobody asked for that may be read along to save a request."""
     forbidden: tuple[Text, ...] = ()
     """Ranges that must not be touched, e.g. `holding:200-219`."""
@@ -94,6 +94,17 @@ class _Endpoint(Named):
     """First wait before connecting again; it grows to `backoff_limit_s`, jittered."""
     backoff_limit_s: Seconds = 30.0
 
+    _example: ClassVar[str]
+    _has_path: ClassVar[bool]
+
+    @field_validator("url")
+    @classmethod
+    def _is_server(cls, url: str) -> str:
+        parts = server_address(url, cls._example)
+        if parts.path.strip("/") and not cls._has_path:
+            raise ValueError(f"{url!r} has more than a host and a port: write e.g. {cls._example}")
+        return url
+
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
@@ -106,6 +117,8 @@ class _Endpoint(Named):
 class OpcUaEndpoint(_Endpoint):
     """One OPC UA server: `opc.tcp://host:4840/path`."""
 
+    _example = "opc.tcp://10.0.0.5:4840"
+    _has_path = True
     user_name: Text | None = None
     password: Secret | None = None
     devices: Annotated[tuple[OpcUaDevice, ...], NamedItems, Field(min_length=1)]
@@ -118,6 +131,8 @@ class OpcUaEndpoint(_Endpoint):
 class ModbusEndpoint(_Endpoint):
     """One Modbus TCP server or gateway: `modbus://host:502`."""
 
+    _example = "modbus://10.0.0.5:502"
+    _has_path = False
     devices: Annotated[tuple[ModbusDevice, ...], NamedItems, Field(min_length=1)]
 
     @property
@@ -146,19 +161,19 @@ Endpoint = Annotated[
 class Context(Model):
     """The roles of a unit's tags that tell batch, phase and recipe."""
 
-    batch_id: Text = "batch_id"
-    phase: Text = "phase"
-    product: Text = "product"
-    recipe_version: Text = "recipe_version"
+    batch_id: Name = "batch_id"
+    phase: Name = "phase"
+    product: Name = "product"
+    recipe_version: Name = "recipe_version"
 
 
 class Unit(Named):
     """ISA-88 unit: it owns tags and runs one batch at a time."""
 
     description: Text | None = None
-    product: Text | None = None
+    product: Name | None = None
     """Taken where the controller does not tell it."""
-    recipe_version: Text | None = None
+    recipe_version: Name | None = None
     mode: Literal["pilot", "gmp"] = "pilot"
     context: Context = Context()
 
@@ -167,13 +182,13 @@ class Web(Model):
     """The page the daemon serves. It listens on loopback unless told otherwise."""
 
     host: Text = "127.0.0.1"
-    port: int = Field(8480, ge=0, le=65535)
+    port: int = Field(8480, ge=0, le=65535, strict=True)
 
 
 class Plant(Model):
     """A whole plant file."""
 
-    site: Text
+    site: Name
     endpoints: Annotated[tuple[Endpoint, ...], NamedItems, Field(min_length=1)]
     units: Annotated[tuple[Unit, ...], NamedItems] = ()
     limits: tuple[Limit, ...] = ()

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from config.common import Model, Named, Seconds
-from config.text import Text
+from config.common import Model, Named, Seconds, server_address
+from config.text import Text, as_written
 
 
 class SecretError(Exception):
     """A secret that was promised is not there; the text says where it was looked for."""
 
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
 class Secret(Model):
     """Where a secret is found: `{env: NAME}` or `{file: PATH}`. Its value is in no model, log or message."""
 
     env: Text | None = None
-    file: Path | None = None
+    file: Annotated[Path, BeforeValidator(as_written)] | None = None
+    """A relative path counts from the folder of the plant file."""
 
     @model_validator(mode="before")
     @classmethod
@@ -29,6 +33,21 @@ class Secret(Model):
         if not isinstance(value, (dict, Secret)):
             raise ValueError("a secret is never written here: use {env: NAME} or {file: PATH}")
         return value
+
+    @field_validator("env")
+    @classmethod
+    def _is_variable(cls, env: str | None) -> str | None:
+        if env is not None and not _VARIABLE.fullmatch(env):
+            raise ValueError(
+                "env is the name of an environment variable, of letters, digits and _; the secret itself is never written here"
+            )
+        return env
+
+    @field_validator("file")
+    @classmethod
+    def _beside_the_plant_file(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        folder = info.context.get("folder") if isinstance(info.context, dict) else None
+        return file if file is None or not isinstance(folder, Path) else folder / file
 
     @model_validator(mode="after")
     def _one_place(self) -> Secret:
@@ -45,11 +64,16 @@ class Secret(Model):
         assert self.file is not None
         try:
             value = self.file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise SecretError(f"secret file {self.file} can't be read: {exc}") from None
+        except OSError as exc:
+            raise SecretError(f"secret file {self.file} can't be read: {exc.strerror}") from None
+        except ValueError:  # its text would quote the bytes
+            raise SecretError(f"secret file {self.file} is no UTF-8 text") from None
         if not value:
             raise SecretError(f"secret file {self.file} is empty")
         return value
+
+
+_EXAMPLE = "http://127.0.0.1:8086"
 
 
 class _HttpSink(Named):
@@ -60,11 +84,9 @@ class _HttpSink(Named):
     @field_validator("url")
     @classmethod
     def _is_http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is no address of a server: write e.g. http://127.0.0.1:8086")
-        if parts.username or parts.password:
-            raise ValueError("no user or password in a url: use user_name and password, or token")
+        parts = server_address(url, _EXAMPLE)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f"{url!r} is no http:// or https:// address: write e.g. {_EXAMPLE}")
         return url.rstrip("/")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+import uuid
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from config.common import Interval, Named, Number, identifier
-from config.text import Text
+from config.common import Interval, Named, Number, WholeNumber, identifier
+from config.text import Name, Text
 
 
 class Kind(StrEnum):
@@ -32,13 +35,13 @@ class Tag(Named):
     """Identifier within the unit, the same on every reactor; default: the name as an identifier."""
     engineering_unit: Text | None = None
     range: Interval | None = None
-    unit: Text | None = None
+    unit: Name | None = None
     """The ISA-88 unit that owns it; default: the device's."""
-    group: Text | None = None
+    group: Name | None = None
     """The scan group it is read with; default: the device's only one."""
     scale: Number = 1.0
     offset: Number = 0.0
-    states: dict[int, Text] = Field(default_factory=dict)
+    states: dict[WholeNumber, Name] = Field(default_factory=dict)
     """Names of an enumeration's numbers, e.g. `{1: Charge, 2: Heat}`."""
 
     @property
@@ -74,7 +77,22 @@ class Tag(Named):
         return self
 
 
-_NODE_ID = re.compile(r"(?:(?:ns=\d+|nsu=[^;]+);)?(?:i=\d+|s=.+|g=[0-9A-Fa-f-]{36}|b=.+)", re.DOTALL)
+_NODE_ID = re.compile(
+    r"(?:(?:ns=(?P<index>[0-9]{1,5})|nsu=[^;]+);)?(?:i=(?P<number>[0-9]{1,10})|s=.+|g=(?P<guid>.+)|b=(?P<opaque>.+))", re.DOTALL
+)
+
+
+def _is_node_id(address: str) -> bool:
+    match = _NODE_ID.fullmatch(address)
+    if not match or int(match["index"] or 0) > 0xFFFF or int(match["number"] or 0) > 0xFFFF_FFFF:
+        return False
+    try:
+        if match["guid"]:
+            return str(uuid.UUID(match["guid"])) == match["guid"].lower()
+        base64.b64decode(match["opaque"] or "", validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    return True
 
 
 class OpcUaTag(Tag):
@@ -90,8 +108,8 @@ class OpcUaTag(Tag):
 
     @field_validator("address")
     @classmethod
-    def _is_node_id(cls, address: str) -> str:
-        if not _NODE_ID.fullmatch(address):
+    def _names_a_node(cls, address: str) -> str:
+        if not _is_node_id(address):
             raise ValueError(f"{address!r} is no NodeId: write e.g. 'ns=2;s=R201.TT201A' or 'nsu=urn:plant;i=1001'")
         return address
 
@@ -117,7 +135,7 @@ REGISTERS: dict[str, int] = {
 
 BIT_TABLES = ("coil", "discrete")
 REGISTER_TABLES = ("holding", "input")
-_MODBUS = re.compile(r"(?P<table>coil|discrete|holding|input):(?P<offset>\d{1,5})(?:\.(?P<bit>\d{1,2}))?")
+_MODBUS = re.compile(r"(?P<table>coil|discrete|holding|input):(?P<offset>[0-9]{1,5})(?:\.(?P<bit>[0-9]{1,2}))?")
 _MODBUS_RIGHT = "'holding:100', 'input:7', 'coil:3', 'discrete:3', or a bit of a register 'holding:100.5'; addresses count from 0"
 
 
@@ -132,7 +150,7 @@ class ModbusTag(Tag):
     word_order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
     """ABCD: high word first, high byte first. CDAB: low word first. BADC: bytes swapped. DCBA: both.
     For 64 bits the pattern goes on: CDAB is GHEFCDAB; for one register BADC and DCBA swap its bytes."""
-    length: int | None = Field(None, ge=1, le=125)
+    length: int | None = Field(None, ge=1, le=125, strict=True)
     """Registers of a text, two characters each."""
 
     @property

@@ -7,16 +7,9 @@ phase is never silently rewritten.
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
-from pydantic import BeforeValidator, StringConstraints
-
-
-@runtime_checkable
-class Written(Protocol):
-    """A scalar that remembers the text it was written with."""
-
-    text: str
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 
 class WrittenInt(int):
@@ -41,6 +34,10 @@ class WrittenFloat(float):
         return number
 
 
+Written = WrittenInt | WrittenFloat
+"""A number that remembers the text it was written with."""
+
+
 def as_written(value: object) -> object:
     """The source text of a number from a file; anything else unchanged."""
     return value.text if isinstance(value, Written) else value
@@ -48,3 +45,15 @@ def as_written(value: object) -> object:
 
 Text = Annotated[str, BeforeValidator(as_written), StringConstraints(min_length=1)]
 """A non-empty text; numbers keep the spelling of the file."""
+
+
+def _on_one_line(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(f"{name!r} has a line break or another character that can't be seen: write it with visible characters")
+    if name != name.strip(" ") or name.endswith("\\"):
+        raise ValueError(f"{name!r} begins or ends with a space, or ends with a backslash: write it without")
+    return name
+
+
+Name = Annotated[Text, AfterValidator(_on_one_line)]
+"""A text that identifies something in rows, keys and messages: visible characters on one line."""

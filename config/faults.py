@@ -1,0 +1,59 @@
+"""Faults of a plant file, as they are told to the one who wrote it.
+
+A fault says where (file, line, path by the plant's own names) and what, and what would be right. Faults never
+show a secret, and each stands on one line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+_NOT_OF_A_KEY = re.compile(r"[\s:=]")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing that is wrong, or unwise. `line` counts from 1; `path` is empty for the file as a whole."""
+
+    file: str
+    line: int
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: "
+        return where + (f"{self.path}: {self.what}" if self.path else self.what)
+
+
+class ConfigError(Exception):
+    """A plant file that can't be used. Its text is every fault, one a line, in the order of the file."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = in_order(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Each fault once, sorted by line."""
+    return tuple(sorted(dict.fromkeys(faults)))
+
+
+def did_you_mean(word: str, among: Iterable[str]) -> str:
+    """`; did you mean 'role'?` when one of `among` is spelt much like `word`, else nothing."""
+    by_lower = {known.lower(): known for known in among}
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def key_head(key: str) -> str:
+    """A key that is unknown, up to its first `:`, `=` or space: `{token:abc}` is the key `token:abc` and shows a secret."""
+    return _NOT_OF_A_KEY.split(key, maxsplit=1)[0]
+
+
+def key_text(key: str) -> str:
+    """A key or name for people: as it is, or escaped and cut when it can't be shown on part of a line."""
+    shown = key if key.isprintable() and key else repr(key)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

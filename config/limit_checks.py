@@ -1,0 +1,166 @@
+"""Checks of limits against the tags they guard. Pure; see `config.checks`.
+
+A limit that can never be judged, or never be left, is a silent gap: it is a fault. Of several rows that fit, the
+most specific holds, so a row for all phases and one for `Dose` are no conflict; two rows alike are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from config.common import Bounds
+from config.faults import did_you_mean
+from config.findings import Finding, PlacedTag, homeless_roles, placed_tags, tags_by_role
+from config.limits import Limit
+from config.model import Plant
+from config.tags import Kind
+
+_IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max")
+_LEAST_PERIODS, _MANY_PERIODS = 2, 36_000
+
+
+def guarded(plant: Plant) -> Iterator[tuple[int, Limit, list[PlacedTag]]]:
+    """Each limit with its index and the tags it applies to."""
+    by_role = tags_by_role(plant)
+    for n, limit in enumerate(plant.limits):
+        yield n, limit, [tag for tag in by_role.get(limit.role, []) if limit.unit in (None, tag.unit)]
+
+
+def limits_are_unique(plant: Plant) -> Iterator[Finding]:
+    """Of two rows for the same thing one would never hold."""
+    first: dict[tuple[object, ...], int] = {}
+    for n, limit in enumerate(plant.limits):
+        key = (limit.product, limit.recipe_version, limit.unit, limit.phase, limit.role, limit.statistic, limit.window_s)
+        other = first.setdefault(key, n)
+        if other != n:
+            what = (
+                f"limits[{other + 1}] has the same product, recipe_version, unit, phase, role, statistic and window_s: join them"
+            )
+            yield ("limits", n), what
+
+
+def limits_can_be_met(plant: Plant) -> Iterator[Finding]:
+    """A tag can be inside its limits only when they share something with its range."""
+    for n, limit, tags in guarded(plant):
+        if limit.statistic not in _IN_UNITS_OF_THE_TAG:
+            continue
+        for key, interval in (("nor", limit.nor), ("par", limit.par)):
+            missed = next((tag for tag in tags if interval and tag.tag.range and _apart(interval, tag.tag.range)), None)
+            if missed:
+                span = _span(missed.tag.range)
+                yield (
+                    ("limits", n, key),
+                    f"lies wholly outside the range {span} of {missed}, so it is never met: mend one of them",
+                )
+
+
+def _apart(one: Bounds, other: Bounds) -> bool:
+    return _is_below(one, other) or _is_below(other, one)
+
+
+def _is_below(one: Bounds, other: Bounds) -> bool:
+    return one.high is not None and other.low is not None and one.high < other.low
+
+
+def _span(interval: Bounds | None) -> str:
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return f"[{'null' if low is None else f'{low:g}'}, {'null' if high is None else f'{high:g}'}]"
+
+
+def limits_guard_something(plant: Plant) -> Iterator[Finding]:
+    """The unit and role of a limit exist, and the role is a number."""
+    units, homeless = [unit.name for unit in plant.units], homeless_roles(plant)
+    for n, limit, tags in guarded(plant):
+        if limit.unit is not None and limit.unit not in units:
+            names = f"units of this plant: {', '.join(units) or 'none'}"
+            yield ("limits", n, "unit"), f"no unit {limit.unit!r}{did_you_mean(limit.unit, units)}; {names}"
+        elif not tags and limit.role not in homeless:
+            where = f"unit {limit.unit}" if limit.unit else "any unit"
+            roles = tags_by_role(plant, limit.unit)
+            yield ("limits", n, "role"), f"no tag of {where} has role {limit.role!r}{did_you_mean(limit.role, roles)}"
+        for tag in tags[:1]:
+            if tag.tag.value_kind not in (Kind.REAL, Kind.INTEGER):
+                yield (
+                    ("limits", n, "role"),
+                    f"{limit.role} is {tag.tag.value_kind} ({tag}): only a real or integer tag has limits",
+                )
+
+
+def phases_exist(plant: Plant) -> Iterator[Finding]:
+    """Where the phase tag lists its states, the phase of a limit is one of them, or a number it has no name for."""
+    phases = _phases(plant)
+    for n, limit, tags in guarded(plant):
+        known = [phases.get(tag.unit) for tag in tags]
+        if limit.phase is None or limit.phase.isdecimal() or not known or None in known:
+            continue
+        names = list(dict.fromkeys(name for states in known for name in states or ()))
+        if limit.phase not in names:
+            what = f"no phase {limit.phase!r}{did_you_mean(limit.phase, names)}; states of the phase tag: {', '.join(names)}"
+            yield ("limits", n, "phase"), what
+
+
+def _phases(plant: Plant) -> dict[str, tuple[str, ...]]:
+    """The states of each unit's phase tag, of the units where it lists them."""
+    roles = {unit.name: unit.context.phase for unit in plant.units}
+    return {
+        placed.unit: tuple(placed.tag.states.values())
+        for placed in placed_tags(plant)
+        if placed.tag.states and roles.get(placed.unit) == placed.tag.role
+    }
+
+
+def phases_are_told(plant: Plant) -> Iterator[Finding]:
+    """A limit of a phase holds only where somebody tells the phase."""
+    roles = {unit.name: unit.context.phase for unit in plant.units}
+    told = {placed.unit for placed in placed_tags(plant) if roles.get(placed.unit) == placed.tag.role}
+    for n, limit, tags in guarded(plant):
+        if limit.phase is not None and tags and told.isdisjoint(tag.unit for tag in tags):
+            where = ", ".join(dict.fromkeys(tag.unit for tag in tags))
+            yield ("limits", n, "phase"), f"no tag tells the phase of {where}, so this is never judged: add a tag with role phase"
+
+
+def windows_hold_samples(plant: Plant) -> Iterator[Finding]:
+    """A window holds at least two slots of the tag it looks at."""
+    for n, limit, tags in guarded(plant):
+        slow = next((tag for tag in tags if _periods(limit, tag) < _LEAST_PERIODS), None)
+        if limit.window_s and slow:
+            what = (
+                f"window_s {limit.window_s:g} holds fewer than 2 samples of {slow}, read every {slow.period_s:g} s: lengthen it"
+            )
+            yield ("limits", n, "window_s"), what
+
+
+def _periods(limit: Limit, tag: PlacedTag) -> float:
+    return _LEAST_PERIODS if limit.window_s is None or tag.period_s is None else limit.window_s / tag.period_s
+
+
+def windows_are_short(plant: Plant) -> Iterator[Finding]:
+    """Every sample of a window is held in memory."""
+    for n, limit, tags in guarded(plant):
+        fast = next((tag for tag in tags if _periods(limit, tag) > _MANY_PERIODS), None)
+        if fast:
+            yield ("limits", n, "window_s"), f"holds more than {_MANY_PERIODS} samples of {fast}, all in memory: is it so long?"
+
+
+def alarms_come_in_time(plant: Plant) -> Iterator[Finding]:
+    """What a limit knows of itself."""
+    for n, limit in enumerate(plant.limits):
+        yield from ((("limits", n, "alarm"), what) for what in limit.warnings())
+
+
+def alarms_can_come(plant: Plant) -> Iterator[Finding]:
+    """An alarm beyond the range of its tag never comes."""
+    for n, limit, tags in guarded(plant):
+        if limit.alarm is None or limit.statistic not in _IN_UNITS_OF_THE_TAG:
+            continue
+        for name, level in ((name, getattr(limit.alarm, name)) for name in ("ll", "l", "h", "hh")):
+            beyond = next((tag for tag in tags if level is not None and tag.tag.range and level not in tag.tag.range), None)
+            if beyond:
+                what = f"{level:g} lies outside the range {_span(beyond.tag.range)} of {beyond}: it may never come"
+                yield ("limits", n, "alarm", name), what
+
+
+Check = Callable[[Plant], Iterator[Finding]]
+FAULTS: tuple[Check, ...] = (limits_are_unique, limits_can_be_met)
+FAULTS_OF_A_WHOLE: tuple[Check, ...] = (limits_guard_something, phases_exist, windows_hold_samples)
+WARNINGS: tuple[Check, ...] = (phases_are_told, windows_are_short, alarms_come_in_time, alarms_can_come)

@@ -1,0 +1,129 @@
+"""Finds where in the file a value of the model stands: pydantic's `loc`, or that of a finding, -> line, path, owner.
+
+The model says what the steps of a `loc` mean, because the file alone does not: a tuple of named items is written
+as a mapping, so its index is the n-th key, but `states: {1: Charge}` has numbers for keys; bounds written `[15, 25]`
+have the steps `low` and `high`; and the names of union variants ('modbus', 'influxdb2') stand in no file.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import Tag as Variant
+
+from config.common import Bounds, Model, Named
+from config.faults import key_head, key_text
+from config.findings import Loc
+from config.model import Plant
+from config.sinks import Secret
+from config.yaml_core import Scalar
+from config.yaml_source import Place
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """One type that a value may have, with the name of its union variant if it is one."""
+
+    type: Any
+    variant: str | None = None
+
+    @property
+    def model(self) -> type[Model] | None:
+        return self.type if isinstance(self.type, type) and issubclass(self.type, Model) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a value stands. `steps` lead to it in the data; the first `item_steps` of them lead to the item of a list
+    or mapping that holds it. `owners` are the models whose key the last step is. Of a secret only the outside is told."""
+
+    line: int
+    path: str
+    steps: tuple[Scalar, ...]
+    item_steps: int
+    owners: tuple[type[Model], ...]
+    is_secret: bool
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The keys that may be written where the last step stands."""
+        keys = (key for owner in self.owners for key in owner.model_fields if key != "name" or not issubclass(owner, Named))
+        return tuple(dict.fromkeys(keys))
+
+
+def locate(loc: Loc, place: Place) -> Spot:
+    """The spot of `loc` in a plant file; of the nearest thing around it when it is not written."""
+    shapes: tuple[_Shape, ...] = (_Shape(Plant),)
+    line, path, is_secret = place.line, place.path, False
+    steps: list[Scalar] = []
+    item_steps = 0
+    owners: tuple[type[Model], ...] = ()
+    for step in loc:
+        if len(shapes) > 1 and any(shape.variant == step for shape in shapes):
+            shapes = tuple(shape for shape in shapes if shape.variant == step)
+            continue
+        owners = tuple(shape.model for shape in shapes if shape.model)
+        is_secret = is_secret or Secret in owners
+        key = _key(step, place, shapes)
+        if key is None:
+            path = _joined(path, step) if any(step in owner.model_fields for owner in owners) and not is_secret else path
+            break
+        place = place.inside[key]
+        steps.append(key)
+        if any(get_origin(shape.type) is tuple for shape in shapes):
+            item_steps = len(steps)
+        if any(step in owner.model_fields for owner in owners) or not owners:
+            line, path = place.line, path if is_secret else place.path
+        else:
+            line, path = place.line, path if is_secret else _joined(path, key_text(key_head(str(step))))
+        shapes = tuple(inner for shape in shapes for inner in _inside(shape, step))
+    is_secret = is_secret or any(shape.model is Secret for shape in shapes)
+    return Spot(line, path, tuple(steps), item_steps, owners, is_secret)
+
+
+def _joined(path: str, step: str | int) -> str:
+    return f"{path}.{step}" if path else str(step)
+
+
+def _key(step: str | int, place: Place, shapes: tuple[_Shape, ...]) -> Scalar:
+    """The key or index in the file that `step` means, None when it is not written."""
+    if place.is_mapping:
+        if isinstance(step, int) and any(get_origin(shape.type) is tuple for shape in shapes):
+            return next(islice(place.inside, step, None), None)
+        return next((key for key in place.inside if str(key) == str(step)), None)
+    if any(shape.model is Bounds for shape in shapes):
+        step = {"low": 0, "high": 1}.get(str(step), step)
+    return step if step in place.inside else None
+
+
+def _inside(shape: _Shape, step: str | int) -> Iterator[_Shape]:
+    if shape.model and step in shape.model.model_fields:
+        yield from _shapes(shape.model.model_fields[str(step)].annotation)
+    elif get_origin(shape.type) in (tuple, dict):
+        arguments = get_args(shape.type)
+        yield from _shapes(arguments[0] if get_origin(shape.type) is tuple else arguments[1])
+
+
+def _shapes(annotation: Any, variant: str | None = None) -> Iterator[_Shape]:
+    """The types that a value so annotated may have."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *marks = get_args(annotation)
+        yield from _shapes(inner, next((mark.tag for mark in marks if isinstance(mark, Variant)), variant))
+    elif origin in (Union, types.UnionType):
+        for argument in get_args(annotation):
+            yield from _shapes(argument, variant)
+    elif annotation is not type(None):
+        yield _Shape(annotation, variant or _kind(annotation))
+
+
+def _kind(annotation: Any) -> str | None:
+    """`influxdb2` for a model with `kind: Literal["influxdb2"]`."""
+    model = _Shape(annotation).model
+    field = model.model_fields.get("kind") if model else None
+    kinds = get_args(field.annotation) if field and get_origin(field.annotation) is Literal else ()
+    return str(kinds[0]) if len(kinds) == 1 else None

@@ -1,0 +1,155 @@
+"""Checks of what the plant speaks to: endpoints, Modbus tables, sinks, the page. Pure; see `config.checks`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+
+from config.findings import Finding, Loc, placed_devices, placed_tags
+from config.model import ModbusDevice, ModbusEndpoint, OpcUaEndpoint, Plant, forbidden_range
+from config.sinks import InfluxDB1Sink, InfluxDB2Sink, Sink
+from config.tags import REGISTER_TABLES, ModbusTag, Tag
+
+_SINK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+def unit_ids_are_unique(plant: Plant) -> Iterator[Finding]:
+    """Two devices with one `unit_id` would be one device, read twice."""
+    for e, endpoint in enumerate(plant.endpoints):
+        first: dict[int, str] = {}
+        for d, device in enumerate(endpoint.devices if isinstance(endpoint, ModbusEndpoint) else ()):
+            other = first.setdefault(device.unit_id, device.name)
+            if other != device.name:
+                loc: Loc = ("endpoints", e, "devices", d, "unit_id")
+                yield loc, f"device {other} has unit_id {device.unit_id} on this endpoint: give each device its own"
+
+
+def tags_can_be_read(plant: Plant) -> Iterator[Finding]:
+    """A Modbus tag fits into one read, and touches nothing forbidden."""
+    for placed in placed_tags(plant):
+        if not (isinstance(placed.device, ModbusDevice) and isinstance(placed.tag, ModbusTag)):
+            continue
+        device, tag = placed.device, placed.tag
+        if tag.table in REGISTER_TABLES and tag.register_count > device.max_registers:
+            what = f"takes {tag.register_count} registers, the device answers {device.max_registers} in one read (max_registers)"
+            yield placed.loc, what
+        for text in device.forbidden:
+            table, low, high = forbidden_range(text)
+            if table == tag.table and tag.offset_in_table <= high and low < tag.offset_in_table + tag.register_count:
+                yield (
+                    (*placed.loc, "address"),
+                    f"{tag.address} lies in {text}, which is forbidden for this device: take one of them out",
+                )
+
+
+def passwords_have_users(plant: Plant) -> Iterator[Finding]:
+    """A user name and a password come together."""
+    for e, endpoint in enumerate(plant.endpoints):
+        if isinstance(endpoint, OpcUaEndpoint):
+            yield from _half_a_login(endpoint, ("endpoints", e))
+    for s, sink in enumerate(plant.sinks):
+        if isinstance(sink, InfluxDB1Sink):
+            yield from _half_a_login(sink, ("sinks", s))
+
+
+def _half_a_login(item: OpcUaEndpoint | InfluxDB1Sink, loc: Loc) -> Iterator[Finding]:
+    if item.password is not None and item.user_name is None:
+        yield (*loc, "password"), "a password without user_name would never be used: give both or neither"
+    if item.user_name is not None and item.password is None:
+        yield (*loc, "user_name"), "a user_name without password: give both or neither"
+
+
+def backoff_grows(plant: Plant) -> Iterator[Finding]:
+    """The wait between attempts begins below its limit."""
+    for e, endpoint in enumerate(plant.endpoints):
+        if endpoint.backoff_limit_s < endpoint.backoff_s:
+            what = (
+                f"backoff_limit_s {endpoint.backoff_limit_s:g} is below backoff_s {endpoint.backoff_s:g}: make it the greater one"
+            )
+            key = "backoff_limit_s" if "backoff_limit_s" in endpoint.model_fields_set else "backoff_s"
+            yield ("endpoints", e, key), what
+
+
+def sink_names_are_safe(plant: Plant) -> Iterator[Finding]:
+    """A sink's name is that of its cursor, in files and in the record."""
+    for s, sink in enumerate(plant.sinks):
+        if not _SINK_NAME.fullmatch(sink.name):
+            yield (
+                ("sinks", s),
+                "a sink's name has letters, digits, - and _ only, begins with a letter or _, and is at most 64 long",
+            )
+
+
+def endpoints_differ(plant: Plant) -> Iterator[Finding]:
+    """Two endpoints with one address are two connections to one server."""
+    first: dict[tuple[str, int], str] = {}
+    for e, endpoint in enumerate(plant.endpoints):
+        other = first.setdefault((endpoint.host.lower(), endpoint.port), endpoint.name)
+        if other != endpoint.name:
+            yield (
+                ("endpoints", e, "url"),
+                f"endpoint {other} has the same address: a second connection is made; put the devices under one",
+            )
+
+
+def tags_differ(plant: Plant) -> Iterator[Finding]:
+    """Tags of a device that read the same place: one of the addresses is often a slip of copying."""
+    for placed in placed_devices(plant):
+        first: dict[tuple[str, int], str] = {}
+        for t, tag in enumerate(placed.device.tags):
+            others = {first.setdefault(cell, tag.name) for cell in _cells(tag)} - {tag.name}
+            if others:
+                yield (
+                    (*placed.loc, "tags", t, "address"),
+                    f"{tag.address} is also read by {', '.join(sorted(others))}: is it copied?",
+                )
+
+
+def _cells(tag: Tag) -> Iterator[tuple[str, int]]:
+    """The smallest parts of a device that a tag reads; a bit is another part than the register it is in."""
+    if not isinstance(tag, ModbusTag):
+        yield tag.address, 0
+    elif tag.bit is not None:
+        yield f"{tag.table} bit {tag.bit}", tag.offset_in_table
+    else:
+        yield from ((tag.table, tag.offset_in_table + n) for n in range(tag.register_count))
+
+
+def _destination(sink: Sink) -> tuple[str, ...]:
+    match sink:
+        case InfluxDB2Sink():
+            return sink.kind, sink.url, sink.org, sink.bucket
+        case InfluxDB1Sink():
+            return sink.kind, sink.url, sink.database, sink.retention_policy or ""
+    return sink.kind, sink.url
+
+
+def sinks_differ(plant: Plant) -> Iterator[Finding]:
+    """Two sinks with one destination send everything twice."""
+    first: dict[tuple[str, ...], str] = {}
+    for s, sink in enumerate(plant.sinks):
+        other = first.setdefault(_destination(sink), sink.name)
+        if other != sink.name:
+            yield ("sinks", s), f"sink {other} goes to the same place: everything is sent there twice"
+
+
+def page_stays_here(plant: Plant) -> Iterator[Finding]:
+    """The page asks nobody who they are."""
+    if plant.web and not _is_loopback(plant.web.host):
+        yield (
+            ("web", "host"),
+            f"{plant.web.host} can be reached from other machines, and the page asks for no password: 127.0.0.1 keeps it here",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+Check = Callable[[Plant], Iterator[Finding]]
+FAULTS: tuple[Check, ...] = (unit_ids_are_unique, tags_can_be_read, passwords_have_users, backoff_grows, sink_names_are_safe)
+WARNINGS: tuple[Check, ...] = (endpoints_differ, tags_differ, sinks_differ, page_stays_here)

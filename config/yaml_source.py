@@ -1,0 +1,209 @@
+"""Reads a YAML file as data together with the line of everything in it.
+
+Plain scalars follow the core schema of YAML 1.2 alone: `yes`, `no`, `on`, `NO`, `12:30` and dates are text.
+Numbers are `WrittenInt` and `WrittenFloat`, so a text field can take `3.10` as it was written. Tags such as
+`!!python/object` and merge keys are refused; anchors and aliases are followed, unless they run in a circle or
+multiply beyond reason. No text here quotes a value of the file: it may be a secret.
+
+    bytes -> text -> PyYAML's nodes -> survey (circles, size) -> data + Place
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
+
+from config.faults import ConfigError, Fault, key_text
+from config.text import as_written
+from config.yaml_core import MAX_DEPTH, BadValue, CoreLoader, Scalar, scalar_value, syntax_fault
+
+MAX_BYTES = 16 * 2**20
+MAX_NODES = 1_000_000
+"""Values in the file, those behind aliases counted as often as they are used."""
+
+
+class Unreadable:
+    """Stands in the data for a value that has its fault already."""
+
+
+UNREADABLE = Unreadable()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: its line (that of its key), its path, and the places inside by key or index."""
+
+    line: int
+    path: str
+    inside: Mapping[Scalar, Place] = field(default_factory=dict)
+    is_mapping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a file holds. `faults` are those that left the rest of it readable."""
+
+    file: str
+    data: object
+    place: Place
+    faults: tuple[Fault, ...]
+
+
+def read(path: Path) -> Source:
+    """The data of a YAML file. Raises ConfigError, and nothing else, when it can't be read as one."""
+    return parse(_text(path), str(path))
+
+
+def parse(text: str, file: str) -> Source:
+    """The data of `text`; `file` is its name in faults. Raises ConfigError when it is no YAML."""
+    root = _compose(text, file)
+    if root is None:
+        raise ConfigError([Fault(file, 1, "", "is empty: write at least site, endpoints and units")])
+    _Survey(file).extent(root)
+    conversion = _Conversion(file)
+    data, place = conversion.value(root, _line(root), "")
+    return Source(file, data, place, tuple(conversion.faults))
+
+
+def _text(path: Path) -> str:
+    file = str(path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise ConfigError([Fault(file, 1, "", f"can't be read: {exc.strerror}; give the path of a plant file")]) from None
+    except ValueError:
+        raise ConfigError([Fault(repr(file), 1, "", "is no path: it holds a NUL character")]) from None
+    if len(content) > MAX_BYTES:
+        raise ConfigError([Fault(file, 1, "", f"is longer than {MAX_BYTES} bytes: is this a plant file?")])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line, byte = content.count(b"\n", 0, exc.start) + 1, content[exc.start]
+    raise ConfigError([Fault(file, line, "", f"byte 0x{byte:02X} is not UTF-8: save the file as UTF-8")])
+
+
+def _compose(text: str, file: str) -> Node | None:
+    """The root node, None for an empty file."""
+    line = 0
+    try:
+        loader = CoreLoader(text)
+        try:
+            return loader.get_single_node()
+        finally:
+            line = loader.line
+    except ReaderError as exc:
+        line, what = text.count("\n", 0, exc.position) + 1, f"character 0x{exc.character:02X} can't be shown: leave it out"
+    except yaml.MarkedYAMLError as exc:
+        line, what = syntax_fault(exc)
+    except (ValueError, OverflowError):  # PyYAML on escapes and directives with numbers beyond all bounds
+        line, what = line + 1, "is not valid YAML: a number in an escape or a directive is beyond all bounds"
+    raise ConfigError([Fault(file, line, "", what)])
+
+
+def _line(node: Node) -> int:
+    return node.start_mark.line + 1
+
+
+def _children(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, SequenceNode) else []
+
+
+class _Survey:
+    """Measures a graph of nodes, each node once, before anything walks it as a tree."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._extents: dict[int, tuple[int, int]] = {}
+        self._open: set[int] = set()
+
+    def extent(self, node: Node) -> tuple[int, int]:
+        """Values and depth of the tree under `node`. Raises ConfigError on a circle or beyond the bounds."""
+        if id(node) in self._extents:
+            return self._extents[id(node)]
+        if id(node) in self._open:
+            self._refuse(node, "an alias stands inside its own anchor, so it would never end: write the values out")
+        self._open.add(id(node))
+        extents = [self.extent(child) for child in _children(node)]
+        self._open.remove(id(node))
+        size, depth = 1 + sum(size for size, _ in extents), 1 + max((depth for _, depth in extents), default=0)
+        if size > MAX_NODES or depth > MAX_DEPTH:
+            self._refuse(node, f"holds more than {MAX_NODES} values or is nested deeper than {MAX_DEPTH}: do aliases multiply?")
+        self._extents[id(node)] = size, depth
+        return size, depth
+
+    def _refuse(self, node: Node, what: str) -> None:
+        raise ConfigError([Fault(self._file, _line(node), "", what)])
+
+
+class _Conversion:
+    """Turns nodes into data and places; what it can't turn becomes a fault and UNREADABLE."""
+
+    def __init__(self, file: str) -> None:
+        self.faults: list[Fault] = []
+        self._file = file
+
+    def value(self, node: Node, line: int, path: str) -> tuple[object, Place]:
+        if isinstance(node, MappingNode) and node.tag == CoreLoader.DEFAULT_MAPPING_TAG:
+            return self._mapping(node, line, path)
+        if isinstance(node, SequenceNode) and node.tag == CoreLoader.DEFAULT_SEQUENCE_TAG:
+            return self._sequence(node, line, path)
+        try:
+            return scalar_value(node), Place(line, path)
+        except BadValue as exc:
+            self._fault(line, path, str(exc))
+            return UNREADABLE, Place(line, path)
+
+    def _sequence(self, node: SequenceNode, line: int, path: str) -> tuple[object, Place]:
+        items = [self.value(child, _line(child), f"{path}[{n}]") for n, child in enumerate(node.value, 1)]
+        return [data for data, _ in items], Place(line, path, dict(enumerate(place for _, place in items)))
+
+    def _mapping(self, node: MappingNode, line: int, path: str) -> tuple[object, Place]:
+        data: dict[Scalar, object] = {}
+        places: dict[Scalar, Place] = {}
+        first_lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, path)
+            if isinstance(key, Unreadable):
+                continue
+            shown = _shown(key)
+            if key in data or shown in first_lines:
+                first = places[key].line if key in data else first_lines[shown]
+                self._fault(_line(key_node), path, f"key {key_text(shown)!r} is written twice, first on line {first}: keep one")
+                continue
+            first_lines[shown] = _line(key_node)
+            inside = f"{path}.{key_text(shown)}" if path else key_text(shown)
+            data[key], places[key] = self.value(value_node, _line(key_node), inside)
+        return data, Place(line, path, places, is_mapping=True)
+
+    def _key(self, node: Node, path: str) -> Scalar | Unreadable:
+        if not isinstance(node, ScalarNode):
+            self._fault(_line(node), path, "a list or mapping stands where a key belongs: write a plain text")
+            return UNREADABLE
+        try:
+            key = scalar_value(node)
+        except BadValue as exc:
+            self._fault(_line(node), path, str(exc))
+            return UNREADABLE
+        if key is None or isinstance(key, bool):
+            found = "nothing" if key is None else str(key).lower()
+            self._fault(_line(node), path, f"found {found} as a key: put it in quotes if the text is meant")
+            return UNREADABLE
+        if key == "<<" and node.style is None:
+            self._fault(_line(node), path, "merge keys (<<) are not followed: write the keys out")
+            return UNREADABLE
+        return key
+
+    def _fault(self, line: int, path: str, what: str) -> None:
+        self.faults.append(Fault(self._file, line, path, what))
+
+
+def _shown(key: Scalar) -> str:
+    return str(as_written(key))

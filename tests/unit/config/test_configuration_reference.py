@@ -1,0 +1,104 @@
+"""docs/reference/configuration.md names every key of every model with its default, and no key that is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from config import common, limits, model, sinks, tags
+from config.load import load
+
+ROOT = Path(__file__).parents[3]
+REFERENCE = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
+
+SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
+    model.Plant: ("Plant",),
+    model.OpcUaEndpoint: ("Endpoint", "Endpoint, OPC UA"),
+    model.ModbusEndpoint: ("Endpoint",),
+    model.OpcUaDevice: ("Device",),
+    model.ModbusDevice: ("Device", "Device, Modbus"),
+    model.Group: ("Scan group",),
+    tags.OpcUaTag: ("Tag", "Tag, OPC UA"),
+    tags.ModbusTag: ("Tag", "Tag, Modbus"),
+    model.Unit: ("Unit",),
+    model.Context: ("Context",),
+    limits.Limit: ("Limit",),
+    limits.AlarmLimits: ("Alarm limits",),
+    common.Bounds: ("Bounds",),
+    sinks.InfluxDB2Sink: ("Sink", "Sink, influxdb2"),
+    sinks.InfluxDB1Sink: ("Sink", "Sink, influxdb1"),
+    sinks.VictoriaMetricsSink: ("Sink", "Sink, victoriametrics"),
+    model.Web: ("Web",),
+    sinks.Secret: ("Secret",),
+}
+TOLD_IN_WORDS = {"role": "its name", "groups": "`main`, 1 s", "web": "on", "context": "the roles below"}
+_ROW = re.compile(r"^\| `(?P<key>\w+)` \| (?P<default>[^|]+) \| [^|]+ \|$", re.MULTILINE)
+
+
+def models_in(annotation: Any) -> Iterator[type[common.Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, common.Model):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
+def all_models() -> set[type[common.Model]]:
+    found: set[type[common.Model]] = set()
+    waiting: list[type[common.Model]] = [model.Plant]
+    while waiting:
+        if (here := waiting.pop()) not in found:
+            found.add(here)
+            waiting += [inner for field in here.model_fields.values() for inner in models_in(field.annotation)]
+    return found
+
+
+def rows(heading: str) -> dict[str, str]:
+    section = re.search(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##|\Z)", REFERENCE, re.MULTILINE | re.DOTALL)
+    assert section, f"no section {heading!r}"
+    found = _ROW.findall(section[1])
+    assert section[1].count("\n| `") == len(found), f"a row of {heading!r} is not key | default | what"
+    return dict(found)
+
+
+def default_of(key: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if key in TOLD_IN_WORDS and not isinstance(default, str):
+        return TOLD_IN_WORDS[key]
+    return "–" if default is None else _shown(default)
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple | dict):
+        return "none"
+    if isinstance(default, Enum):
+        return str(default.value)
+    return str(default).lower() if isinstance(default, bool) else str(default).removesuffix(".0")
+
+
+def test_every_model_has_its_section() -> None:
+    assert all_models() == set(SECTIONS)
+
+
+@pytest.mark.parametrize("described", SECTIONS, ids=lambda described: described.__name__)
+def test_a_section_has_the_keys_and_their_defaults(described: type[common.Model]) -> None:
+    told = {key: default for heading in SECTIONS[described] for key, default in rows(heading).items()}
+    fields = {key: field for key, field in described.model_fields.items() if key != "name"}
+    expected = {key: default_of(key, field) for key, field in fields.items()}
+    if "role" in expected and issubclass(described, tags.Tag):
+        expected["role"] = TOLD_IN_WORDS["role"]
+    assert told == expected
+
+
+def test_the_example_of_the_reference_loads(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "plant.yaml"
+    file.write_text(example, encoding="utf-8")
+    assert load(file).limits[0].cpp
