@@ -110,7 +110,7 @@ class InfluxDB1Sink(_HttpSink):
 
 
 class VictoriaMetricsSink(_HttpSink):
-    """VictoriaMetrics: a lossy copy (millisecond stamps, about 15 digits, no texts)."""
+    """VictoriaMetrics: a lossy copy (millisecond stamps, about 12 digits, no texts)."""
 
     kind: Literal["victoriametrics"]
     token: Secret | None = None

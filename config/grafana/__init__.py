@@ -1,0 +1,1 @@
+"""What Grafana needs: a dashboard as code, and provisioning files. `python -m config.grafana.build FOLDER` writes them."""
