@@ -26,7 +26,8 @@ from collector.batch.context import ContextTracker, tells_context
 from collector.gateway import Gateway
 from collector.ledger import Ledger, ledger_of
 from collector.live import Live
-from collector.picture import Painter, Picture
+from collector.painter import Painter
+from collector.picture import Picture
 from collector.recorder import Recorder
 from collector.sending import Sending
 from collector.store.files import locked
@@ -104,6 +105,7 @@ class Daemon:
             self.sending.pictures,
             self.clock,
             disk_fault=lambda: self.recorder.disk_fault,
+            pending=lambda: self.recorder.pending_samples,
         )
 
     def picture(self) -> Picture:
@@ -161,7 +163,9 @@ class Daemon:
             "started_ns": now_ns,
         }
         self.registry.put_states("daemon", {"about": about})
-        self.recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "started", **about}))
+        self.recorder.tell(
+            Event(EventKind.DAEMON, now_ns, body={"state": "started", "version": VERSION, "config_hash": self.config_hash})
+        )
 
     async def _serve(self) -> None:
         web = self.plant.web

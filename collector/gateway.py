@@ -41,7 +41,8 @@ class Gateway:
     ) -> None:
         self._live, self._registry, self._recorder = live, registry, recorder
         self._health, self._sending, self._clock = health, sending, clock
-        self._remembered: dict[str, dict[str, dict[str, Json]]] = {}
+        kinds = ("context", "device", "rule", "excursion", "sink")
+        self._remembered = {kind: registry.states(kind) for kind in kinds}  # of before a restart: what is over is forgotten
         self._fault = ""
 
     async def run(self) -> None:
@@ -68,6 +69,7 @@ class Gateway:
             "pending": self._recorder.pending_samples,
             "devices_lost": sum(state.answers is False for state in self._health.devices.values()),
             "rules_outside": sum(len(judge.active) for judge in self._recorder.judges.values()),
+            "slots_refused": sum(judge.refused for judge in self._recorder.judges.values()),
             "resident_bytes": resident_bytes(),
             "cpu_s": sum(os.times()[:2]),
             "clock_offset_s": self._clock.offset_ns() / 1e9,
@@ -101,7 +103,7 @@ class Gateway:
         return {
             "context": {unit: asdict(stamp) for unit, stamp in self._live.stamps.items()},
             "device": {name: asdict(state) for name, state in self._health.devices.items()},
-            "rule": {f"{rule.unit}/{rule.role}/{rule.rule}": asdict(rule) for rule in rules},
+            "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": asdict(rule) for rule in rules},
             "excursion": {f"{excursion.unit}/{excursion.role}": asdict(excursion) for excursion in excursions},
             "sink": self._sending.states(),
         }

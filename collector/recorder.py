@@ -70,10 +70,10 @@ class Recorder:
         if judge is None:
             judge = self.judges[layout.id] = Judge(layout, self._plant.limits)
         for event in self._context.observe(scan):
-            self._live.stamps[event.unit] = self._context.stamps[event.unit]
             self._live.phase_since_ns[event.unit] = event.slot_ns
             self.tell(event)
         stamps = self._context.of(layout)
+        self._live.stamps.update(zip(layout.units, stamps, strict=True))
         self._live.counters.scans += 1
         self._live.counters.read += scan.samples
         self._live.counters.lost_scans += scan.lost

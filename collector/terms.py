@@ -45,7 +45,7 @@ class EventKind(StrEnum):
     DAEMON = "daemon"
     """The daemon started or stopped: state, version, config_hash."""
     CLOCK = "clock"
-    """Plant time was set anew: offset_s."""
+    """Plant time was moved forward to the wall clock: moved_s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ keeps what it said last: a batch does not end because a wire broke. What was kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 
@@ -24,8 +25,8 @@ class _Source:
     """A column that tells a field of a unit's stamp."""
 
     column: int
-    text_index: int
-    """Position among the text columns, −1 for others."""
+    side_index: int
+    """Position among the text or the integer columns, −1 for others."""
     unit: str
     field: str
     about: Column
@@ -37,9 +38,9 @@ def tells_context(layout: Layout, units: Mapping[str, Unit]) -> bool:
 
 
 def _sources(layout: Layout, units: Mapping[str, Unit]) -> list[_Source]:
-    texts = {int(column): i for i, column in enumerate(layout.text_columns)}
+    side = {int(column): i for columns in (layout.text_columns, layout.integer_columns) for i, column in enumerate(columns)}
     return [
-        _Source(i, texts.get(i, -1), column.unit, _STAMP_FIELD[field], column)
+        _Source(i, side.get(i, -1), column.unit, _STAMP_FIELD[field], column)
         for i, column in enumerate(layout.columns)
         for field in FIELDS
         if column.unit in units and getattr(units[column.unit].context, field) == column.role
@@ -53,12 +54,23 @@ class ContextTracker:
         """`known`: the stamps of before a restart."""
         self._units = {unit.name: unit for unit in plant.units}
         known = known or {}
-        self.stamps = {
-            unit.name: replace(known[unit.name], mode=unit.mode) if unit.name in known else self._initial(unit)
-            for unit in plant.units
-        }
+        told = {(device.unit_of(tag), tag.role) for device, tag in plant.tags()}
+        self.stamps = {unit.name: self._resumed(unit, known.get(unit.name), told) for unit in plant.units}
         self._sources = cache(lambda layout_id: _sources(self._layouts[layout_id], self._units))
         self._layouts: dict[str, Layout] = {}
+
+    def _resumed(self, unit: Unit, before: Stamp | None, told: Set[tuple[str, str]]) -> Stamp:
+        """What only the plant file tells (no tag of `told` does) is taken from the plant file of today."""
+        initial = self._initial(unit)
+        if before is None:
+            return initial
+        tag_tells = {field: (unit.name, getattr(unit.context, field)) in told for field in ("product", "recipe_version")}
+        return replace(
+            before,
+            product=(before.product if tag_tells["product"] else "") or initial.product,
+            recipe_version=(before.recipe_version if tag_tells["recipe_version"] else "") or initial.recipe_version,
+            mode=unit.mode,
+        )
 
     @staticmethod
     def _initial(unit: Unit) -> Stamp:
@@ -75,7 +87,7 @@ class ContextTracker:
             return []
         told: dict[str, dict[str, str]] = {}
         for source in sources:
-            if scan.quality[source.column] == Quality.GOOD:
+            if self._says_something(scan, source):
                 told.setdefault(source.unit, {})[source.field] = self._text(scan, source)
         events = []
         for unit, fields in told.items():
@@ -93,10 +105,16 @@ class ContextTracker:
         )
 
     @staticmethod
+    def _says_something(scan: Scan, source: _Source) -> bool:
+        is_number = source.about.kind is Kind.TEXT or math.isfinite(scan.values[source.column])
+        return bool(scan.quality[source.column] == Quality.GOOD) and is_number
+
+    @staticmethod
     def _text(scan: Scan, source: _Source) -> str:
         if source.about.kind is Kind.TEXT:
-            return scan.texts[source.text_index].strip()
-        number = int(scan.values[source.column])
+            return scan.texts[source.side_index].strip()
+        integer = source.about.kind is Kind.INTEGER
+        number = int(scan.integers[source.side_index]) if integer else round(float(scan.values[source.column]))
         return dict(source.about.states).get(number, str(number))
 
 
@@ -118,5 +136,5 @@ def changes(unit: str, before: Stamp, after: Stamp, slot_ns: int) -> list[Event]
 
 def _event(unit: str, stamp: Stamp, slot_ns: int, what: str, state: str) -> Event:
     name = stamp.batch if what == "batch" else stamp.phase
-    body: dict[str, Json] = {"what": what, "state": state, "text": f"{what} {name} {state}", **asdict(stamp)}
+    body: dict[str, Json] = {"what": what, "state": state, "text": f"{what.capitalize()} {name} {state}", **asdict(stamp)}
     return Event(EventKind.BATCH, slot_ns, unit, stamp, body)

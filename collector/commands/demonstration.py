@@ -10,23 +10,20 @@ import re
 import socket
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from rich.console import Console
-from rich.live import Live as LiveTable
-
 from collector.app import Daemon, JournalRefused
-from collector.commands.terms import Stop, failed, is_terminal, load_plant, log_to, output, stop_on_signals
+from collector.commands.terms import Stop, failed, load_plant, log_to, output, stop_on_signals
 from collector.ledger import Ledger
 from collector.store.files import StoreError
-from collector.terminal import render
+from collector.terminal import watch
 from config.load import config_hash
 
 START_DEADLINE_S = 20.0
+SAY_INTERVAL_S = 3.0
 _LISTENS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 
@@ -130,26 +127,15 @@ async def _stop_with(process: asyncio.subprocess.Process, stop: Stop) -> None:
 
 
 async def _show(daemon: Daemon, stop: Stop, span_s: float | None) -> None:
-    """Draw until the end, or say a line now and then where nobody draws."""
-    end_s = time.monotonic() + span_s if span_s else None
-    console = Console()
-    drawing = LiveTable(console=console, screen=False, auto_refresh=False, transient=True) if is_terminal() else None
-    said_s = 0.0
-    if drawing:
-        drawing.start()
+    """Draw on a terminal, or say a line now and then elsewhere, until the end."""
     try:
-        while not stop.asked.is_set():
-            await asyncio.sleep(0.5)
-            if drawing:
-                drawing.update(render(daemon.picture()), refresh=True)
-            elif time.monotonic() - said_s >= 5:
-                said_s = time.monotonic()
+        async with asyncio.timeout(span_s):
+            await watch(daemon.picture, lambda: daemon.url)
+            while not stop.asked.is_set():
+                await asyncio.sleep(SAY_INTERVAL_S)
                 _say(daemon)
-            if end_s and time.monotonic() >= end_s:
-                stop.asked.set()
-    finally:
-        if drawing:
-            drawing.stop()
+    except TimeoutError:
+        stop.asked.set()
 
 
 def _say(daemon: Daemon) -> None:

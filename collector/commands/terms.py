@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,8 +122,3 @@ def time_ns(text: str) -> int:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return since // timedelta(microseconds=1) * 1000
-
-
-def is_terminal() -> bool:
-    """True when a person looks at standard output."""
-    return sys.stdout.isatty()

@@ -10,11 +10,14 @@ further apart than one period are one, so a close is told one period after the f
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from collector.terms import Event, EventKind, Stamp
 
+LARGEST = sys.float_info.max
+"""JSON has no infinity: what is beyond is told as this."""
 GAP_PERIODS = 3
 """Good samples further apart than this have a gap between them."""
 
@@ -78,7 +81,7 @@ class Tracker:
         """How far `value` lies outside, 0 inside; the bounds themselves are inside."""
         below = 0.0 if self._low is None else self._low - value
         above = 0.0 if self._high is None else value - self._high
-        return max(below, above, 0.0)
+        return min(max(below, above, 0.0), LARGEST)
 
     def sample(self, slot_ns: int, value: float) -> list[Excursion]:
         """A good sample; the excursions that have just opened, or are now known to have ended."""
@@ -102,12 +105,20 @@ class Tracker:
             excursion,
             last_ns=slot_ns,
             peak=value if distance > self.distance(excursion.peak) else excursion.peak,
-            area=excursion.area + (0.0 if in_gap else (distance + self._last_distance) / 2 * elapsed_ns / 1e9),
+            area=min(
+                LARGEST, excursion.area + (0.0 if in_gap else (distance / 2 + self._last_distance / 2) * (elapsed_ns / 1e9))
+            ),
             not_evaluable_s=excursion.not_evaluable_s + (elapsed_ns / 1e9 if in_gap else 0.0),
         )
 
     def end(self, last_ns: int, why: Literal["inside", "limits changed", "stopped"]) -> list[Excursion]:
         """End the open excursion at `last_ns`, if there is one."""
-        closed = [replace(self.open, last_ns=last_ns, ended=why)] if self.open else []
+        if self.open is None:
+            return []
+        if self._returned_ns is not None:
+            last_ns, why = self._returned_ns, "inside"
+        dark_ns = last_ns - self.open.last_ns
+        dark_s = dark_ns / 1e9 if dark_ns > GAP_PERIODS * self._period_ns else 0.0
+        closed = replace(self.open, last_ns=last_ns, ended=why, not_evaluable_s=self.open.not_evaluable_s + dark_s)
         self.open, self._returned_ns = None, None
-        return closed
+        return [closed]

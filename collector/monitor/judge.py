@@ -32,6 +32,8 @@ class ActiveRule:
 
     unit: str
     role: str
+    statistic: str
+    """`value`, or e.g. `mean 60 s`."""
     rule: str
     since_ns: int
     value: float
@@ -60,9 +62,19 @@ class Judge:
         """Open excursions by (unit, role), as they stand."""
 
     @property
+    def refused(self) -> int:
+        """Scans whose slot was not after the last: they were not judged."""
+        return self._window.refused
+
+    @property
     def limits_now(self) -> tuple[tuple[int, Limit], ...]:
         """(column, row of the limit set) that holds since the newest scan, for people to look at."""
         return self._table.limits
+
+    @property
+    def evaluable_now(self) -> dict[tuple[int, Limit], bool]:
+        """Whether each of `limits_now` could be evaluated on the newest scan."""
+        return dict(zip(self._table.limits, self._table.evaluable.tolist(), strict=True))
 
     def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
         """Everything that changes with `scan`; slots that are not after the last are refused."""
@@ -83,7 +95,9 @@ class Judge:
         stamps = dict(zip(self._layout.units, self._stamps or (), strict=False))
         ended = [excursion for tracker in self._trackers.values() for excursion in tracker.end(slot_ns, "stopped")]
         self.open.clear()
-        return [excursion.event(stamps.get(excursion.unit, Stamp())) for excursion in ended]
+        rules = self._end_rules(slot_ns, self._table, RuleTable(()), stamps)
+        self._table = RuleTable(())
+        return rules + [excursion.event(stamps.get(excursion.unit, Stamp())) for excursion in ended]
 
     def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> list[Event]:
         """A new context: other limits."""
@@ -112,7 +126,9 @@ class Judge:
         self, slot_ns: int, index: int, limit: Limit, rule: str, before: str, after: str, value: float | None, level: float | None
     ) -> Transition:
         column = self._layout.columns[index]
-        return Transition(slot_ns, column.unit, column.role, limit.statistic, rule, before, after, value, level, limit.cpp)
+        return Transition(
+            slot_ns, column.unit, column.role, limit.statistic, limit.window_s, rule, before, after, value, level, limit.cpp
+        )
 
     def _end_trackers(self, slot_ns: int, now: list[tuple[int, Limit]], before: dict[str, Stamp]) -> list[Event]:
         wanted = {index: limit for index, limit in now if limit.statistic == "value" and limit.par}
@@ -154,8 +170,9 @@ class Judge:
 
     def _note(self, rule: Rule, slot_ns: int, value: float, *, outside: bool) -> None:
         if outside:
-            column = self._layout.columns[rule.column]
-            self.active[rule.key] = ActiveRule(column.unit, column.role, rule.name, slot_ns, value, rule.level)
+            column, window_s = self._layout.columns[rule.column], rule.limit.window_s
+            statistic = rule.limit.statistic if window_s is None else f"{rule.limit.statistic} {window_s:g} s"
+            self.active[rule.key] = ActiveRule(column.unit, column.role, statistic, rule.name, slot_ns, value, rule.level)
         else:
             self.active.pop(rule.key, None)
 
@@ -176,10 +193,10 @@ class Judge:
         for index, limit in self._table.limits:
             if (limit.statistic, limit.window_s) == (statistic, window_s):
                 share[index] = limit.min_coverage
-        expected = max(1, window_ns // self._layout.period_ns)
+        slots = -(-window_ns // self._layout.period_ns)
         for at, index in enumerate(self._columns.tolist()):
             inside_phase = slot_ns - window_ns >= self._since_ns[self._layout.columns[index].unit] - self._layout.period_ns
-            covered[index] = inside_phase and statistics.count[at] >= share[index] * expected
+            covered[index] = inside_phase and statistics.count[at] / slots >= share[index]
         return covered
 
     def _track(self, scan: Scan, good: NDArray[np.bool_], stamp_of: dict[str, Stamp]) -> list[Event]:
@@ -204,16 +221,13 @@ class Judge:
         if first:
             return []
         statistics = self._window.statistics(STATISTICS_WINDOW_NS)
-        expected = max(1, STATISTICS_WINDOW_NS // self._layout.period_ns)
+        slots = -(-STATISTICS_WINDOW_NS // self._layout.period_ns)
         by_unit: dict[str, dict[str, Json]] = {}
         for at, index in enumerate(self._columns.tolist()):
             if statistics.count[at]:
                 column = self._layout.columns[index]
-                figures: dict[str, Json] = {
-                    name: float(statistics.named(name)[at]) for name in ("mean", "min", "max", "std", "slope")
-                }
-                figures["slope"] = figures["slope"] if statistics.count[at] > 1 else None
-                figures["coverage"] = min(1.0, int(statistics.count[at]) / expected)
+                figures = _figures(statistics, at)
+                figures["coverage"] = int(statistics.count[at]) / slots
                 by_unit.setdefault(column.unit, {})[column.role] = figures
         return [
             Event(EventKind.STATISTICS, slot_ns, unit, stamp_of[unit], {"window_s": STATISTICS_WINDOW_NS / 1e9, "roles": roles})
@@ -223,4 +237,4 @@ class Judge:
 
 def _figures(statistics: Statistics, at: int) -> dict[str, Json]:
     figures = {name: float(statistics.named(name)[at]) for name in ("mean", "min", "max", "std", "slope")}
-    return {name: figure for name, figure in figures.items() if np.isfinite(figure)}
+    return {name: figure if np.isfinite(figure) else None for name, figure in figures.items()}

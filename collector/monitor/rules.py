@@ -30,6 +30,7 @@ class Transition:
     unit: str
     role: str
     statistic: str
+    window_s: float | None
     rule: str
     """The rule's name, or `evaluable` for the limit row as a whole."""
     before: str
@@ -44,6 +45,7 @@ class Transition:
         body = {
             "role": self.role,
             "statistic": self.statistic,
+            "window_s": self.window_s,
             "rule": self.rule,
             "from": self.before,
             "to": self.after,
@@ -77,14 +79,17 @@ class RuleTable:
         self.outside = np.zeros(len(rules), np.bool_)
         rows = {row: at for at, row in enumerate(self.limits)}
         row_of = [rows[rule.column, rule.limit] for rule in rules]
-        self._first_rule = np.array(
-            [row_of.index(at) for at in range(len(rows))], np.intp
-        )  # of each limit row: they share operands
+        # of each limit row: its rules share their operands
+        self._first_rule = np.array([row_of.index(at) for at in range(len(rows))], np.intp)
         self._raw = np.array([limit.statistic == "value" for _, limit in self.limits], np.bool_)
+        self.evaluable = np.zeros(len(rows), np.bool_)
+        """Which of `limits` could be evaluated on the last scan."""
         self._told = np.full(len(rows), _UNTOLD, np.int8)
         if before is not None:
             states = dict(zip((rule.key for rule in before.rules), before.outside.tolist(), strict=True))
             self.outside[:] = [states.get(rule.key, False) for rule in rules]
+            told = dict(zip(before.limits, before._told.tolist(), strict=True))
+            self._told[:] = [told.get(row, _UNTOLD) for row in self.limits]
 
     def sources(self) -> list[Source]:
         """The operands that `step` wants."""
@@ -108,7 +113,8 @@ class RuleTable:
         return [(self.rules[i], bool(self.outside[i]), float(value[i])) for i in changed], self._evaluability(evaluable)
 
     def _evaluability(self, evaluable: NDArray[np.bool_]) -> list[tuple[int, Limit, bool]]:
-        now = evaluable[self._first_rule].astype(np.int8)
+        self.evaluable = evaluable[self._first_rule]
+        now = self.evaluable.astype(np.int8)
         # A rolling window is not full at first, a raw sample is there at first: neither is news.
         changed = np.flatnonzero(np.where(self._told == _UNTOLD, self._raw & (now == 0), now != self._told))
         self._told = np.where((self._told == _UNTOLD) & ~self._raw & (now == 0), _UNTOLD, now)

@@ -68,17 +68,14 @@ class Window:
         count = good.sum(axis=0)
         some = count > 0
         divisor = np.maximum(count, 1)
-        mean = np.where(some, np.sum(values, axis=0, where=good) / divisor, np.nan)
-        deviation = np.where(good, values - mean, 0.0)
-        variance = np.sum(deviation * deviation, axis=0) / divisor
-        return Statistics(
-            count=count,
-            mean=mean,
-            min=np.where(some, np.min(values, axis=0, where=good, initial=np.inf), np.nan),
-            max=np.where(some, np.max(values, axis=0, where=good, initial=-np.inf), np.nan),
-            std=np.where(some, np.sqrt(variance), np.nan),
-            slope=_slope(times, deviation, good, divisor),
-        )
+        low = np.where(some, np.min(values, axis=0, where=good, initial=np.inf), np.nan)
+        high = np.where(some, np.max(values, axis=0, where=good, initial=-np.inf), np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):  # the largest floats are data too: their std is inf
+            mean = np.clip(np.sum(values, axis=0, where=good) / divisor, low, high)  # rounding never leaves the extremes
+            deviation = np.where(good, values - mean, 0.0)
+            variance = np.sum(deviation * deviation, axis=0) / divisor
+            slope = _slope(times, deviation, good, divisor)
+        return Statistics(count, mean, low, high, np.where(some, np.sqrt(variance), np.nan), slope)
 
     def _tail(self, window_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         held = min(self._pushed, self.rows)

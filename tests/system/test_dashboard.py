@@ -106,11 +106,15 @@ def events(second: int, slot_ns: int, phase: str, stamp: Stamp) -> Iterator[Even
         yield Event(EventKind.GATEWAY, slot_ns, body={**counters, **others})
     if second == 700:
         role = "product_temperature"
-        yield Transition(slot_ns, "R-201", role, "value", "par high", "inside", "outside", 70.5, 70.0, cpp=True).event(stamp)
-        yield Transition(slot_ns, "R-201", "headspace_pressure", "value", "h", "inside", "outside", 1.6, 1.5, cpp=False).event(
+        yield Transition(slot_ns, "R-201", role, "value", None, "par high", "inside", "outside", 70.5, 70.0, cpp=True).event(
             stamp
         )
-        yield Transition(slot_ns, "R-201", "stirrer_speed", "value", "l", "inside", "outside", 9.0, 10.0, cpp=False).event(stamp)
+        yield Transition(
+            slot_ns, "R-201", "headspace_pressure", "value", None, "h", "inside", "outside", 1.6, 1.5, cpp=False
+        ).event(stamp)
+        yield Transition(slot_ns, "R-201", "stirrer_speed", "value", None, "l", "inside", "outside", 9.0, 10.0, cpp=False).event(
+            stamp
+        )
         yield Excursion("R-201", role, slot_ns - 9 * SECOND_NS, slot_ns, 72.5, 60.0, 70.0, 11.0, ended="inside").event(stamp)
         yield Event(EventKind.DEVICE, slot_ns, body={"endpoint": "plc", "device": "plc", "state": "lost", "cause": "no answer"})
 

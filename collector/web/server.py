@@ -1,0 +1,307 @@
+"""Serves the page: read-only, from this process, with nothing fetched from elsewhere.
+
+    /          the page                      /picture   the newest picture, JSON
+    /static/*  its script and style          /stream    the newest picture each second, server-sent events
+    /health    200 while what is read gets to the disk, 503 while it does not
+
+Invariants: GET only; a picture is painted once for all who look, at most once a second, and not at all while nobody
+looks; a browser that is slow or gone costs a socket, never the collector's time; a picture that can't be painted is
+logged and missing on the page, and ends nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
+
+import orjson
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collector.picture import Picture
+
+log = structlog.get_logger()
+
+PICTURE_INTERVAL_S = 1.0
+PAINTING_SHARE = 0.05
+"""The most of a core that painting may take: a plant so large that it takes longer is painted less often."""
+LONGEST_INTERVAL_S = 4.0
+"""But this often all the same: after 5 s the page takes the stream for lost."""
+KEEPALIVE_S = 10.0
+MOST_CLIENTS = 50
+UNREAD_MS = 20_000
+"""A browser that takes nothing for so long is cut off, by the kernel."""
+STOP_S = 1
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class PageError(OSError):
+    """The page can't be served; the text says where, why, and what to do."""
+
+
+class _Newest:
+    """The newest picture, painted when somebody looks."""
+
+    def __init__(self, paint: Callable[[], Picture]) -> None:
+        self._paint = paint
+        self._picture: Picture | None = None
+        self._body = b""
+        self._next_s = 0.0
+        self._fault = ""
+
+    @property
+    def due_in_s(self) -> float:
+        """Until there can be a newer one."""
+        return max(0.0, self._next_s - time.monotonic())
+
+    def picture(self) -> Picture | None:
+        """None while it can't be painted."""
+        if self.due_in_s == 0.0:
+            began_s, began_cpu_s = time.monotonic(), time.thread_time()
+            self._picture = self._painted()
+            self._body = orjson.dumps(self._picture) if self._picture else b""
+            wait_s = (time.thread_time() - began_cpu_s) / PAINTING_SHARE
+            self._next_s = began_s + min(max(PICTURE_INTERVAL_S, wait_s), LONGEST_INTERVAL_S)
+        return self._picture
+
+    def body(self) -> bytes:
+        """As JSON; empty while it can't be painted."""
+        self.picture()
+        return self._body
+
+    def _painted(self) -> Picture | None:
+        try:
+            picture = self._paint()
+        except Exception as exc:  # the edge: whatever a picture fails of, collecting goes on
+            if self._fault != repr(exc):
+                log.exception("picture can't be painted")
+            self._fault = repr(exc)
+            return None
+        self._fault = ""
+        return picture
+
+
+class _Stream:
+    """`/stream`, for a bounded number of browsers; ends when `stopping` is set."""
+
+    def __init__(self, newest: _Newest, stopping: asyncio.Event) -> None:
+        self._newest, self._stopping = newest, stopping
+        self._clients = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._clients >= MOST_CLIENTS:
+            full = f"{MOST_CLIENTS} browsers look at this page already: close one of them\n"
+            await PlainTextResponse(full, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "10"})(scope, receive, send)
+            return
+        self._clients += 1
+        try:
+            async with asyncio.TaskGroup() as group:
+                ends = {group.create_task(self._send_pictures(send)), group.create_task(_disconnected(receive))}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                for end in ends:
+                    end.cancel()
+        finally:
+            self._clients -= 1
+
+    async def _send_pictures(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        shown, sent_s = b"", time.monotonic()
+        while not self._stopping.is_set():
+            body = self._newest.body()
+            if body and body is not shown:
+                await send(_chunk(b"data: " + body + b"\n\n"))
+                shown, sent_s = body, time.monotonic()
+            elif time.monotonic() - sent_s >= KEEPALIVE_S:
+                await send(_chunk(b": no new picture\n\n"))
+                sent_s = time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._newest.due_in_s):
+                    await self._stopping.wait()
+        await send({"type": "http.response.body"})
+
+
+def _chunk(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": True}
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Guard:
+    """Refuses what is no GET, or names a host that this loopback page does not have (DNS rebinding); adds the headers."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+        """`hosts`: the names it answers to, None for any."""
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer = self._refusal(scope) or self._app
+        await answer(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        if scope["method"] != "GET":
+            return PlainTextResponse("read-only: GET is all there is\n", HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET"})
+        host = Headers(scope=scope).get("host", "")
+        if self._hosts is not None and re.sub(r":\d*$", "", host).lower() not in self._hosts:
+            return PlainTextResponse(
+                "this page is on this machine only: write http://localhost\n", HTTPStatus.MISDIRECTED_REQUEST
+            )
+        return None
+
+
+def application(paint: Callable[[], Picture], stopping: asyncio.Event, hosts: frozenset[str] | None) -> ASGIApp:
+    """The page as an ASGI application; its streams end when `stopping` is set."""
+    newest = _Newest(paint)
+    files = {path.name: (path.read_bytes(), _TYPES[path.suffix]) for path in Path(__file__).with_name("static").iterdir()}
+
+    async def page(_: Request) -> Response:
+        return _file("index.html")
+
+    async def static(request: Request) -> Response:
+        return _file(request.path_params["name"])
+
+    def _file(name: str) -> Response:
+        if name not in files:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        body, media_type = files[name]
+        return Response(body, media_type=media_type, headers={"Cache-Control": "no-cache"})
+
+    async def picture(_: Request) -> Response:
+        if body := newest.body():
+            return Response(body, media_type="application/json")
+        return PlainTextResponse("the picture can't be painted; the daemon's log says why\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    async def health(_: Request) -> Response:
+        return _health(newest.picture())
+
+    routes = [
+        Route("/", page),
+        Route("/static/{name}", static),
+        Route("/picture", picture),
+        Route("/stream", _Stream(newest, stopping)),
+        Route("/health", health),
+    ]
+    return _Guard(Starlette(routes=routes), hosts)
+
+
+def _health(picture: Picture | None) -> Response:
+    """Lost devices and sinks are told, but are the plant's: only the disk, and a picture that fails, make it unwell."""
+    if picture is None:
+        return Response(b'{"well": false, "fault": "the picture can\'t be painted"}', 503, media_type="application/json")
+    fault = picture.gateway.disk_fault
+    body = {
+        "well": not fault,
+        "fault": fault,
+        "time": picture.time,
+        "devices_lost": [device.name for device in picture.devices if device.answers is False],
+        "sinks_not_taking": [sink.name for sink in picture.sinks if not sink.taking],
+        "open_excursions": len(picture.excursions),
+    }
+    return Response(orjson.dumps(body), 503 if fault else 200, media_type="application/json")
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the daemon, whose order of stopping it would break."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def abort_connections(self) -> None:
+        """Let go of browsers that did not take the end of what they were sent."""
+        for connection in list(self.server_state.connections):
+            if isinstance(transport := getattr(connection, "transport", None), asyncio.WriteTransport):
+                transport.abort()
+
+
+@asynccontextmanager
+async def serve(picture: Callable[[], Picture], host: str, port: int) -> AsyncIterator[str]:
+    """Serve the page until the context ends; yields its address. Port 0 takes a free one. Raises PageError."""
+    listener = await _listen(host, port)
+    address, actual_port = listener.getsockname()[:2]
+    stopping = asyncio.Event()
+    hosts = LOOPBACK_NAMES | {_in_url(address)} if ip_address(address).is_loopback else None
+    config = uvicorn.Config(
+        application(picture, stopping, hosts),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=2 * MOST_CLIENTS,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listener]), name="page")
+    try:
+        yield f"http://{_in_url(socket.gethostname() if ip_address(address).is_unspecified else address)}:{actual_port}"
+    finally:
+        stopping.set()
+        server.should_exit = True
+        try:
+            await serving
+        finally:
+            server.abort_connections()
+            listener.close()
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    try:
+        family, kind, protocol, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
+            listener.bind(address)
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+    except OSError as exc:
+        advice = "choose another `web: {host, port}` in the plant file, or end what listens there"
+        raise PageError(f"the page can't be served at {_in_url(host)}:{port}: {exc.strerror or exc}; {advice}") from exc
+    listener.setblocking(False)
+    return listener
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

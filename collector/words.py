@@ -1,0 +1,257 @@
+"""Figures, limits and events in words for people: the page and the terminal show the same ones. Pure.
+
+Digits go by a tag's range or engineering unit, and grow where rounding would move a figure across a limit, or on to one.
+Texts that come from the plant are made visible first: no control, line or direction characters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from collector.terms import Event, EventKind, Json
+from drivers.base import Column, Status
+
+LONGEST_TEXT = 200
+MOST_DECIMALS = 9
+
+Severity = Literal["action", "alert", "fault", "info"]
+Side = Literal["low", "high"]
+Columns = Mapping[tuple[str, str], Column]
+"""By (unit, role)."""
+
+_DECIMALS = {
+    "°C": 1, "K": 1, "K/min": 2, "%": 1, "rpm": 1, "kg": 1, "kg/h": 1, "L": 1, "L/h": 1, "m³": 3, "m³/h": 2, "Nm³/h": 2,
+    "bar": 3, "bar(a)": 3, "bar(g)": 3, "mbar": 1, "kPa": 1, "kW": 2, "pH": 2, "min": 1, "s": 1,
+}  # fmt: skip
+"""Where a tag has no range."""
+_STATUS_NAMES = {
+    code: "".join(part.capitalize() for part in name.split("_"))
+    for name, code in vars(Status).items()
+    if isinstance(code, int) and not name.startswith("__")
+}
+
+
+def iso_time(time_ns: int) -> str:
+    """`2026-11-23T14:05:09.250Z`"""
+    second, rest_ns = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns // 1_000_000:03}Z"
+
+
+def clock_time(time_ns: int) -> str:
+    """`14:05:09`, UTC."""
+    return iso_time(time_ns)[11:19]
+
+
+def duration(seconds: float) -> str:
+    """`4.5 s`, `45 s`, `2 min 10 s`, `1 h 05 min`, `3 d 04 h`"""
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.1f} s"
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days} d {hour:02} h"
+    if hours:
+        return f"{hours} h {minute:02} min"
+    return f"{minutes} min {second:02} s" if minutes else f"{second} s"
+
+
+def visible(text: str) -> str:
+    """`text` without what can't be seen, which could steer a terminal or turn a line around; cut where it is very long."""
+    shown = _seen(text[: LONGEST_TEXT + 1])
+    return shown if len(shown) <= LONGEST_TEXT else shown[: LONGEST_TEXT - 1] + "…"
+
+
+def written(text: str | None) -> str:
+    """A text of the plant file, whole, on one line; empty where there is none."""
+    return _seen(" ".join((text or "").split()))
+
+
+def _seen(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def digits(value: float | None, column: Column | None, levels: Sequence[float | None] = ()) -> str:
+    """`value` with sensible digits, and as many more as show on which side of each of `levels` it is."""
+    if value is None:
+        return "no value"
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value) or abs(value) >= 1e9:
+        return f"{value:.9g}"
+    decimals = _decimals(value, column)
+    while decimals < MOST_DECIMALS and any(_hidden(value, decimals, level) for level in levels if level is not None):
+        decimals += 1
+    shown = f"{value:.{decimals}f}"
+    return shown.removeprefix("-") if float(shown) == 0 else shown
+
+
+def _hidden(value: float, decimals: int, level: float) -> bool:
+    shown = round(value, decimals)
+    return (shown > level) != (value > level) or (shown < level) != (value < level)
+
+
+def _decimals(value: float, column: Column | None) -> int:
+    if column and column.low is not None and column.high is not None:
+        return min(max(3 - math.floor(math.log10(column.high - column.low)), 0), MOST_DECIMALS)
+    if column and column.engineering_unit in _DECIMALS:
+        return _DECIMALS[column.engineering_unit]
+    return min(max(4 - math.floor(math.log10(abs(value))), 0), MOST_DECIMALS) if value else 0
+
+
+def level_in_words(level: float) -> str:
+    """A limit, as it was written."""
+    return f"{level:.10g}"
+
+
+def span_in_words(low: float | None, high: float | None) -> str:
+    """`60 … 70`, `≤ 70`, `≥ 60`"""
+    if low is None or high is None:
+        return f"≤ {level_in_words(high)}" if high is not None else f"≥ {level_in_words(low)}" if low is not None else ""
+    return f"{level_in_words(low)} … {level_in_words(high)}"
+
+
+def statistic_in_words(statistic: str, window_s: float | None) -> str:
+    """`value`, `slope over 60 s`"""
+    return statistic if window_s is None else f"{statistic} over {duration(window_s)}"
+
+
+def status_in_words(status: int) -> str:
+    """A status code of OPC UA part 6 by its name, where the product has one, else in hexadecimal."""
+    return _STATUS_NAMES.get(status & 0xFFFF_0000) or f"status 0x{status:08X}"
+
+
+def side_of(rule: str) -> Side:
+    """Of a rule's name: `NOR low`, `HH` ..."""
+    return "high" if rule in ("H", "HH") or rule.endswith(" high") else "low"
+
+
+def severity_of(rule: str) -> Literal["action", "alert"]:
+    """Leaving NOR, L or H is an alert; leaving PAR, LL or HH an action."""
+    return "action" if rule.startswith("PAR") or rule in ("LL", "HH") else "alert"
+
+
+def beyond_in_words(rule: str, statistic: str, level: float, engineering_unit: str | None) -> str:
+    """`above NOR 67 °C`, `below LL 2 bar`"""
+    side = "above" if side_of(rule) == "high" else "below"
+    return f"{side} {rule.partition(' ')[0]} {_with_unit(level_in_words(level), statistic, engineering_unit)}"
+
+
+def _with_unit(figure: str, statistic: str, engineering_unit: str | None) -> str:
+    per = "/min" if statistic == "slope" else ""
+    return f"{figure} {engineering_unit}{per}" if engineering_unit else figure
+
+
+def number(body: Mapping[str, Json], name: str) -> float | None:
+    """A number of an event's body, None where there is none."""
+    value = body.get(name)
+    return value if isinstance(value, (int, float)) else None
+
+
+def whole(body: Mapping[str, Json], name: str) -> int:
+    """A whole number of an event's body, 0 where there is none; nanoseconds don't fit a float."""
+    value = body.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def text(body: Mapping[str, Json], name: str) -> str:
+    """A text of an event's body, made visible; empty where there is none."""
+    value = body.get(name)
+    return "" if value is None else visible(str(value))
+
+
+Told = tuple[Severity, str]
+
+
+def in_words(event: Event, columns: Columns) -> Told | None:
+    """How bad an event is, and the event in one line; None for what nobody has to read."""
+    teller = _TELLERS.get(event.kind)
+    return teller(event, columns) if teller else None
+
+
+def _transition(event: Event, columns: Columns) -> Told | None:
+    body = event.body
+    tag, engineering_unit, column = _tag(event, columns)
+    rule, after, statistic = text(body, "rule"), text(body, "to"), text(body, "statistic")
+    if rule == "evaluable":
+        return ("info", f"{tag} can be evaluated again") if after == "yes" else ("alert", f"{tag} can't be evaluated")
+    if statistic == "value" and rule.startswith("PAR") and after != "ended":
+        return None  # the excursion tells it
+    level = number(body, "level") or 0.0
+    of = "" if statistic == "value" else f" {statistic}"
+    beyond = beyond_in_words(rule, statistic, level, engineering_unit)
+    if after == "ended":
+        return "info", f"{tag}{of} was {beyond}: the limit no longer applies"
+    value = _with_unit(digits(number(body, "value"), column, [level]), statistic, engineering_unit)
+    if after == "outside":
+        return severity_of(rule), f"{tag}{of} {beyond}: {value}"
+    return "info", f"{tag}{of} no longer {beyond}: {value}"
+
+
+def _excursion(event: Event, columns: Columns) -> Told:
+    body = event.body
+    tag, engineering_unit, column = _tag(event, columns)
+    low, high = number(body, "low"), number(body, "high")
+    par = _with_unit(span_in_words(low, high), "value", engineering_unit)
+    peak = _with_unit(digits(number(body, "peak"), column, [low, high]), "value", engineering_unit)
+    cpp = "CPP " if body.get("cpp") else ""
+    if not body.get("ended"):
+        return "action", f"{cpp}{tag} left PAR {par}: {peak}"
+    ended = {"inside": "is inside again"}.get(text(body, "ended"), f"excursion ended, {text(body, 'ended')}")
+    return "info", f"{cpp}{tag} {ended}, after {duration(number(body, 'duration_s') or 0.0)} outside PAR {par}, peak {peak}"
+
+
+def _batch(event: Event, _: Columns) -> Told:
+    return "info", text(event.body, "text")
+
+
+def _gap(event: Event, _: Columns) -> Told:
+    body = event.body
+    where = "/".join(filter(None, (text(body, name) for name in ("endpoint", "device", "group"))))
+    slots = whole(body, "slots")
+    count = f"{slots} slot{'s' if slots != 1 else ''}, " if slots else ""
+    span = f"{clock_time(whole(body, 'from_ns'))} – {clock_time(whole(body, 'to_ns'))}"
+    return "fault", f"gap{' in ' + where if where else ''}: {count}{span}: {text(body, 'cause')}"
+
+
+def _device(event: Event, _: Columns) -> Told:
+    device = text(event.body, "device")
+    if text(event.body, "state") == "answers":
+        return "info", f"device {device} answers"
+    return "fault", f"device {device} lost: {text(event.body, 'cause')}"
+
+
+def _sink(event: Event, _: Columns) -> Told:
+    sink = text(event.body, "sink")
+    if text(event.body, "state") == "taking":
+        return "info", f"sink {sink} takes"
+    return "fault", f"sink {sink} takes nothing: {text(event.body, 'cause')}"
+
+
+def _daemon(event: Event, _: Columns) -> Told:
+    return "info", f"daemon {text(event.body, 'state')}, version {text(event.body, 'version')}"
+
+
+def _clock(event: Event, _: Columns) -> Told:
+    return "info", f"plant time moved forward by {duration(number(event.body, 'moved_s') or 0.0)}"
+
+
+_TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
+    EventKind.TRANSITION: _transition,
+    EventKind.EXCURSION: _excursion,
+    EventKind.BATCH: _batch,
+    EventKind.GAP: _gap,
+    EventKind.DEVICE: _device,
+    EventKind.SINK: _sink,
+    EventKind.DAEMON: _daemon,
+    EventKind.CLOCK: _clock,
+}
+
+
+def _tag(event: Event, columns: Columns) -> tuple[str, str | None, Column | None]:
+    role = text(event.body, "role")
+    column = columns.get((event.unit, role))
+    return (column.name, column.engineering_unit, column) if column else (role, None, None)

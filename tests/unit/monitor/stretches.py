@@ -1,0 +1,90 @@
+"""Excursions by their definition: one pass over a finished list of good samples, exact numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+GAP_PERIODS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From the first good sample outside to the first good one inside, by their positions; None: not yet inside."""
+
+    first: int
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is told of a stretch."""
+
+    first_ns: int
+    last_ns: int
+    peak: float
+    area: Fraction
+    """EU·s"""
+    not_evaluable: Fraction
+    """s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The good samples (slot, value) of one tag under one PAR."""
+
+    samples: Sequence[tuple[int, float]]
+    low: float | None
+    high: float | None
+    period_ns: int
+
+    def distance(self, at: int) -> Fraction:
+        value = Fraction(self.samples[at][1])
+        below = Fraction(0) if self.low is None else Fraction(self.low) - value
+        above = Fraction(0) if self.high is None else value - Fraction(self.high)
+        return max(below, above, Fraction(0))
+
+    def stretches(self) -> list[Stretch]:
+        """Each once; two are one when the first's end and the second's start are at most one period apart."""
+        merged: list[Stretch] = []
+        for stretch in self._separate():
+            before = merged[-1] if merged else None
+            if before is not None and before.last is not None and self._apart(before.last, stretch.first) <= self.period_ns:
+                merged[-1] = Stretch(before.first, stretch.last)
+            else:
+                merged.append(stretch)
+        return merged
+
+    def _apart(self, one: int, other: int) -> int:
+        return self.samples[other][0] - self.samples[one][0]
+
+    def _separate(self) -> list[Stretch]:
+        found, first = list[Stretch](), None
+        for at in range(len(self.samples)):
+            outside = self.distance(at) > 0
+            if outside and first is None:
+                first = at
+            elif not outside and first is not None:
+                found.append(Stretch(first, at))
+                first = None
+        return found if first is None else [*found, Stretch(first, None)]
+
+    def is_told(self, stretch: Stretch) -> bool:
+        """Its end is known only when a later good sample has not taken it up again."""
+        return stretch.last is not None and stretch.last + 1 < len(self.samples)
+
+    def figures(self, stretch: Stretch) -> Figures:
+        """Up to its end, or to the newest good sample."""
+        last = len(self.samples) - 1 if stretch.last is None else stretch.last
+        area, dark_ns = Fraction(0), 0
+        for at, after in pairwise(range(stretch.first, last + 1)):
+            apart_ns = self._apart(at, after)
+            if apart_ns > GAP_PERIODS * self.period_ns:
+                dark_ns += apart_ns
+            else:
+                area += (self.distance(at) + self.distance(after)) / 2 * Fraction(apart_ns, 10**9)
+        worst = max(range(stretch.first, last + 1), key=self.distance)
+        first_ns, last_ns = self.samples[stretch.first][0], self.samples[last][0]
+        return Figures(first_ns, last_ns, self.samples[worst][1], area, Fraction(dark_ns, 10**9))
