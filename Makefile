@@ -29,7 +29,7 @@ demo: $(INSTALLED) ## run the demo until Ctrl-C; FOR=20s ends it by itself; SPEE
 		$(if $(PORT),--port '$(PORT)') $(if $(DATA),--data '$(DATA)') || [ $$? -eq 130 ]
 
 test: $(INSTALLED) ## run the tests; PYTEST_ARGS="-k journal" chooses some
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## lint, formatting, types and import directions
 	$(BIN)/ruff check .

@@ -29,10 +29,10 @@ from simulators.replay import Recording, Replay, load_recording
 from simulators.source import PerDevice
 from tests.servers import InfluxDB, VictoriaMetrics, running_influxdb, running_victoriametrics
 
-UNITS = 8
-"""Replays side by side for each protocol: together they take the time of one eighth of the samples."""
+UNITS = 10
+"""Replays side by side for each protocol: together they take the time of one tenth of the samples."""
 PERIOD_S = 0.05
-ENDPOINTS = 4
+ENDPOINTS = 5
 """For each protocol: devices of one endpoint are read one after another."""
 
 Round = Callable[[float], float]
