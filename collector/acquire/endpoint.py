@@ -101,18 +101,24 @@ class EndpointTask:
                 try:
                     async with self._connect(self._endpoint, self._groups, self._clock) as driver:
                         waits = None
-                        await self._poll(driver)
-                    continue
+                        fault = await self._poll(driver)
+                        self._excuse(fault)
                 except PLANT_FAULTS as exc:
+                    _honour_cancellation()
                     waits = waits or self._waits()
                     await self._wait(next(waits), _Fault.of(exc))
         finally:
+            now_ns = self._clock.now_ns()
             for slots in self._slots():
-                if gap := slots.unfinished():
+                if gap := slots.unfinished(now_ns):
                     self._output.tell(gap)
 
-    async def _poll(self, driver: Driver) -> None:
-        """Read what is due until the connection is of no more use, or every device waits."""
+    def _excuse(self, fault: _Fault) -> None:
+        for slots in self._slots():
+            slots.excuse(f"connecting again: {fault.cause}")
+
+    async def _poll(self, driver: Driver) -> _Fault:
+        """Read what is due until the connection is of no more use, and why that is."""
         while True:
             slots = min(self._slots(), key=lambda each: each.due_ns)
             await self._sleep_until(slots.due_ns)
@@ -123,9 +129,11 @@ class EndpointTask:
             try:
                 await self._read(driver, slots)
             except PLANT_FAULTS as exc:
-                self._postpone(device, _Fault.of(exc))
+                _honour_cancellation()
+                fault = _Fault.of(exc)
+                self._postpone(device, fault)
                 if not isinstance(exc, DeviceError) or exc.connection_lost:
-                    return
+                    return fault
             else:
                 device.waits = device.fault = None
 
@@ -182,3 +190,10 @@ class EndpointTask:
 
     def _waits(self) -> Iterator[float]:
         return backoff(self._endpoint.backoff_s, self._endpoint.backoff_limit_s)
+
+
+def _honour_cancellation() -> None:
+    """A library may turn a cancellation into a fault of its own; it is one all the same."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

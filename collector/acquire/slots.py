@@ -63,12 +63,19 @@ class Slots:
         self._cause_if_none = "overload: the slot passed before it could be read"
         return None if slot_ns == awaited_ns else self._gap(awaited_ns, slot_ns - self.period_ns, cause)
 
-    def unfinished(self) -> Event | None:
-        """The gap that is still open when collecting ends."""
+    def excuse(self, cause: str) -> None:
+        """Why slots that pass from now on, until the next arrival, are not read, where nothing else tells."""
+        self._cause_if_none = cause
+
+    def unfinished(self, now_ns: int) -> Event | None:
+        """The gap that is still open when collecting ends at `now_ns`."""
+        passed = self.skip(now_ns) is not None
         last_ns = self.next_ns - self.period_ns
         if last_ns < self._awaited_ns:
             return None
-        return self._gap(self._awaited_ns, last_ns, self._cause or "stopped: the slot was being read")
+        being_read = last_ns == self._awaited_ns and not passed
+        cause = self._cause or ("stopped: the slot was being read" if being_read else self._cause_if_none)
+        return self._gap(self._awaited_ns, last_ns, cause)
 
     def _gap(self, from_ns: int, to_ns: int, cause: str) -> Event:
         layout = self.group.layout

@@ -63,6 +63,7 @@ def locked(data: Path) -> Iterator[None]:
                 f"{data}: another reactorwatch writes there; stop it first, or choose another folder with --data"
             ) from None
         yield
+        fcntl.flock(lock, fcntl.LOCK_UN)  # also for a child that is just being started and still shares the descriptor
     finally:
         os.close(lock)
 
@@ -95,6 +96,8 @@ def journal_files(data: Path) -> list[Path]:
 def create(path: Path, first_seq: int, samples_before: int, scans_before: int) -> None:
     """Make an empty daily file. It gets its name only when it is whole and on the disk. Raises StoreError."""
     unfinished = path.with_suffix(".new")
+    if path.exists():
+        raise StoreError(f"{path} is there already: it is never made anew")
     try:
         unfinished.unlink(missing_ok=True)
         with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
@@ -150,10 +153,14 @@ def _open(path: Path, mode: str, pragmas: tuple[str, ...]) -> sqlite3.Connection
 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises StoreError when the file is none of ours or of another version."""
+    """Raises StoreError when the file is none of ours or of another version, sqlite3.Error when it is damaged."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is no journal of reactorwatch")
     if version != SCHEMA_VERSION:
         raise StoreError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}")
+    for table in ("layouts", "stamps", "scans", "events", "commits"):
+        connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608  names of ours
+    if connection.execute("SELECT first_seq FROM meta").fetchone() is None:
+        raise StoreError(f"{path} is damaged: it does not say where it begins")

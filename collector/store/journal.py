@@ -14,8 +14,9 @@ from pathlib import Path
 
 import orjson
 
-from collector.store.files import create, day_of, journal_files, open_writer
-from collector.store.reader import Reader, Totals, stamps_to_json
+from collector.store.daily import Totals, stamps_to_json
+from collector.store.files import StoreError, create, day_of, journal_files, open_writer
+from collector.store.reader import Reader
 from collector.store.rows import encode
 from collector.terms import Event, Stamp
 from drivers.base import Layout, Scan
@@ -42,6 +43,7 @@ class Journal:
         reader = Reader(data)
         try:
             self._totals = reader.totals()
+            self._newest_ns = reader.last_commit_ns() or 0
         finally:
             reader.close()
         self._connection: sqlite3.Connection | None = None
@@ -63,6 +65,7 @@ class Journal:
         """
         if not entries:
             return self._totals
+        time_ns = max(time_ns, self._newest_ns)  # commits are in the order of their times, whatever the clock does
         connection = self._file_for(time_ns)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -75,7 +78,7 @@ class Journal:
             self._layouts.clear()  # keys given in what was rolled back are void
             self._stamps.clear()
             raise
-        self._totals = totals
+        self._totals, self._newest_ns = totals, time_ns
         return totals
 
     def close(self) -> None:
@@ -121,13 +124,18 @@ class Journal:
         day = day_of(time_ns)
         if self._connection is None or day > self._day:
             path = self._data / "journal" / f"{day}.db"
-            create(path, self._totals.seq + 1, self._totals.samples, self._totals.scans)
+            if not path.exists():
+                create(path, self._totals.seq + 1, self._totals.samples, self._totals.scans)
             self._switch(path)
         assert self._connection is not None
         return self._connection
 
     def _switch(self, path: Path) -> None:
         connection = open_writer(path)
+        (last_seq,) = connection.execute("SELECT coalesce(max(seq), (SELECT first_seq - 1 FROM meta)) FROM commits").fetchone()
+        if last_seq != self._totals.seq:
+            connection.close()
+            raise StoreError(f"{path} ends at row {last_seq}, the journal at row {self._totals.seq}: it belongs to another")
         self.close()
         self._connection, self._day = connection, path.stem
         self._layouts, self._stamps = {}, {}

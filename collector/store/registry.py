@@ -18,6 +18,7 @@ from collector.store.files import StoreError
 from collector.terms import Json
 
 _VERSION = 1
+_APPLICATION_ID = 0x52575247  # "RWRG"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sinks (
   name TEXT PRIMARY KEY, seq INTEGER NOT NULL, accepted INTEGER NOT NULL, dead_lettered INTEGER NOT NULL
@@ -58,14 +59,24 @@ class Registry:
     def _prepare(self, path: Path, read_only: bool) -> None:
         self._connection.execute("PRAGMA busy_timeout = 5000")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
+        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        begun_only = (version, application, tables) == (0, 0, 0)
+        if begun_only and read_only:
+            raise StoreError(f"{path} is empty: a daemon began it and was stopped at once; start it again")
+        if not begun_only and application != _APPLICATION_ID:
+            raise StoreError(f"{path} is no registry of reactorwatch")
+        if not begun_only and version != _VERSION:
             raise StoreError(f"{path} has schema version {version}, this program reads {_VERSION}")
-        if read_only:
-            return
+        if not read_only:
+            self._begin(make=begun_only)
+
+    def _begin(self, *, make: bool) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        if version == 0:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; PRAGMA user_version = {_VERSION}; COMMIT;")
+        if make:
+            marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; {marks} COMMIT;")
 
     def cursor(self, sink: str) -> Cursor:
         """How far `sink` has got; zeros for a new one."""

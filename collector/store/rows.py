@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from collector.terms import Event, Stamp
-from drivers.base import Layout, Scan, quality_of
+from drivers.base import Layout, Quality, Scan, quality_of
 
 HAS_STATUS, HAS_QUALITY, HAS_SOURCE = 1, 2, 4
 
@@ -48,7 +48,8 @@ class DamagedRow(ValueError):
 
 
 def encode(scan: Scan) -> bytes:
-    """The column blob of `scan`."""
+    """The column blob of `scan`. Raises ValueError for one that does not fit its layout: it could never be read again."""
+    _check(scan)
     if scan.lost:
         return b""
     parts = [b"", scan.values.astype("<f8", copy=False).tobytes()]
@@ -70,9 +71,20 @@ def encode(scan: Scan) -> bytes:
     return b"".join(parts)
 
 
+def _check(scan: Scan) -> None:
+    layout = scan.layout
+    sizes = (len(scan.values), len(scan.status), len(scan.quality), len(scan.integers), len(scan.texts))
+    k = len(layout.columns)
+    wanted = (k, k, k, len(layout.integer_columns), len(layout.text_columns))
+    if sizes != wanted or (scan.source_ns is not None and len(scan.source_ns) != k):
+        raise ValueError(f"a scan of {layout.device}/{layout.group} does not fit its layout {layout.id}: {sizes}, not {wanted}")
+
+
 def decode(blob: bytes, layout: Layout, slot_ns: int, received_ns: int, lost_status: int) -> Scan:
     """The scan that `encode` wrote. Raises DamagedRow when sizes don't fit `layout`."""
     if not blob:
+        if lost_status >> 31 == 0:
+            raise DamagedRow(f"layout {layout.id}: the row is empty, but no lost scan")
         return Scan.of_lost(layout, slot_ns, received_ns, lost_status)
     k, i = len(layout.columns), len(layout.integer_columns)
     flags = blob[0]
@@ -90,6 +102,8 @@ def decode(blob: bytes, layout: Layout, slot_ns: int, received_ns: int, lost_sta
     values = take(k, "<f8")
     status = take(k, "<u4") if flags & HAS_STATUS else np.zeros(k, np.uint32)
     quality = take(k, "u1") if flags & HAS_QUALITY else quality_of(status)
+    if (quality > max(Quality)).any():
+        raise DamagedRow(f"layout {layout.id}: a quality that is none")
     source = take(k, "<i8") if flags & HAS_SOURCE else None
     integers = take(i, "<i8")
     texts = _texts(blob, at, len(layout.text_columns), layout)
@@ -105,7 +119,10 @@ def _texts(blob: bytes, at: int, count: int, layout: Layout) -> tuple[str, ...]:
         at += 4
         if at + length > len(blob):
             raise DamagedRow(f"layout {layout.id}: a text is cut short")
-        texts.append(blob[at : at + length].decode("utf-8", "surrogatepass"))
+        try:
+            texts.append(blob[at : at + length].decode("utf-8", "surrogatepass"))
+        except UnicodeDecodeError:
+            raise DamagedRow(f"layout {layout.id}: a text that is none") from None
         at += length
     if at != len(blob):
         raise DamagedRow(f"layout {layout.id}: {len(blob) - at} bytes too many")

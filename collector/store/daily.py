@@ -1,0 +1,126 @@
+"""One daily file of the journal, open for reading."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+
+import orjson
+
+from collector.store.files import open_reader
+from collector.store.rows import EventRow, Row, ScanRow, decode
+from collector.terms import Event, EventKind, Stamp
+from drivers.base import Layout
+
+NS_PER_HOUR = 3.6e12
+_SCANS = "SELECT seq, slot_ns, received_ns, layout, stamps, lost_status, columns FROM scans"
+_EVENTS = "SELECT seq, slot_ns, kind, unit, stamps, body FROM events"
+_COMMIT_AT = "SELECT seq, samples_total, scans_total FROM commits WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+_SUMS = "SELECT coalesce(sum(samples), 0), count(*) FROM scans WHERE seq > ? AND seq <= ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a journal holds up to a row: samples, scans, and that row's sequence number."""
+
+    seq: int = 0
+    samples: int = 0
+    scans: int = 0
+
+
+def stamps_to_json(stamps: tuple[Stamp, ...]) -> str:
+    """The text under which a row's stamps are stored once."""
+    return orjson.dumps([[s.batch, s.phase, s.product, s.recipe_version, s.mode] for s in stamps]).decode()
+
+
+def _stamps_from_json(body: str) -> tuple[Stamp, ...]:
+    return tuple(Stamp(*fields) for fields in orjson.loads(body))
+
+
+@dataclass(slots=True)
+class DailyFile:
+    """One day of the journal, open for reading, with what its rows refer to. Not for several threads at once."""
+
+    path: Path
+    connection: sqlite3.Connection
+    first_seq: int
+    before: Totals
+    layouts: dict[int, Layout] = field(default_factory=dict)
+    stamps: dict[int, tuple[Stamp, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path) -> DailyFile:
+        """Raises StoreError."""
+        connection = open_reader(path)
+        first_seq, samples, scans = connection.execute("SELECT * FROM meta").fetchone()
+        return cls(path, connection, first_seq, Totals(first_seq - 1, samples, scans))
+
+    def layout(self, key: int) -> Layout:
+        if key not in self.layouts:
+            (body,) = self.connection.execute("SELECT body FROM layouts WHERE key = ?", (key,)).fetchone()
+            self.layouts[key] = Layout.from_json(body)
+        return self.layouts[key]
+
+    def stamp(self, key: int) -> tuple[Stamp, ...]:
+        if key not in self.stamps:
+            (body,) = self.connection.execute("SELECT body FROM stamps WHERE key = ?", (key,)).fetchone()
+            self.stamps[key] = _stamps_from_json(body)
+        return self.stamps[key]
+
+    def scans(self, where: str, parameters: tuple[int, ...]) -> Iterator[ScanRow]:
+        for seq, slot_ns, received_ns, layout, stamps, lost_status, blob in self.connection.execute(_SCANS + where, parameters):
+            yield ScanRow(seq, decode(blob, self.layout(layout), slot_ns, received_ns, lost_status), self.stamp(stamps))
+
+    def events(self, where: str, parameters: tuple[int | str, ...]) -> Iterator[EventRow]:
+        for seq, slot_ns, kind, unit, stamps, body in self.connection.execute(_EVENTS + where, parameters):
+            yield EventRow(seq, Event(EventKind(kind), slot_ns, unit, self.stamp(stamps)[0], orjson.loads(body)))
+
+    def after(self, seq: int, limit: int) -> list[Row]:
+        """At most `limit` rows beyond `seq`, in their order; one snapshot, so that no row can slip in between."""
+        where, parameters = " WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+        self.connection.execute("BEGIN")
+        try:
+            scans: Iterator[Row] = self.scans(where, parameters)
+            return list(islice(merge(scans, self.events(where, parameters), key=attrgetter("seq")), limit))
+        finally:
+            self.connection.execute("COMMIT")
+
+    def totals(self, until_seq: int | None = None) -> Totals:
+        """Totals up to `until_seq`, or of all there is; of one moment."""
+        self.connection.execute("BEGIN")
+        try:
+            last_seq = self._last_seq()
+            until = last_seq if until_seq is None else min(until_seq, last_seq)
+            commit = self.connection.execute(_COMMIT_AT, (until,)).fetchone()
+            base = Totals(*commit) if commit else self.before
+            samples, scans = self.connection.execute(_SUMS, (base.seq, until)).fetchone()
+        finally:
+            self.connection.execute("COMMIT")
+        return Totals(max(until, base.seq), base.samples + samples, base.scans + scans)
+
+    def _last_seq(self) -> int:
+        (seq,) = self.connection.execute("SELECT coalesce(max(seq), ?) FROM commits", (self.first_seq - 1,)).fetchone()
+        return int(seq)
+
+    def last_commit_ns(self) -> int | None:
+        """Plant time of the newest commit; None where there is none."""
+        (time_ns,) = self.connection.execute("SELECT max(time_ns) FROM commits").fetchone()
+        return None if time_ns is None else int(time_ns)
+
+    def bytes_per_hour(self) -> float | None:
+        """How fast it grows; None while it has fewer than two commits."""
+        first_ns, last_ns = self.connection.execute("SELECT min(time_ns), max(time_ns) FROM commits").fetchone()
+        if first_ns is None or first_ns == last_ns:
+            return None
+        pages, page_bytes = (self.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        hours = (int(last_ns) - int(first_ns)) / NS_PER_HOUR
+        return int(pages) * int(page_bytes) / hours
+
+    def close(self) -> None:
+        """Close it."""
+        self.connection.close()

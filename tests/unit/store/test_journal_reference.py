@@ -1,0 +1,120 @@
+"""docs/reference/journal.md: its schema is the one that is written, its queries run, and its lines of Python read what the
+journal holds.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from collector.store.files import APPLICATION_ID, SCHEMA_VERSION
+from collector.store.journal import Journal, Stamped
+from collector.store.registry import Registry
+from collector.terms import Event, EventKind, Stamp
+from config.tags import Kind
+from drivers.base import Quality, Scan
+from tests.journal_rows import SLOT_NS, column, layout, scan
+
+REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "journal.md").read_text("utf-8")
+GROUP = layout(column("t"), column("n", Kind.INTEGER), column("b", Kind.BOOLEAN), column("s", Kind.TEXT), column("u", Kind.TEXT))
+PLAIN = layout(column("p"), group="plain")
+BAD, STALE = 0x8031_0000, int(Quality.STALE)
+BATCH = Stamp("B-26-101", "Dose", "P", "1.0")
+
+
+def scans() -> Iterator[Scan]:
+    yield scan(GROUP, [64.93, 2**63 - 1, True, "α", ""], SLOT_NS)
+    yield scan(GROUP, [0.1, -1, False, "B-017", "x" * 300], SLOT_NS + 1, status=[0, 0x4000_0000, BAD, 0, 0])
+    yield scan(GROUP, [5e-324, 0, True, "", "y"], SLOT_NS + 2, quality=[0, 0, STALE, 0, 0])
+    yield Scan.of_lost(GROUP, SLOT_NS + 3, SLOT_NS + 3, BAD)
+    plain = scan(PLAIN, [1.5], SLOT_NS + 4)
+    yield Scan(PLAIN, plain.slot_ns, plain.received_ns, plain.values, plain.status, plain.quality, np.array([SLOT_NS - 7]))
+
+
+@pytest.fixture
+def daily_file(tmp_path: Path) -> Path:
+    (tmp_path / "journal").mkdir()
+    journal = Journal(tmp_path)
+    closed = Event(
+        EventKind.EXCURSION, SLOT_NS, "R-201", BATCH, {"role": "t", "state": "closed", "peak": 71.5, "duration_s": 3.0}
+    )
+    gap = Event(EventKind.GAP, SLOT_NS, body={"device": "plc", "slots": 2, "cause": "late"})
+    journal.append([Stamped(each, (BATCH,)) for each in scans()], SLOT_NS)
+    journal.append([closed, gap], SLOT_NS)
+    journal.close()
+    (file,) = (tmp_path / "journal").glob("*.db")
+    return file
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)
+
+
+def shape(statement: str) -> str:
+    """A statement on one line, without what only makes its table strict."""
+    plain = re.sub(r"\s+", " ", statement).strip(" ;")
+    return re.sub(r"\) (STRICT)?,?( WITHOUT ROWID)?$", ")", plain.replace("( ", "(").replace(" )", ")"))
+
+
+def schema_of(file: Path) -> set[str]:
+    with closing(sqlite3.connect(file)) as database:
+        return {shape(sql) for (sql,) in database.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+
+
+def test_the_schema_of_a_daily_file(daily_file: Path) -> None:
+    told = {shape(statement) for statement in blocks("sql")[0].split(";\n") if statement.strip()}
+    assert told == schema_of(daily_file)
+
+
+def test_the_schema_of_the_registry(tmp_path: Path) -> None:
+    Registry(tmp_path).close()
+    told = {shape(statement) for statement in blocks("sql")[1].split(";\n") if statement.strip()}
+    assert told == schema_of(tmp_path / "registry.db")
+
+
+def test_the_marks_of_a_file(daily_file: Path, tmp_path: Path) -> None:
+    Registry(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "registry.db")) as database:
+        (registry_id,) = database.execute("PRAGMA application_id").fetchone()
+    assert f"0x{APPLICATION_ID:X}" in REFERENCE
+    assert f"0x{registry_id:X}" in REFERENCE
+    assert f"version, {SCHEMA_VERSION}." in REFERENCE
+
+
+def test_its_queries_run(daily_file: Path) -> None:
+    with closing(sqlite3.connect(daily_file)) as database:
+        excursions, gaps, groups, missing = (
+            database.execute(query).fetchall() for query in blocks("sql")[2].split(";\n") if query.strip()
+        )
+    assert [row[1:] for row in excursions] == [("R-201", "t", 71.5, 3.0)]
+    assert gaps == [("plc", 2, "late")]
+    assert sorted(groups) == [("plc", "main", 4, 15), ("plc", "plain", 1, 1)]
+    assert missing == [(0,)]
+
+
+def test_its_python_reads_every_sample(daily_file: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)  # noqa: S102  the reference's own lines
+    samples: Callable[[Path], Iterator[tuple[Any, ...]]] = names["samples"]
+    assert list(samples(daily_file)) == list(expected())
+
+
+def expected() -> Iterator[tuple[object, ...]]:
+    for each in scans():
+        integers, texts = iter(each.integers.tolist()), iter(each.texts)
+        for i in range(each.samples):
+            about = each.layout.columns[i]
+            value: object = float(each.values[i])
+            if about.kind is Kind.INTEGER:
+                value = next(integers)
+            elif about.kind is Kind.TEXT:
+                value = next(texts)
+            source_ns = 0 if each.source_ns is None else int(each.source_ns[i])
+            yield each.slot_ns, about.name, value, int(each.status[i]), int(each.quality[i]), source_ns
