@@ -76,10 +76,10 @@ class Daemon:
             stack.enter_context(locked(self.data))
             self.registry = Registry(self.data)
             stack.callback(self.registry.close)
-            self.reader = Reader(self.data)
-            stack.callback(self.reader.close)
             self.journal = Journal(self.data)
             stack.callback(self.journal.close)
+            self.reader = Reader(self.data)  # closed before the journal, which then leaves its files whole
+            stack.callback(self.reader.close)
             self._build()
             self._opened = stack.pop_all()
         return self
@@ -143,8 +143,10 @@ class Daemon:
                         for task in reversed(tasks):
                             task.cancel()
             finally:
-                await self._seal()
+                refusal = await self._seal()
             await self.sending.finish(DRAIN_S, hurry)
+        if refusal:
+            raise JournalRefused(refusal)
         return ledger_of(self.reader, self.registry, self.sending.names)
 
     def _begin(self) -> None:
@@ -179,11 +181,13 @@ class Daemon:
         except OSError as exc:  # collecting matters more than showing
             log.error("no page", cause=str(exc))
 
-    async def _seal(self) -> None:
-        """What was read goes to the disk, whatever ended the daemon."""
+    async def _seal(self) -> str:
+        """What was read goes to the disk, whatever ended the daemon; why not, where the disk did not take it."""
         self.recorder.tell(Event(EventKind.DAEMON, self.clock.now_ns(), body={"state": "stopped", "version": VERSION}))
         durable = await self.recorder.close()
         self.gateway.remember()
-        if not durable:
-            left, fault = self.recorder.pending_samples, self.recorder.disk_fault
-            raise JournalRefused(f"{self.data}: {left} samples could not be written and are lost: {fault}")
+        if durable:
+            return ""
+        left, fault = self.recorder.pending_samples, self.recorder.disk_fault
+        log.error("the disk did not take what was still in memory", samples=left, cause=fault)
+        return f"{self.data}: {left} samples could not be written and are lost: {fault}"

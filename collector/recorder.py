@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,10 +22,11 @@ import structlog
 from collector.batch.context import ContextTracker
 from collector.live import Live
 from collector.monitor.judge import Judge
+from collector.pending import Dropped, Numbered, Pending
 from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped
-from collector.terms import Event, EventKind, Json
+from collector.terms import Event
 from config.model import Plant
 from drivers.base import Clock, Scan
 
@@ -39,41 +39,24 @@ PENDING_EVENTS = 100_000
 ROWS_PER_COMMIT = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """What there was no room for, since the last commit that succeeded."""
-
-    from_ns: int
-    to_ns: int
-    slots: int = 0
-    samples: int = 0
-    events: int = 0
-
-    def with_(self, other: Dropped | None) -> Dropped:
-        """Both together."""
-        if other is None:
-            return self
-        return Dropped(
-            min(self.from_ns, other.from_ns),
-            max(self.to_ns, other.to_ns),
-            self.slots + other.slots,
-            self.samples + other.samples,
-            self.events + other.events,
-        )
-
-    def gap(self, cause: str) -> Event:
-        """As the journal has it."""
-        body: dict[str, Json] = {"from_ns": self.from_ns, "to_ns": self.to_ns, "slots": self.slots}
-        return Event(EventKind.GAP, self.to_ns, body={**body, "samples": self.samples, "events": self.events, "cause": cause})
+OVERLOAD = "overload: the disk did not take it in time"
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """How a commit ended: what is on the disk, and what can never be written, with the first reason."""
+    """How a commit ended. Rows before `left_from` are on the disk, but for those refused: they can never be written."""
 
     totals: Totals
-    refused: tuple[Entry, ...] = ()
+    left_from: int
+    refused: frozenset[int] = frozenset()
     error: Exception | None = None
+    """The first reason of a refusal: a bug of ours."""
+    fault: Exception | None = None
+    """Why the disk took no more."""
+
+
+_DISK_FAULTS = (sqlite3.Error, StoreError, OSError)
+_REFUSALS = (TypeError, ValueError, OverflowError)
 
 
 class Recorder:
@@ -85,10 +68,7 @@ class Recorder:
         """`committed` is called after every commit that wrote something."""
         self._plant, self._journal, self._context, self._live, self._clock = plant, journal, context, live, clock
         self._committed = committed
-        self._pending: deque[Entry] = deque()
-        self._pending_samples = 0
-        self._pending_events = 0
-        self._dropped: Dropped | None = None
+        self._pending = Pending()
         self._disk_fault = ""
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self.judges: dict[str, Judge] = {}
@@ -97,7 +77,7 @@ class Recorder:
     @property
     def pending_samples(self) -> int:
         """Samples that are read but not yet committed."""
-        return self._pending_samples
+        return self._pending.samples
 
     @property
     def disk_fault(self) -> str:
@@ -118,48 +98,22 @@ class Recorder:
         self._live.counters.scans += 1
         self._live.counters.read += scan.samples
         self._live.counters.lost_scans += scan.lost
-        self._enqueue(Stamped(scan, stamps), scan.samples)
+        self._enqueue(Stamped(scan, stamps))
         self._live.publish(scan)
         for event in judge.judge(scan, stamps):
             self.tell(event)
 
     def tell(self, event: Event) -> None:
         """An event, in its place among the scans."""
-        self._enqueue(event, 0)
+        self._enqueue(event)
         self._live.publish(event)
 
-    def _enqueue(self, entry: Entry, samples: int) -> None:
-        self._pending.append(entry)
-        self._pending_samples += samples
-        self._pending_events += isinstance(entry, Event)
-        while self._pending_samples > PENDING_SAMPLES and self._drop_oldest(Stamped):
-            pass
-        while self._pending_events > PENDING_EVENTS and self._drop_oldest(Event):
-            pass
-
-    def _drop_oldest(self, kind: type[Stamped] | type[Event]) -> bool:
-        """Drop the oldest of its kind that is not on its way to the disk; False when there is none."""
-        at = next((i for i, entry in enumerate(self._pending) if isinstance(entry, kind)), None)
-        if at is None:
-            return False
-        entry = self._pending[at]
-        del self._pending[at]
-        if self._dropped is None:
+    def _enqueue(self, entry: Entry) -> None:
+        self._pending.push(entry)
+        told = OVERLOAD in self._pending.dropped
+        self._live.counters.overflowed += self._pending.trim(PENDING_SAMPLES, PENDING_EVENTS, OVERLOAD)
+        if not told and OVERLOAD in self._pending.dropped:
             log.error("journal overflow: the oldest is dropped", cause=self._disk_fault or "the disk is too slow")
-        self._forget(entry)
-        return True
-
-    def _forget(self, entry: Entry) -> None:
-        """`entry` will never be on the disk: count it."""
-        if isinstance(entry, Event):
-            self._pending_events -= 1
-            lost = Dropped(entry.slot_ns, entry.slot_ns, events=1)
-        else:
-            samples = entry.scan.samples
-            self._pending_samples -= samples
-            self._live.counters.overflowed += samples
-            lost = Dropped(entry.scan.slot_ns, entry.scan.slot_ns, slots=1, samples=samples)
-        self._dropped = lost.with_(self._dropped)
 
     async def commit_forever(self) -> None:
         """Commit what is pending every `COMMIT_INTERVAL_S`, for ever."""
@@ -172,69 +126,89 @@ class Recorder:
 
         An entry that can never be written costs no other: the rest is committed, then its error is raised.
         """
-        while self._pending or self._dropped:
-            told, self._dropped = self._dropped, None
-            gap = [told.gap(f"overload: {self._disk_fault or 'the disk was too slow'}")] if told else []
-            rows = [self._pending.popleft() for _ in range(min(len(self._pending), ROWS_PER_COMMIT))]
-            work = asyncio.get_running_loop().run_in_executor(self._disk, self._append, [*gap, *rows])
+        error: Exception | None = None
+        while self._pending:
+            dropped, self._pending.dropped = list(self._pending.dropped.items()), {}
+            rows = self._pending.take(ROWS_PER_COMMIT)
+            gaps = [what.gap(cause) for cause, what in dropped]
+            work = asyncio.get_running_loop().run_in_executor(self._disk, self._append, [*gaps, *(row[1] for row in rows)])
             cancelled = await _finished(work)
-            done = self._settle(rows, told, gap, work)
+            written = self._settle(dropped, gaps, rows, work)
+            error = error or written.error
             if cancelled:
                 raise asyncio.CancelledError
-            if not done:
-                return False
-        return True
+            if written.fault:
+                break
+        if error:
+            raise error
+        return not self._pending
 
-    def _append(self, rows: list[Entry]) -> _Written:
+    def _append(self, entries: list[Entry]) -> _Written:
         time_ns = self._clock.now_ns()
         try:
-            return _Written(self._journal.append(rows, time_ns))
-        except (TypeError, ValueError, OverflowError):
-            return self._append_singly(rows, time_ns)
+            return _Written(self._journal.append(entries, time_ns), len(entries))
+        except _DISK_FAULTS as exc:
+            return _Written(self._journal.totals, 0, fault=exc)
+        except _REFUSALS:
+            return self._append_singly(entries, time_ns)
 
-    def _append_singly(self, rows: list[Entry], time_ns: int) -> _Written:
-        refused: list[Entry] = []
+    def _append_singly(self, entries: list[Entry], time_ns: int) -> _Written:
+        refused: set[int] = set()
         error: Exception | None = None
-        for row in rows:
+        for at, entry in enumerate(entries):
             try:
-                self._journal.append([row], time_ns)
-            except (TypeError, ValueError, OverflowError) as exc:
-                refused.append(row)
+                self._journal.append([entry], time_ns)
+            except _DISK_FAULTS as exc:
+                return _Written(self._journal.totals, at, frozenset(refused), error, exc)
+            except _REFUSALS as exc:
+                refused.add(at)
                 error = error or exc
-        return _Written(self._journal.totals, tuple(refused), error)
+        return _Written(self._journal.totals, len(entries), frozenset(refused), error)
 
-    def _settle(self, rows: list[Entry], told: Dropped | None, gap: Sequence[Event], work: asyncio.Future[_Written]) -> bool:
-        """After a commit has ended: rows that did not get to the disk are pending again."""
+    def _settle(
+        self, dropped: list[tuple[str, Dropped]], gaps: list[Event], rows: list[Numbered], work: asyncio.Future[_Written]
+    ) -> _Written:
+        """After a commit has ended: what did not get to the disk is pending again."""
         try:
             written = work.result()
-        except BaseException as exc:
-            self._pending.extendleft(reversed(rows))
-            if told:
-                self._dropped = told.with_(self._dropped)
-            if not isinstance(exc, (sqlite3.Error, StoreError, OSError)):
-                raise
-            self._disk_failed(str(exc))
-            return False
-        self._committed_now(rows, gap, written)
-        if written.error:
-            raise written.error
-        return True
-
-    def _committed_now(self, rows: list[Entry], gap: Sequence[Event], written: _Written) -> None:
-        for row in rows:
-            if row in written.refused:
-                self._forget(row)
-            elif isinstance(row, Event):
-                self._pending_events -= 1
+        except BaseException:
+            self._pending.put_back(rows)
+            for cause, what in dropped:
+                self._pending.tell_again(cause, what)
+            raise
+        first = len(gaps)
+        for at, (cause, what) in enumerate(dropped):
+            if at >= written.left_from:
+                self._pending.tell_again(cause, what)
+            elif at in written.refused:
+                log.error("a gap can't be written: a defect, please report it", cause=cause, samples=what.samples)
             else:
-                self._pending_samples -= row.scan.samples
-        for event in gap:
-            self._live.publish(event)
-        self._live.counters.committed = written.totals.samples
-        if self._disk_fault:
+                self._live.publish(gaps[at])
+        self._pending.put_back(rows[max(0, written.left_from - first) :])
+        for at, row in enumerate(rows[: max(0, written.left_from - first)], first):
+            if at in written.refused:
+                self._refuse(row, str(written.error))
+            else:
+                self._pending.settle(row)
+        self._tell_disk(written)
+        return written
+
+    def _refuse(self, row: Numbered, reason: str) -> None:
+        entry = row[1]
+        log.error("an entry can't be written and is lost: a defect, please report it", reason=reason)
+        if isinstance(entry, Stamped):
+            self._live.counters.overflowed += entry.scan.samples
+        self._pending.drop(row, f"defect: it could not be written: {reason}")
+
+    def _tell_disk(self, written: _Written) -> None:
+        if written.left_from:
+            self._live.counters.committed = written.totals.samples
+            self._committed()
+        if written.fault:
+            self._disk_failed(str(written.fault))
+        elif self._disk_fault:
             log.info("journal takes scans again")
             self._disk_fault = ""
-        self._committed()
 
     def _disk_failed(self, cause: str) -> None:
         if not self._disk_fault:
@@ -247,9 +221,10 @@ class Recorder:
         for judge in self.judges.values():
             for event in judge.close(now_ns):
                 self.tell(event)
-        done = await self.commit()
-        self._disk.shutdown(wait=True)
-        return done
+        try:
+            return await self.commit()
+        finally:
+            self._disk.shutdown(wait=True)
 
 
 async def _finished(work: asyncio.Future[_Written]) -> bool:

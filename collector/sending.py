@@ -73,7 +73,9 @@ class Sending:
                     encoder = encoder_for(config, self._site)
                     upload = Upload(config.name, self._reader, self._registry, encoder, sink, self._clock, self._edge)
                     self._uploads[config.name] = upload
-                    self._faults.pop(config.name, None)
+                    if self._faults.pop(config.name, None):
+                        log.info("sink can be served again", sink=config.name)
+                        self._edge(config.name, SinkState.TAKING, "")
                     await self._run(upload)
                     return
             except (sqlite3.Error, StoreError, SecretError, OSError) as exc:

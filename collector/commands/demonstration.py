@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -32,7 +33,7 @@ def demonstrate(span_s: float | None, speed: float, data: Path | None, port: int
     try:
         folder = data or Path(tempfile.mkdtemp(prefix="reactorwatch-demo-"))
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "plant.yaml"
+        file = folder / "demo-plant.yaml"
         file.write_text(_plant_text(), encoding="utf-8")
         with (folder / "reactorwatch.log").open("a", encoding="utf-8") as log:
             log_to(log)
@@ -151,5 +152,6 @@ def _farewell(folder: Path, ledger: Ledger) -> None:
     for line in ledger.lines():
         output.print(line, markup=False)
     output.print(f"the record is in {folder}; look at it with", markup=False)
-    output.print(f"  reactorwatch status --data {folder}", markup=False)
-    output.print(f"  reactorwatch export --data {folder} --from -1h --format csv -o demo.csv", markup=False)
+    command = "reactorwatch" if shutil.which("reactorwatch") else sys.argv[0]
+    output.print(f"  {command} status --data {folder}", markup=False)
+    output.print(f"  {command} export --data {folder} --from -1h --format csv -o demo.csv", markup=False)

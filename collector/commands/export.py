@@ -55,7 +55,7 @@ def export(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from None
     except (StoreError, DamagedRow, OSError) as exc:
-        failed(f"export failed, nothing was written: {exc}")
+        failed(f"export failed{'' if output == Path('-') else ', nothing was written'}: {exc}")
     errors.print(f"{count} {'samples' if format_ is Format.csv else 'lines'} written to {output}", markup=False)
     for gap in found:
         span = f"{iso(int(str(gap.body['from_ns'])))} to {iso(int(str(gap.body['to_ns'])))}"

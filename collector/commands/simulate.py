@@ -12,6 +12,7 @@ import typer
 
 from collector.commands.terms import failed, load_plant, log_to, output, stop_on_signals, wrong_input
 from config.model import Plant
+from config.sinks import SecretError
 
 
 def simulate(
@@ -33,7 +34,7 @@ def simulate(
     log_to(sys.stderr)
     try:
         asyncio.run(_serve(loaded, speed, seed, with_parent=with_parent))
-    except SimulationError as exc:
+    except (SimulationError, SecretError) as exc:
         failed(str(exc))
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -50,22 +51,31 @@ def locked(data: Path) -> Iterator[None]:
     """Hold DATA for one daemon. Raises StoreError when another has it, or the folder can't be made."""
     try:
         (data / "journal").mkdir(parents=True, exist_ok=True)
-        lock = os.open(data / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(data / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as exc:
         raise StoreError(
             f"{data}: the data folder can't be made or written: {exc.strerror}; choose another with --data"
         ) from None
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(
-                f"{data}: another reactorwatch writes there; stop it first, or choose another folder with --data"
-            ) from None
+        _take(lock, data)
         yield
         fcntl.flock(lock, fcntl.LOCK_UN)  # also for a child that is just being started and still shares the descriptor
     finally:
         os.close(lock)
+
+
+def _take(lock: int, data: Path) -> None:
+    for wait_s in (0.05, 0.05, 0.1, None):  # `is_locked` of another process holds it for a moment
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if wait_s is None:
+                raise StoreError(
+                    f"{data}: another reactorwatch writes there; stop it first, or choose another folder with --data"
+                ) from None
+            time.sleep(wait_s)
+        else:
+            return
 
 
 def is_locked(data: Path) -> bool:

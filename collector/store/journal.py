@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,8 @@ class Journal:
     def close(self) -> None:
         """Close the file; what was appended is safe already."""
         if self._connection is not None:
+            with suppress(sqlite3.Error):  # a reader is in the way, or the disk is full: the log stays, and is read with it
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
             self._connection = None
 

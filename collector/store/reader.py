@@ -19,7 +19,6 @@ from collector.terms import Event, EventKind
 from drivers.base import Layout
 
 MOST_OPEN = 4
-EVER = 2**62
 
 
 class Reader:
@@ -45,11 +44,14 @@ class Reader:
     def totals(self, until_seq: int | None = None) -> Totals:
         """What the journal holds, up to and including row `until_seq` where given. Raises StoreError."""
         with self._lock:
-            paths = self._from(EVER if until_seq is None else until_seq)
+            paths = journal_files(self._data)[-1:] if until_seq is None else self._from(until_seq)
             if not paths:
                 return Totals()
             file = self._file(paths[0])
-            return file.before if until_seq is not None and until_seq < file.first_seq else file.totals(until_seq)
+            totals = file.before if until_seq is not None and until_seq < file.first_seq else file.totals(until_seq)
+            if until_seq is not None and totals.seq < until_seq and len(paths) > 1:
+                self._file(paths[1])  # it was passed over because it is damaged, and the row may be in it: raises
+            return totals
 
     def last_commit_ns(self) -> int | None:
         """Plant time of the newest commit, None for an empty journal. Raises StoreError."""

@@ -14,7 +14,7 @@ import structlog
 
 from config.model import ModbusDevice, ModbusEndpoint
 from config.tags import ModbusTag
-from drivers.base import Clock, Driver, Scan, ScanGroup, quality_of
+from drivers.base import Clock, DeviceError, Driver, Scan, ScanGroup, Status, quality_of
 from drivers.modbus.answer import Refusal
 from drivers.modbus.blocks import Blocks
 from drivers.modbus.connection import Connection
@@ -61,18 +61,26 @@ class _GroupReader:
         self._edges = _Edges(group)
 
     async def read(self, connection: Connection, slot_ns: int) -> Scan:
+        """Raises DeviceError: also where a gateway answers for a device that does not, which is no answer of the device."""
         reads: list[Read] = []
         answers: list[bytes | int] = []
         causes: dict[int, str] = {}
+        silent = True
         now_ns = self._clock.monotonic_ns()
         for read in self._blocks.reads(now_ns):
             answer = await connection.ask(self._device.unit_id, read)
             if isinstance(answer, Refusal):
                 causes.update(dict.fromkeys(read.columns, f"{read}: {answer}"))
+            silent = silent and isinstance(answer, Refusal) and answer.status == Status.BAD_NO_COMMUNICATION
             if self._settled(read, answer, now_ns):
                 reads.append(read)
                 answers.append(answer.status if isinstance(answer, Refusal) else answer)
         received_ns = self._clock.now_ns()
+        if causes and silent:
+            where, why = f"unit_id {self._device.unit_id} ({self._device.name})", next(iter(causes.values()))
+            raise DeviceError(
+                f"{where}: the gateway answers for it: {why}", status=Status.BAD_NO_COMMUNICATION, connection_lost=False
+            )
         self._edges.tell(causes, reads, answers)
         return self._scan(tuple(reads), answers, slot_ns, received_ns)
 

@@ -225,6 +225,28 @@ def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
         assert finish(daemon)[0] == 0
 
 
+def test_a_disk_that_takes_no_more_is_told_and_so_is_what_it_cost(tmp_path: Path) -> None:
+    """The kernel refuses to let any file grow beyond a bound: for the daemon, a full disk."""
+    site = Site(tmp_path)
+    limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000)); "
+    code = limit + "sys.argv[0] = 'reactorwatch'; runpy.run_module('collector', run_name='__main__')"
+    with simulating(site):
+        command = [sys.executable, "-u", "-c", code, *site.run]
+        daemon = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            said = wait_for(daemon, "journal can't be written")
+            assert "Traceback" not in said
+            code_, out, err = finish(daemon)
+        finally:
+            daemon.kill()
+            daemon.communicate()
+    assert code_ == 1
+    assert "could not be written and are lost" in err
+    assert "Traceback" not in err
+    assert "ledger" not in out, "no ledger that looks whole"
+    assert status(site.data)["balanced"] is True
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from collector.ledger import ledger_of
 from collector.store.cursors import Cursor, DeadLetter
+from collector.store.daily import Totals
 from collector.store.files import is_locked, journal_files, locked
 from collector.store.journal import Entry, Journal, Stamped
-from collector.store.daily import Totals
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.store.rows import EventRow, Row, ScanRow

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from config.model import ModbusEndpoint
 from config.tags import Kind
-from drivers.base import Scan, Status, scan_groups
+from drivers.base import DeviceError, Scan, Status, scan_groups
 from drivers.modbus.blocks import PROBES_PER_SLOT, RETRY_S
 from drivers.modbus.session import connect
 from tests.system.modbus_peer import FixedClock, Request, plant, right, serving, value_at
@@ -203,8 +203,12 @@ async def test_several_units_share_the_connection() -> None:
         endpoint = ModbusEndpoint.model_validate({"name": "bus", "url": f"modbus://127.0.0.1:{peer.port}", "devices": devices})
         groups = scan_groups(endpoint)
         async with connect(endpoint, groups, FixedClock()) as driver:
-            found = [by_name(await driver.read(group, 0)) for group in groups]
-    assert found == [{"T0": 0}, {"T1": 1}, {"T2": None}, {"T255": 255}]
+            found = [by_name(await driver.read(groups[i], 0)) for i in (0, 1)]
+            with pytest.raises(DeviceError, match=r"unit_id 2 .*gateway target device") as silent:
+                await driver.read(groups[2], 0)
+            found.append(by_name(await driver.read(groups[3], 0)))
+    assert (silent.value.status, silent.value.connection_lost) == (Status.BAD_NO_COMMUNICATION, False)
+    assert found == [{"T0": 0}, {"T1": 1}, {"T255": 255}]
     assert peer.connections == 1
 
 

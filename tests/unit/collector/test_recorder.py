@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,11 +63,15 @@ class Disk(Journal):
         self.free.set()
         self.reached = threading.Event()
         self.full = False
+        self.full_after: int | None = None
+        """Appends that are still possible."""
 
     def append(self, entries: Sequence[Entry], time_ns: int) -> Totals:
         self.reached.set()
         assert self.free.wait(10)
-        if not self.full:
+        if self.full_after is not None:
+            self.full_after -= 1
+        if not self.full and (self.full_after is None or self.full_after >= 0):
             return super().append(entries, time_ns)
         connection = self._file_for(time_ns)
         connection.execute("PRAGMA max_page_count = 1")
@@ -87,7 +93,7 @@ class Bench:
 
     @classmethod
     def of(cls, data: Path) -> Bench:
-        (data / "journal").mkdir()
+        (data / "journal").mkdir(parents=True)
         disk, live, commits = Disk(data), Live(), list[int]()
         clock = PlantClock(wall_ns=lambda: SLOT_NS, monotonic_ns=lambda: 0)
         recorder = Recorder(PLANT, disk, ContextTracker(PLANT), live, clock, lambda: commits.append(disk.totals.seq))
@@ -138,7 +144,7 @@ async def opened(data: Path) -> AsyncIterator[Bench]:
     try:
         yield bench
     finally:
-        bench.disk.full = False
+        bench.disk.full, bench.disk.full_after = False, None
         bench.disk.free.set()
         with suppress(Exception):
             await bench.recorder.close()
@@ -438,6 +444,69 @@ async def test_rows_are_pending_until_a_commit_has_returned(bench: Bench, monkey
     assert bench.recorder.pending_samples == 2
     assert await bench.recorder.close()
     assert bench.scans() == [0, 1]
+
+
+def unwritable(slot: int) -> Scan:
+    """One that does not fit its layout: a driver's bug."""
+    return replace(plain(slot), values=np.zeros(3))
+
+
+async def test_a_row_that_cannot_be_written_on_a_disk_that_then_refuses_doubles_nothing(bench: Bench) -> None:
+    """Both at once: rows that are on the disk already are not pending again."""
+    bench.take(plain(0), unwritable(1), plain(2))
+    bench.disk.full_after = 2  # the commit of all, which fails by its own fault, and one row
+    with suppress(ValueError):
+        await bench.recorder.commit()
+    bench.disk.full_after = None
+    with suppress(ValueError):
+        await bench.recorder.commit()
+    with suppress(ValueError):
+        await bench.recorder.close()
+    assert bench.scans() == [0, 2]
+    assert bench.disk.totals.samples == 2
+    assert bench.recorder.pending_samples == 0
+
+
+async def test_a_row_that_cannot_be_written_does_not_end_the_last_commits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing is the last chance of all the rows behind it, too."""
+    monkeypatch.setattr(recorder_module, "ROWS_PER_COMMIT", 2)
+    bench.take(plain(0), unwritable(1), *(plain(slot) for slot in range(2, 8)))
+    with suppress(ValueError):
+        await bench.recorder.close()
+    assert bench.scans() == [0, *range(2, 8)]
+
+
+async def test_a_row_that_cannot_be_written_is_in_a_gap_that_says_so(bench: Bench) -> None:
+    """There was no overload: who reads the batch record would look for one."""
+    bench.take(plain(0), unwritable(1), plain(2))
+    with suppress(ValueError):
+        await bench.recorder.commit()
+    assert await bench.recorder.commit()
+    (gap,) = bench.events(EventKind.GAP)
+    assert gap.body["from_ns"] == gap.body["to_ns"] == SLOT_NS + SECOND_NS
+    assert "overload" not in str(gap.body["cause"])
+
+
+async def test_overflow_stays_quick_however_many_events_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After hours without a disk the oldest of what waits is all events; making room must not walk past them each time."""
+    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 10)
+    alone_s = await _cost_of_overflow_s(tmp_path / "alone", 0)
+    assert await _cost_of_overflow_s(tmp_path / "behind", 40_000) < 20 * alone_s
+
+
+async def _cost_of_overflow_s(data: Path, events: int) -> float:
+    """Of 200 scans that each drop another, behind so many events."""
+    costs = []
+    async with opened(data) as bench:
+        for _ in range(events):
+            bench.recorder.tell(Event(EventKind.DAEMON, SLOT_NS))
+        bench.take(*(plain(slot) for slot in range(20)))
+        for _ in range(3):
+            scans = [plain(slot) for slot in range(200)]
+            begin = time.perf_counter()
+            bench.take(*scans)
+            costs.append(time.perf_counter() - begin)
+    return min(costs)
 
 
 async def test_the_disk_refuses_with_its_own_error(bench: Bench) -> None:

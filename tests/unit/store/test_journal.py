@@ -139,6 +139,21 @@ def test_a_clock_set_back_over_midnight_goes_on_in_the_newer_file(data: Path) ->
     assert values(data) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
+def test_a_clock_set_back_over_a_midnight_that_took_nothing(data: Path) -> None:
+    """The new day was begun, its first commit failed, and then the clock went back: the older file stays closed."""
+    with journal_of(data) as journal:
+        journal.append([one(0.0)], SLOT_NS)
+        with pytest.raises(TypeError):
+            journal.append([Event(EventKind.DAEMON, SLOT_NS, body={"number": 2**70})], SLOT_NS + DAY_NS)
+        journal.append([one(1.0)], SLOT_NS)
+    with journal_of(data) as journal:
+        journal.append([one(2.0)], SLOT_NS + DAY_NS)
+        assert journal.totals == Totals(3, 3, 3)
+    assert values(data) == [0.0, 1.0, 2.0]
+    with closing(Reader(data)) as reader:
+        assert [reader.totals(seq) for seq in range(4)] == [Totals(seq, seq, seq) for seq in range(4)]
+
+
 def test_a_reordered_tag_list_never_turns_into_wrong_values(data: Path) -> None:
     a, b, n, t = column("a"), column("b"), column("n", Kind.INTEGER), column("t", Kind.TEXT)
     runs = [layout(a, b, n, t), layout(b, a, t, n), layout(n, t, b, a)]

@@ -205,6 +205,46 @@ def test_a_damaged_old_day_costs_its_own_rows_only(data: Path, damage: str) -> N
         assert [row.seq for row in reader.read(2, 10)] == [3], "a sink that is beyond it goes on"
 
 
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_totals_up_to_a_row_of_a_damaged_day_are_right_or_refused(data: Path, damage: str) -> None:
+    """Those of the day before would make a ledger that looks whole."""
+    with journal_of(data) as journal:
+        for day in range(3):
+            journal.append([one(1.0), one(2.0)], SLOT_NS + day * DAY_NS)
+    DAMAGE[damage](journal_files(data)[1])
+    with closing(Reader(data)) as reader:
+        assert reader.totals(2) == Totals(2, 2, 2)
+        for seq in (3, 4):
+            try:
+                assert reader.totals(seq) == Totals(seq, seq, seq)
+            except StoreError as exc:
+                assert journal_files(data)[1].name in str(exc)
+        assert reader.totals(5) == Totals(5, 5, 5)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_newest_day_is_told_by_all_that_would_count_it(data: Path, damage: str) -> None:
+    """An older total would be taken for what was read, an older time for where plant time goes on."""
+    with journal_of(data) as journal:
+        for day in range(3):
+            journal.append([one(float(day))], SLOT_NS + day * DAY_NS)
+    newest = journal_files(data)[-1]
+    DAMAGE[damage](newest)
+    with closing(Reader(data)) as reader:
+        asks: list[Callable[[], object]] = [
+            reader.totals,
+            lambda: reader.totals(3),
+            reader.last_commit_ns,
+            lambda: reader.read(2, 10),
+        ]
+        for ask in asks:
+            with pytest.raises(StoreError, match=newest.name):
+                ask()
+    with pytest.raises(StoreError, match=newest.name), journal_of(data) as journal:
+        journal.append([one(3.0)], SLOT_NS + 3 * DAY_NS)
+    assert len(journal_files(data)) == 3, "no day is begun beside it: its rows' numbers would be given twice"
+
+
 def test_a_layout_is_kept_in_each_file_it_is_used_in(data: Path) -> None:
     """Each day can be read alone, when the others are gone."""
     with journal_of(data) as journal:

@@ -1,0 +1,73 @@
+"""docs/reference/commands.md names every command, argument and option with its default, and none that is not there."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from collector.__main__ import app
+
+REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "commands.md").read_text("utf-8")
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # typer's own click has no types
+_ROW = re.compile(r"^\| (?P<names>`[^|]+`) \| (?P<default>[^|]+) \| [^|]+ \|$", re.MULTILINE)
+TOLD_IN_WORDS = {
+    "for_": "until Ctrl-C",
+    "data": "a new folder among the temporary files",
+    "unit": "all",
+    "tags": "all",
+    "plant": "required",
+}
+"""Parameters without a default of their own."""
+
+
+def section(heading: str) -> str:
+    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", REFERENCE, re.MULTILINE | re.DOTALL)
+    assert found, f"no section {heading!r}"
+    return found[1]
+
+
+def first_table(text: str) -> dict[frozenset[str], str]:
+    """The names in the first column of a section's first table, and the default beside them."""
+    start = text.index("\n| ---" if "\n| ---" in text else "\n|---")
+    table = re.split(r"\n(?!\|)", text[start:])[0]
+    rows = _ROW.findall(table)
+    assert len(rows) == table.count("\n| "), f"a row is not `name` | default | what:\n{table}"
+    return {frozenset(re.findall(r"`([^`]+)`", names)): default for names, default in rows}
+
+
+def names_of(parameter: Any) -> frozenset[str]:
+    return frozenset(parameter.opts if parameter.param_type_name == "option" else [parameter.metavar])
+
+
+def default_of(parameter: Any) -> str:
+    default = parameter.default
+    if default is None or parameter.required:
+        return TOLD_IN_WORDS[parameter.name]
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, Enum):
+        return str(default.value)
+    return str(default).removesuffix(".0")
+
+
+def test_every_command_has_its_section() -> None:
+    exit_codes_first = REFERENCE.index("| exit code |") < REFERENCE.index("\n## ")
+    assert exit_codes_first
+    assert re.findall(r"^## (\w+)$", REFERENCE, re.MULTILINE) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_section_has_the_parameters_and_their_defaults(name: str) -> None:
+    shown = [parameter for parameter in COMMANDS[name].params if not getattr(parameter, "hidden", False)]
+    expected = {names_of(parameter): default_of(parameter) for parameter in shown if parameter.name != "help"}
+    assert first_table(section(name)) == expected
+
+
+def test_the_options_before_the_command_are_named() -> None:
+    for parameter in typer.main.get_command(app).params:
+        assert all(f"`{name}`" in REFERENCE or f"{name}`" in REFERENCE for name in parameter.opts), parameter.opts
