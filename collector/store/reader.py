@@ -18,7 +18,7 @@ from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind
 from drivers.base import Layout
 
-MOST_OPEN = 4
+MOST_OPEN = 8
 
 
 class Reader:
