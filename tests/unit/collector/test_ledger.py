@@ -131,6 +131,26 @@ def test_rows_that_come_while_it_is_made_are_queued(data: Path, registry: Regist
     assert ledger.balanced
 
 
+def test_rows_that_are_taken_while_it_is_made_are_not_counted_before_they_were_read(data: Path, registry: Registry) -> None:
+    """A commit and its acknowledgement right behind the counting of the total."""
+    written(data, [[SCAN]])
+
+    class Interrupted(Reader):
+        def totals(self, until_seq: int | None = None) -> Totals:
+            totals = super().totals(until_seq)
+            if until_seq is None:
+                with closing(Journal(data)) as journal:
+                    journal.append([entry(SCAN)], SLOT_NS)
+                registry.acknowledge("influx", Cursor(2, 6, 0))
+            return totals
+
+    registry.acknowledge("influx", Cursor(1, 3, 0))
+    with closing(Interrupted(data)) as reader:
+        ledger = ledger_of(reader, registry, ["influx"])
+    assert ledger.sinks["influx"] == SinkLedger(3, 0, 0)
+    assert ledger.balanced
+
+
 def test_an_empty_journal_is_balanced(reader: Reader, registry: Registry) -> None:
     ledger = ledger_of(reader, registry, ["influx"])
     assert ledger == Ledger(0, 0, {"influx": SinkLedger(0, 0, 0)})
