@@ -114,7 +114,7 @@ def inputs(run: Run, recipe: Recipe, upset: Upset | None) -> Inputs:
         dosing_kg_per_h=phase.dosing_kg_per_h * begun * factor,
         discharge_kg_per_h=phase.discharge_kg_per_h,
         purge_nm3_per_h=phase.purge_nm3_per_h,
-        reset_dosed_mass=run.phase_index == 0,
+        reset_totals=run.phase_index == 0,
     )
 
 

@@ -53,7 +53,7 @@ class ReactorUnit:
     def __init__(self, plan: UnitPlan, seed: int) -> None:
         self.plan = plan
         self.plant_s = 0
-        self.state = State()
+        self.state: State = reactor.initial_state(plan.parameters)
         self.run = Run()
         self._seed = (seed, zlib.crc32(plan.name.encode()))
         self._shown: tuple[int, Readings] | None = None

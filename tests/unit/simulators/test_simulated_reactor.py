@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators import reactor
-from simulators.reactor import Inputs, Parameters, State
+from simulators.reactor import Inputs, Parameters, State, TemperatureMode, model
 
 QUIET = replace(Parameters(), loss_w_per_k=0.0)
 FULL = State(contents_kg=1000.0, product_temperature_c=20.0, jacket_inlet_c=80.0, jacket_outlet_c=20.0)
-TO_80 = Inputs(jacket_setpoint_c=80.0)
+TO_80 = Inputs(TemperatureMode.JACKET, jacket_setpoint_c=80.0)
 
 
 def test_heating_follows_one_time_constant_when_the_jacket_is_uniform() -> None:
     parameters = replace(QUIET, jacket_flow_w_per_k=400e3)
     start = replace(FULL, jacket_outlet_c=80.0)
-    tau_s = reactor.heat_capacity_j_per_k(start, parameters) / reactor.heat_transfer_w_per_k(start, parameters)
+    tau_s = model.heat_capacity_j_per_k(start, parameters) / model.heat_transfer_w_per_k(start, parameters)
     assert 1500 < tau_s < 3500
     for share in (0.25, 1.0, 3.0):
         reached = reactor.step(start, TO_80, share * tau_s, parameters)
@@ -27,8 +27,8 @@ def test_heating_follows_one_time_constant_when_the_jacket_is_uniform() -> None:
 
 
 def test_jacket_and_contents_follow_the_exact_solution_of_their_two_balances() -> None:
-    ua, flow = reactor.heat_transfer_w_per_k(FULL, QUIET), QUIET.jacket_flow_w_per_k
-    contents, jacket = reactor.heat_capacity_j_per_k(FULL, QUIET), QUIET.jacket_j_per_k
+    ua, flow = model.heat_transfer_w_per_k(FULL, QUIET), QUIET.jacket_flow_w_per_k
+    contents, jacket = model.heat_capacity_j_per_k(FULL, QUIET), QUIET.jacket_j_per_k
     matrix = np.array([[-ua / contents, ua / contents], [ua / jacket, -(ua + flow) / jacket]])
     rates, vectors = np.linalg.eig(matrix)
     weights = np.linalg.solve(vectors, np.array([20.0 - 80.0, 20.0 - 80.0]))
@@ -41,10 +41,10 @@ def test_jacket_and_contents_follow_the_exact_solution_of_their_two_balances() -
 def test_the_heat_of_reaction_warms_an_insulated_reactor_by_what_it_must() -> None:
     insulated = replace(QUIET, heat_transfer_w_per_k=0.0)
     start = replace(FULL, product_temperature_c=20.0, reactant_mol=2000.0, jacket_inlet_c=20.0)
-    fed = reactor.step(start, Inputs(dosing_kg_per_h=100.0, jacket_setpoint_c=20.0), 3600.0, insulated)
-    done = reactor.step(fed, Inputs(jacket_setpoint_c=20.0), 7200.0, insulated)
+    fed = reactor.step(start, Inputs(TemperatureMode.JACKET, dosing_kg_per_h=100.0), 3600.0, insulated)
+    done = reactor.step(fed, Inputs(TemperatureMode.JACKET), 7200.0, insulated)
     heat_j = done.converted_mol * insulated.reaction_heat_j_per_mol
-    rise_k = heat_j / reactor.heat_capacity_j_per_k(done, insulated)
+    rise_k = heat_j / model.heat_capacity_j_per_k(done, insulated)
     assert done.converted_mol == pytest.approx(900.0, rel=0.02)
     assert done.product_temperature_c == pytest.approx(insulated.feed_temperature_c + rise_k, abs=1e-6)
 
@@ -76,15 +76,15 @@ def test_the_controller_reaches_its_setpoint_and_keeps_the_glass_difference() ->
 
 def test_nitrogen_holds_the_pressure_while_the_contents_cool() -> None:
     state = reactor.step(replace(FULL, product_temperature_c=80.0), Inputs(temperature_setpoint_c=80.0), 3600.0, Parameters())
-    assert reactor.headspace_pressure_bar(state, Parameters()) == pytest.approx(1.05, abs=0.01)
+    assert model.headspace_pressure_bar(state, Parameters()) == pytest.approx(1.05, abs=0.01)
     for _ in range(60):
         state = reactor.step(state, Inputs(temperature_setpoint_c=10.0), 60.0, Parameters())
-        assert reactor.headspace_pressure_bar(state, Parameters()) == pytest.approx(1.05, abs=0.02)
+        assert model.headspace_pressure_bar(state, Parameters()) == pytest.approx(1.05, abs=0.02)
     assert state.product_temperature_c < 40.0
 
 
 def test_toluene_boils_at_its_boiling_point() -> None:
-    assert reactor.vapour_pressure_bar(110.6) == pytest.approx(1.013, rel=0.01)
+    assert model.vapour_pressure_bar(110.6) == pytest.approx(1.013, rel=0.01)
 
 
 def test_a_minute_is_sixty_seconds() -> None:
@@ -114,7 +114,14 @@ def test_no_input_makes_it_unstable(
     dt_s: float, setpoint_c: float, flows: tuple[float, float, float, float], contents_kg: float, start_c: float
 ) -> None:
     charge, dosing, discharge, purge = flows
-    asked = Inputs(setpoint_c, None, 150.0, charge, dosing, discharge, purge)
+    asked = Inputs(
+        temperature_setpoint_c=setpoint_c,
+        stirrer_speed_rpm=150.0,
+        charge_kg_per_h=charge,
+        dosing_kg_per_h=dosing,
+        discharge_kg_per_h=discharge,
+        purge_nm3_per_h=purge,
+    )
     state = State(product_temperature_c=start_c, contents_kg=contents_kg, reactant_mol=1.8 * contents_kg, accumulated_mol=100.0)
     for _ in range(40):
         state = reactor.step(state, asked, dt_s, Parameters())

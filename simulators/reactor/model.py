@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from simulators.reactor.inputs import Inputs, Readings, TemperatureMode
+
 GAS_CONSTANT = 8.314462618
 """J/(mol·K)"""
 KELVIN = 273.15
@@ -66,22 +68,6 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """What the control system asks of the plant; held over a step."""
-
-    temperature_setpoint_c: float = 20.0
-    jacket_setpoint_c: float | None = None
-    """Given, the jacket inlet follows it and the product controller is off."""
-    stirrer_speed_rpm: float = 0.0
-    charge_kg_per_h: float = 0.0
-    dosing_kg_per_h: float = 0.0
-    discharge_kg_per_h: float = 0.0
-    purge_nm3_per_h: float = 0.0
-    pressure_setpoint_bar: float = 1.05
-    reset_dosed_mass: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """All that the next step depends on, and the outputs that were made on the way to it."""
 
@@ -101,13 +87,19 @@ class State:
     stirrer_rpm: float = 0.0
     temperature_setpoint_c: float = 20.0
     jacket_setpoint_c: float = 20.0
+    charge_valve_open: bool = False
     dosing_valve_open: bool = False
+    discharge_valve_open: bool = False
+    nitrogen_valve_open: bool = False
+    temperature_mode: TemperatureMode = TemperatureMode.OFF
+    stirrer_asked: bool = False
     reaction_w: float = 0.0
     """Heat released, mean of the last sub-step."""
 
 
-Readings = dict[str, float | int | bool | str]
-"""Role -> value."""
+def initial_state(parameters: Parameters) -> State:
+    """An empty vessel at rest, under nitrogen of ambient temperature and pressure."""
+    return State(nitrogen_mol=1.05e5 * parameters.volume_m3 / GAS_CONSTANT / (parameters.ambient_c + KELVIN))
 
 
 def step(state: State, inputs: Inputs, dt_s: float, parameters: Parameters) -> State:
@@ -139,8 +131,23 @@ def readings(state: State, parameters: Parameters) -> Readings:
         "dosed_mass": state.dosed_kg,
         "nitrogen_flow": state.nitrogen_nm3_per_h,
         "ph": _ph(state),
+        "temperature_mode": int(state.temperature_mode),
+        "jacket_pressure": 2.0,
+        "level": 100.0 * _fill(state, parameters),
+        "jacket_flow": parameters.jacket_flow_w_per_k / 1.9e6 * 3600.0,
+        "vapour_temperature": state.product_temperature_c,
+        "oxygen": 0.0,
+        "distillate_rate": 0.0,
+        "distillate_mass": 0.0,
+        "charge_valve_open": state.charge_valve_open,
         "dosing_valve_open": state.dosing_valve_open,
+        "discharge_valve_open": state.discharge_valve_open,
+        "nitrogen_valve_open": state.nitrogen_valve_open,
+        "vacuum_valve_open": False,
         "stirrer_running": state.stirrer_rpm > 1.0,
+        "interlock_temperature": state.product_temperature_c > 150.0,
+        "interlock_pressure": headspace_pressure_bar(state, parameters) > 6.0,
+        "interlock_stirrer": state.stirrer_asked and state.stirrer_rpm <= 1.0,
     }
 
 
@@ -187,8 +194,8 @@ def _ph(state: State) -> float:
 
 
 def _substep(state: State, inputs: Inputs, h: float, parameters: Parameters) -> State:
-    dosing_kg_per_h = _lagged(state.dosing_kg_per_h, inputs.dosing_kg_per_h, h, parameters.dosing_lag_s)
-    charged_kg, fed_kg = inputs.charge_kg_per_h * h / 3600.0, dosing_kg_per_h * h / 3600.0
+    dosing_kg_per_h = _lagged(state.dosing_kg_per_h, inputs.dosing_kg_per_h * inputs.dosing_factor, h, parameters.dosing_lag_s)
+    charged_kg, fed_kg = (inputs.charge_kg_per_h + inputs.jacket_leak_kg_per_h) * h / 3600.0, dosing_kg_per_h * h / 3600.0
     contents_kg = state.contents_kg + charged_kg + fed_kg
     kept_kg = max(0.0, contents_kg - inputs.discharge_kg_per_h * h / 3600.0)
     kept = kept_kg / contents_kg if contents_kg > 0 else 1.0
@@ -206,14 +213,19 @@ def _substep(state: State, inputs: Inputs, h: float, parameters: Parameters) -> 
         reactant_mol=kept * (state.reactant_mol + charged_kg * parameters.reactant_mol_per_kg - reacted_mol),
         accumulated_mol=kept * (state.accumulated_mol + fed_kg * parameters.feed_mol_per_kg - reacted_mol),
         converted_mol=kept * (state.converted_mol + reacted_mol),
-        dosed_kg=0.0 if inputs.reset_dosed_mass else state.dosed_kg + fed_kg,
+        dosed_kg=0.0 if inputs.reset_totals else state.dosed_kg + fed_kg,
         dosing_kg_per_h=0.0 if dosing_kg_per_h < 0.05 else dosing_kg_per_h,
         nitrogen_mol=nitrogen_mol,
         nitrogen_nm3_per_h=nitrogen_nm3_per_h,
-        stirrer_rpm=_lagged(state.stirrer_rpm, inputs.stirrer_speed_rpm, h, parameters.stirrer_lag_s),
+        stirrer_rpm=_lagged(state.stirrer_rpm, inputs.stirrer_speed_rpm * inputs.stirrer_available, h, parameters.stirrer_lag_s),
         temperature_setpoint_c=inputs.temperature_setpoint_c,
         jacket_setpoint_c=jacket_setpoint_c,
+        charge_valve_open=inputs.charge_kg_per_h > 0,
         dosing_valve_open=inputs.dosing_kg_per_h > 0,
+        discharge_valve_open=inputs.discharge_kg_per_h > 0,
+        nitrogen_valve_open=nitrogen_nm3_per_h > 0,
+        temperature_mode=inputs.temperature_mode,
+        stirrer_asked=inputs.stirrer_speed_rpm > 0,
         reaction_w=reacted_mol * parameters.reaction_heat_j_per_mol / h,
     )
 
@@ -236,7 +248,10 @@ def _reacted_mol(state: State, h: float, parameters: Parameters) -> float:
 def _controller(state: State, inputs: Inputs, h: float, parameters: Parameters) -> tuple[float, float]:
     """Jacket setpoint °C and the integral: PI on the contents, the integral stands while it would wind up."""
     low, high = parameters.jacket_low_c, parameters.jacket_high_c
-    if inputs.jacket_setpoint_c is not None:
+    high = high if inputs.jacket_limit_c is None else min(high, max(low, inputs.jacket_limit_c))
+    if inputs.temperature_mode is TemperatureMode.OFF:
+        return state.jacket_outlet_c, 0.0
+    if inputs.temperature_mode is TemperatureMode.JACKET:
         return min(max(inputs.jacket_setpoint_c, low), high), 0.0
     error_k = inputs.temperature_setpoint_c - state.product_temperature_c
     low = max(low, state.product_temperature_c - parameters.controller_difference_k)
