@@ -78,6 +78,8 @@ class Kind:
     low: float | None = None
     high: float | None = None
     """Inclusive bounds of a number."""
+    default_s: float | None = None
+    """Plant seconds that it lasts where nobody says; None: until it is ended."""
     once: tuple[Level, ...] = ()
     """Where it happens once and is over: there it takes no duration."""
 
@@ -118,7 +120,8 @@ _OPERATOR = (
 _INSTRUMENT = (
     Kind("flat_line", _TAG, "The reading stands still, its stamp goes on.", value="number",
          meaning="where it stands; else where it was", unit="EU"),
-    Kind("spike", _TAG, "The reading jumps by this much.", value="number", meaning="height", unit="EU", needs_value=True),
+    Kind("spike", _TAG, "The reading jumps by this much, for a second where nobody says.", value="number",
+         meaning="height", unit="EU", needs_value=True, default_s=1.0),
     Kind("drift", _TAG, "The reading runs away steadily, and is right again afterwards.", value="number",
          meaning="speed", unit="EU/h", needs_value=True),
     Kind("offset", _TAG, "The reading is off by this much: two probes disagree.", value="number",
