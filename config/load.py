@@ -7,23 +7,20 @@ faults are left out, and then nothing is said of things missing, because what is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from config import checks, yaml_source
 from config.faults import ConfigError, Fault, in_order
-from config.findings import Finding, Loc
+from config.findings import Finding
 from config.model import Plant
-from config.places import Spot, locate
+from config.places import locate
 from config.sound import SoundPart, sound_part
-from config.wording import wording
-from config.yaml_source import Place, Source, Unreadable
+from config.validation import Root, faults_of, no_keys, validated
+from config.yaml_source import Place, Source
 
-__all__ = ["ConfigError", "Examination", "Fault", "config_hash", "examine", "load", "load_with_warnings"]
+__all__ = ["ConfigError", "Examination", "Fault", "config_hash", "examine", "load", "load_model", "load_with_warnings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +58,26 @@ def examine(path: Path) -> Examination:
     except ConfigError as unreadable:
         return Examination(None, unreadable.faults, ())
     if not isinstance(source.data, dict):
-        what = "holds no keys: write site:, endpoints: and units: at the beginning of lines"
-        return Examination(None, (*source.faults, Fault(source.file, source.place.line, "", what)), ())
+        return Examination(None, (*source.faults, no_keys(source, Plant)), ())
     return _examine(source, path.parent.absolute())
 
 
+def load_model(path: Path, root: type[Root]) -> Root:
+    """What a YAML file of any kind holds, as a `root`. Raises ConfigError with every fault, and nothing else."""
+    source = yaml_source.read(path)
+    if not isinstance(source.data, dict):
+        raise ConfigError([*source.faults, no_keys(source, root)])
+    model, errors = validated(source.data, root, path.parent.absolute())
+    faults = [*source.faults, *faults_of(errors, source, root)]
+    if faults or model is None:
+        raise ConfigError(faults)
+    return model
+
+
 def _examine(source: Source, folder: Path) -> Examination:
-    plant, errors = _validated(source.data, folder)
-    faults = [*source.faults, *_faults_of(errors, source)]
-    part = SoundPart(plant, source.place, is_whole=True) if plant else sound_part(source, lambda data: _validated(data, folder))
+    plant, errors = validated(source.data, Plant, folder)
+    faults = [*source.faults, *faults_of(errors, source, Plant)]
+    part = SoundPart(plant, source.place, is_whole=True) if plant else sound_part(source, folder)
     if part is None:
         return Examination(None, in_order(faults), ())
     whole = part.is_whole and not source.faults
@@ -78,35 +86,6 @@ def _examine(source: Source, folder: Path) -> Examination:
     return Examination(None if faults else plant, in_order(faults), in_order(warnings))
 
 
-def _validated(data: object, folder: Path) -> tuple[Plant | None, list[ErrorDetails]]:
-    try:
-        return Plant.model_validate(data, context={"folder": folder}), []
-    except ValidationError as exc:
-        return None, exc.errors(include_url=False)
-
-
-def _faults_of(errors: Iterable[ErrorDetails], source: Source) -> Iterator[Fault]:
-    for error in errors:
-        spot = locate(_loc(error), source.place)
-        if not isinstance(_value(source.data, spot), Unreadable):
-            yield Fault(source.file, spot.line, spot.path, wording(error, spot))
-
-
-_TELLS_VARIANT = {"unknown_url": "url", "union_tag_invalid": "kind", "union_tag_not_found": "kind"}
-
-
-def _loc(error: ErrorDetails) -> Loc:
-    """Where the error lies; for an item of no known variant, at the key that tells it."""
-    key = _TELLS_VARIANT.get(error["type"])
-    return (*error["loc"], key) if key and isinstance(error["input"], dict) else error["loc"]
-
-
-def _value(data: object, spot: Spot) -> object:
-    for step in spot.steps:
-        data = data[step]  # type: ignore[index]  # the steps were taken from the data
-    return data
-
-
 def _placed(findings: Iterable[Finding], place: Place, file: str) -> list[Fault]:
-    spots = ((locate(loc, place), what) for loc, what in findings)
+    spots = ((locate(loc, place, Plant), what) for loc, what in findings)
     return [Fault(file, spot.line, spot.path, what) for spot, what in spots]

@@ -1,4 +1,4 @@
-"""Finds where in the file a value of the model stands: pydantic's `loc`, or that of a finding, -> line, path, owner.
+"""Finds where in the file a value of a model stands: pydantic's `loc`, or that of a finding, -> line, path, owner.
 
 The model says what the steps of a `loc` mean, because the file alone does not: a tuple of named items is written
 as a mapping, so its index is the n-th key, but `states: {1: Charge}` has numbers for keys; bounds written `[15, 25]`
@@ -18,7 +18,6 @@ from pydantic import Tag as Variant
 from config.common import Bounds, Model, Named
 from config.faults import key_head, key_text
 from config.findings import Loc
-from config.model import Plant
 from config.sinks import Secret
 from config.yaml_core import Scalar
 from config.yaml_source import Place
@@ -26,10 +25,10 @@ from config.yaml_source import Place
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """One type that a value may have, with the name of its union variant if it is one."""
+    """One type that a value may have, with the names it has as a variant of a union."""
 
     type: Any
-    variant: str | None = None
+    variants: tuple[str, ...] = ()
 
     @property
     def model(self) -> type[Model] | None:
@@ -55,16 +54,16 @@ class Spot:
         return tuple(dict.fromkeys(keys))
 
 
-def locate(loc: Loc, place: Place) -> Spot:
-    """The spot of `loc` in a plant file; of the nearest thing around it when it is not written."""
-    shapes: tuple[_Shape, ...] = (_Shape(Plant),)
+def locate(loc: Loc, place: Place, root: type[Model]) -> Spot:
+    """The spot of `loc` in a file that holds a `root`; of the nearest thing around it when it is not written."""
+    shapes: tuple[_Shape, ...] = (_Shape(root),)
     line, path, is_secret = place.line, place.path, False
     steps: list[Scalar] = []
     item_steps = 0
     owners: tuple[type[Model], ...] = ()
     for step in loc:
-        if len(shapes) > 1 and any(shape.variant == step for shape in shapes):
-            shapes = tuple(shape for shape in shapes if shape.variant == step)
+        if len(shapes) > 1 and any(step in shape.variants for shape in shapes):
+            shapes = tuple(shape for shape in shapes if step in shape.variants)
             continue
         owners = tuple(shape.model for shape in shapes if shape.model)
         is_secret = is_secret or Secret in owners
@@ -108,22 +107,21 @@ def _inside(shape: _Shape, step: str | int) -> Iterator[_Shape]:
         yield from _shapes(arguments[0] if get_origin(shape.type) is tuple else arguments[1])
 
 
-def _shapes(annotation: Any, variant: str | None = None) -> Iterator[_Shape]:
+def _shapes(annotation: Any, variants: tuple[str, ...] = ()) -> Iterator[_Shape]:
     """The types that a value so annotated may have."""
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *marks = get_args(annotation)
-        yield from _shapes(inner, next((mark.tag for mark in marks if isinstance(mark, Variant)), variant))
+        yield from _shapes(inner, tuple(mark.tag for mark in marks if isinstance(mark, Variant)) or variants)
     elif origin in (Union, types.UnionType):
         for argument in get_args(annotation):
-            yield from _shapes(argument, variant)
+            yield from _shapes(argument, variants)
     elif annotation is not type(None):
-        yield _Shape(annotation, variant or _kind(annotation))
+        yield _Shape(annotation, variants or _kinds(annotation))
 
 
-def _kind(annotation: Any) -> str | None:
-    """`influxdb2` for a model with `kind: Literal["influxdb2"]`."""
+def _kinds(annotation: Any) -> tuple[str, ...]:
+    """`influxdb2` for a model with `kind: Literal["influxdb2"]`: the words by which a union may tell it from others."""
     model = _Shape(annotation).model
-    field = model.model_fields.get("kind") if model else None
-    kinds = get_args(field.annotation) if field and get_origin(field.annotation) is Literal else ()
-    return str(kinds[0]) if len(kinds) == 1 else None
+    fields = model.model_fields.values() if model else ()
+    return tuple(str(word) for field in fields if get_origin(field.annotation) is Literal for word in get_args(field.annotation))

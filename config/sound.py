@@ -5,18 +5,19 @@ It is checked so that one pass over a file tells all its faults; nothing ever ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic_core import ErrorDetails
 
 from config.model import Plant
 from config.places import locate
+from config.validation import validated
 from config.yaml_core import Scalar
 from config.yaml_source import Place, Source
 
 Steps = tuple[Scalar, ...]
-Validated = tuple[Plant | None, list[ErrorDetails]]
 
 _HOLD_NO_NAMES = {"site", "limits", "sinks", "web"}
 """Keys of a plant under which nothing stands that another part of it refers to."""
@@ -32,12 +33,12 @@ class SoundPart:
     is_whole: bool
 
 
-def sound_part(source: Source, validated: Callable[[object], Validated]) -> SoundPart | None:
+def sound_part(source: Source, folder: Path) -> SoundPart | None:
     """Leave items out until the rest is a plant; None when no plant is left."""
     data, place = source.data, source.place
     left_out: set[Scalar] = set()
     while True:
-        plant, errors = validated(data)
+        plant, errors = validated(data, Plant, folder)
         if plant is not None:
             return SoundPart(plant, place, left_out <= _HOLD_NO_NAMES)
         cuts = {_item(error, place) for error in errors}
@@ -52,7 +53,7 @@ def sound_part(source: Source, validated: Callable[[object], Validated]) -> Soun
 
 def _item(error: ErrorDetails, place: Place) -> Steps:
     """The steps to the smallest item around an error; none for what is missing at the top."""
-    spot = locate(error["loc"], place)
+    spot = locate(error["loc"], place, Plant)
     return spot.steps[: max(spot.item_steps, 1)]
 
 

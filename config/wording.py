@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
@@ -36,13 +36,20 @@ def _words(error: ErrorDetails, spot: Spot) -> str:
     kind = error["type"]
     if kind in ("extra_forbidden", "invalid_key"):
         return _unknown_key(str(error["loc"][-1]), spot)
+    if kind == "union_tag_not_found":
+        return _no_variant(error["input"], _discriminator(error), spot)
+    return _about_the_value(error, context)
+
+
+def _about_the_value(error: ErrorDetails, context: dict[str, Any]) -> str:
+    kind, value = error["type"], error["input"]
     if kind in _WHOLE:
-        return _WHOLE[kind](error["input"], context)
+        return _WHOLE[kind](value, context)
     if kind in _EXPECTED_SHAPES:
-        return f"found {_shape(error['input'])}, expected {_EXPECTED_SHAPES[kind](error['input'], context)}"
+        return f"found {_shape(value)}, expected {_EXPECTED_SHAPES[kind](value, context)}"
     if kind in _EXPECTED:
-        return f"found {_found(error['input'])}, expected {_EXPECTED[kind](error['input'], context)}"
-    return f"found {_shape(error['input'])}: {error['msg']}"
+        return f"found {_found(value)}, expected {_EXPECTED[kind](value, context)}"
+    return f"found {_shape(value)}: {error['msg']}"
 
 
 def _unknown_key(key: str, spot: Spot) -> str:
@@ -109,10 +116,29 @@ def _meant(key: str, item: object) -> str:
     return f"; is {near[0]!r} meant for it?" if near else ""
 
 
-def _sink_kind(value: object, context: dict[str, Any]) -> str:
-    """Pydantic gives the whole sink where it can't tell its kind."""
-    kind = value.get("kind") if isinstance(value, dict) else value
-    return f"found {_found(kind)}, expected {_choice(kind, context)}"
+def told_by(error: ErrorDetails) -> str | None:
+    """The key that tells the variant of a union, for an error that says it doesn't; `kind` of a sink."""
+    if error["type"] == "unknown_url":
+        return "url"
+    return _discriminator(error) if error["type"] in ("union_tag_invalid", "union_tag_not_found") else None
+
+
+def _discriminator(error: ErrorDetails) -> str:
+    return str(error.get("ctx", {}).get("discriminator", "")).strip("'")
+
+
+def _no_variant(value: object, key: str, spot: Spot) -> str:
+    if not isinstance(value, dict):
+        return f"found {_shape(value)}, expected {_mapping(value, {})}"
+    fields = [owner.model_fields[key] for owner in spot.owners if key in owner.model_fields]
+    *most, last = [str(word) for field in fields for word in get_args(field.annotation)] or [f"a {key}"]
+    return f"missing: write {', '.join(most)}{' or ' if most else ''}{last}{_meant(key, value)}"
+
+
+def _variant(value: object, context: dict[str, Any]) -> str:
+    """Pydantic gives the whole item where it can't tell its variant."""
+    word = value.get(str(context["discriminator"]).strip("'")) if isinstance(value, dict) else value
+    return f"found {_found(word)}, expected {_choice(word, context)}"
 
 
 def _url(value: object, _: dict[str, Any]) -> str:
@@ -132,10 +158,7 @@ _WHOLE: dict[str, Callable[[object, dict[str, Any]], str]] = {
     "missing": lambda _value, _context: "missing: it must be given",
     "string_too_short": lambda _value, _context: "empty: give a text",
     "too_short": lambda value, _context: "empty: give a text" if isinstance(value, str) else "empty: give at least one",
-    "union_tag_invalid": _sink_kind,
-    "union_tag_not_found": lambda value, _context: (
-        f"missing: write influxdb2, influxdb1 or victoriametrics{_meant('kind', value)}"
-    ),
+    "union_tag_invalid": _variant,
     "unknown_url": _url,
 }
 """Errors that are told whole."""

@@ -63,7 +63,7 @@ def parse(text: str, file: str) -> Source:
     """The data of `text`; `file` is its name in faults. Raises ConfigError when it is no YAML."""
     root = _compose(text, file)
     if root is None:
-        raise ConfigError([Fault(file, 1, "", "is empty: write at least site, endpoints and units")])
+        raise ConfigError([Fault(file, 1, "", "is empty: is it the right file?")])
     _Survey(file).extent(root)
     conversion = _Conversion(file)
     data, place = conversion.value(root, _line(root), "")
@@ -76,11 +76,11 @@ def _text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as exc:
-        raise ConfigError([Fault(file, 1, "", f"can't be read: {exc.strerror}; give the path of a plant file")]) from None
+        raise ConfigError([Fault(file, 1, "", f"can't be read: {exc.strerror}; give the path of a file")]) from None
     except ValueError:
         raise ConfigError([Fault(repr(file), 1, "", "is no path: it holds a NUL character")]) from None
     if len(content) > MAX_BYTES:
-        raise ConfigError([Fault(file, 1, "", f"is longer than {MAX_BYTES} bytes: is this a plant file?")])
+        raise ConfigError([Fault(file, 1, "", f"is longer than {MAX_BYTES} bytes: is it the right file?")])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:

@@ -299,10 +299,10 @@ def test_a_faulty_limit_does_not_hide_what_is_missing(tmp_path: Path) -> None:
 
 
 NOT_YAML = [
-    ("", "1: is empty: write at least site, endpoints and units"),
-    ("# only this\n\n", "1: is empty: write at least site, endpoints and units"),
-    ("\n\n- site\n", "3: holds no keys: write site:, endpoints: and units: at the beginning of lines"),
-    ("site", "1: holds no keys: write site:, endpoints: and units: at the beginning of lines"),
+    ("", "1: is empty: is it the right file?"),
+    ("# only this\n\n", "1: is empty: is it the right file?"),
+    ("\n\n- site\n", "3: holds no keys: write site: and endpoints: at the beginning of a line"),
+    ("site", "1: holds no keys: write site: and endpoints: at the beginning of a line"),
     ("site: a\n\tb: c\n", "2: is not valid YAML: a tab stands where spaces belong: indent with spaces"),
     ("site: a: b\n", "1: is not valid YAML: a ':' stands where none fits: mend the indentation, or quote the text that holds it"),
     (
@@ -377,9 +377,9 @@ def test_equal_keys_are_told_however_they_are_written(tmp_path: Path) -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     for path, what in (
-        (tmp_path / "none.yaml", "can't be read: No such file or directory; give the path of a plant file"),
-        (tmp_path, "can't be read: Is a directory; give the path of a plant file"),
-        (Path("/dev/zero"), "is longer than 16777216 bytes: is this a plant file?"),
+        (tmp_path / "none.yaml", "can't be read: No such file or directory; give the path of a file"),
+        (tmp_path, "can't be read: Is a directory; give the path of a file"),
+        (Path("/dev/zero"), "is longer than 16777216 bytes: is it the right file?"),
     ):
         with pytest.raises(ConfigError) as caught:
             load(path)

@@ -1,0 +1,54 @@
+"""Data of a file -> an instance of a model, or faults with their lines. Any `Model` may be the root of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config.common import Model
+from config.faults import Fault
+from config.findings import Loc
+from config.places import Spot, locate
+from config.wording import told_by, wording
+from config.yaml_source import Source, Unreadable
+
+Root = TypeVar("Root", bound=Model)
+
+
+def validated(data: object, root: type[Root], folder: Path) -> tuple[Root | None, list[ErrorDetails]]:
+    """The `root` that `data` holds, or what keeps it from being one. Secret files count from `folder`."""
+    try:
+        return root.model_validate(data, context={"folder": folder}), []
+    except ValidationError as exc:
+        return None, exc.errors(include_url=False)
+
+
+def faults_of(errors: Iterable[ErrorDetails], source: Source, root: type[Model]) -> Iterator[Fault]:
+    """The errors in words, each at its place. What could not be read has its fault already."""
+    for error in errors:
+        spot = locate(_loc(error), source.place, root)
+        if not isinstance(_value(source.data, spot), Unreadable):
+            yield Fault(source.file, spot.line, spot.path, wording(error, spot))
+
+
+def no_keys(source: Source, root: type[Model]) -> Fault:
+    """For a file that is a list or a single value."""
+    keys = [f"{name}:" for name, field in root.model_fields.items() if field.is_required()] or [f"{min(root.model_fields)}:"]
+    what = f"holds no keys: write {' and '.join(keys)} at the beginning of a line"
+    return Fault(source.file, source.place.line, "", what)
+
+
+def _loc(error: ErrorDetails) -> Loc:
+    """Where the error lies; for an item of no known variant, at the key that tells it."""
+    key = told_by(error)
+    return (*error["loc"], key) if key and isinstance(error["input"], dict) else error["loc"]
+
+
+def _value(data: object, spot: Spot) -> object:
+    for step in spot.steps:
+        data = data[step]  # type: ignore[index]  # the steps were taken from the data
+    return data
