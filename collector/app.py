@@ -35,6 +35,7 @@ from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.terms import Event, EventKind, Json, Stamp
+from collector.trend import Trend, trend
 from collector.version import VERSION
 from collector.web.server import serve
 from config.model import ModbusEndpoint, Plant, Unit
@@ -112,6 +113,11 @@ class Daemon:
         """What people are shown now."""
         return self._painter.paint()
 
+    def past(self, unit: str, tag: str, seconds: float) -> Trend:
+        """The tag's samples of the last `seconds` that are on the disk. Blocks; raises NoTrend, StoreError."""
+        now_ns = self.clock.now_ns()
+        return trend(self.reader, unit, tag, now_ns - round(seconds * 1e9), now_ns)
+
     def _tell(self, event: Event) -> None:
         self.recorder.tell(event)
 
@@ -175,7 +181,7 @@ class Daemon:
             return
         port = web.port if self._page_port is None else self._page_port
         try:
-            async with serve(self.picture, web.host, port) as self.url:
+            async with serve(self.picture, self.past, web.host, port) as self.url:
                 log.info("page", url=self.url)
                 await asyncio.Event().wait()
         except OSError as exc:  # collecting matters more than showing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from collector.terms import Event, EventKind
 from drivers.base import Layout
 
 MOST_OPEN = 8
+_LAYOUTS = "SELECT key, body FROM layouts ORDER BY key"
 
 
 class Reader:
@@ -82,13 +83,28 @@ class Reader:
         """Every layout that any row may name, oldest first. Raises StoreError."""
         bodies: dict[str, None] = {}
         for file in self._each():
-            bodies.update(dict.fromkeys(body for (body,) in file.connection.execute("SELECT body FROM layouts ORDER BY key")))
+            bodies.update(dict.fromkeys(body for _, body in file.connection.execute(_LAYOUTS)))
         return [Layout.from_json(body) for body in bodies]
 
     def scans_between(self, from_ns: int, to_ns: int) -> Iterator[ScanRow]:
         """Every scan with from ≤ slot < to, in the order of slots within each day. Raises StoreError."""
         for file in self._each():
             yield from file.scans(" WHERE slot_ns >= ? AND slot_ns < ? ORDER BY slot_ns, seq", (from_ns, to_ns))
+
+    def scans_of(self, wanted: Callable[[Layout], bool], from_ns: int, to_ns: int) -> Iterator[ScanRow]:
+        """Scans with from ≤ slot < to of the layouts that are `wanted`, the newest day first, ascending within each day.
+
+        Days that end before `from_ns` are not opened. Raises StoreError.
+        """
+        for path in reversed(journal_files(self._data)):
+            with closing(DailyFile.open(path)) as file:
+                keys = [key for key, body in file.connection.execute(_LAYOUTS) if wanted(Layout.from_json(body))]
+                among = ",".join("?" * len(keys))
+                where = f" WHERE slot_ns >= ? AND slot_ns < ? AND layout IN ({among}) ORDER BY slot_ns, seq"
+                yield from file.scans(where, (from_ns, to_ns, *keys))
+                (first_ns,) = file.connection.execute("SELECT min(slot_ns) FROM scans").fetchone()
+                if first_ns is not None and first_ns < from_ns:
+                    return
 
     def events_between(self, from_ns: int, to_ns: int) -> Iterator[EventRow]:
         """Every event with from ≤ slot < to, in the order of their rows. Raises StoreError."""

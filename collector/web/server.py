@@ -1,12 +1,13 @@
 """Serves the page: read-only, from this process, with nothing fetched from elsewhere.
 
     /          the page                      /picture   the newest picture, JSON
-    /static/*  its script and style          /stream    the newest picture each second, server-sent events
+    /static/*  its scripts and style         /stream    the newest picture each second, server-sent events
     /health    200 while what is read gets to the disk, 503 while it does not
+    /trend     ?unit=R-201&tag=TT-201A&seconds=900: the recent past of one tag, JSON
 
 Invariants: GET only; a picture is painted once for all who look, at most once a second, and not at all while nobody
 looks; a browser that is slow or gone costs a socket, never the collector's time; a picture that can't be painted is
-logged and missing on the page, and ends nothing else.
+logged and missing on the page, and ends nothing else. Trends are read in a thread, one at a time.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.picture import Picture
+from collector.store.files import StoreError
+from collector.trend import MOST_SECONDS, NoTrend, Trend
 
 log = structlog.get_logger()
 
@@ -186,7 +189,42 @@ class _Guard:
         return None
 
 
-def application(paint: Callable[[], Picture], stopping: asyncio.Event, hosts: frozenset[str] | None) -> ASGIApp:
+Past = Callable[[str, str, float], Trend]
+"""(unit, tag, seconds) -> the trend until now; blocks, and raises NoTrend or StoreError."""
+
+
+class _Trends:
+    """`/trend`: reads the disk in a thread, one trend at a time however many look."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, request: Request) -> Response:
+        unit, tag = request.query_params.get("unit", ""), request.query_params.get("tag", "")
+        seconds = _seconds(request.query_params.get("seconds", "900"))
+        if seconds is None:
+            wanted = f"seconds is a number of seconds, at most {MOST_SECONDS}\n"
+            return PlainTextResponse(wanted, HTTPStatus.BAD_REQUEST)
+        try:
+            async with self._turn:
+                trend = await asyncio.to_thread(self._past, unit, tag, seconds)
+        except NoTrend as exc:
+            return PlainTextResponse(f"{exc}\n", HTTPStatus.NOT_FOUND)
+        except StoreError as exc:
+            return PlainTextResponse(f"{exc}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return Response(orjson.dumps(trend), media_type="application/json")
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 1 <= seconds <= MOST_SECONDS else None
+
+
+def application(paint: Callable[[], Picture], past: Past, stopping: asyncio.Event, hosts: frozenset[str] | None) -> ASGIApp:
     """The page as an ASGI application; its streams end when `stopping` is set."""
     newest = _Newest(paint)
     files = {path.name: (path.read_bytes(), _TYPES[path.suffix]) for path in Path(__file__).with_name("static").iterdir()}
@@ -217,6 +255,7 @@ def application(paint: Callable[[], Picture], stopping: asyncio.Event, hosts: fr
         Route("/picture", picture),
         Route("/stream", _Stream(newest, stopping)),
         Route("/health", health),
+        Route("/trend", _Trends(past).__call__),
     ]
     return _Guard(Starlette(routes=routes), hosts)
 
@@ -252,14 +291,14 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(picture: Callable[[], Picture], host: str, port: int) -> AsyncIterator[str]:
+async def serve(picture: Callable[[], Picture], past: Past, host: str, port: int) -> AsyncIterator[str]:
     """Serve the page until the context ends; yields its address. Port 0 takes a free one. Raises PageError."""
     listener = await _listen(host, port)
     address, actual_port = listener.getsockname()[:2]
     stopping = asyncio.Event()
     hosts = LOOPBACK_NAMES | {_in_url(address)} if ip_address(address).is_loopback else None
     config = uvicorn.Config(
-        application(picture, stopping, hosts),
+        application(picture, past, stopping, hosts),
         http="h11",
         ws="none",
         lifespan="off",

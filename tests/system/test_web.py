@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
@@ -30,6 +31,8 @@ from collector.picture import (
     TagPicture,
     UnitPicture,
 )
+from collector.store.files import StoreError
+from collector.trend import NoTrend, Trend
 from collector.web.server import MOST_CLIENTS, PageError, serve
 
 AT = "2026-11-23T08:53:52.000Z"
@@ -92,6 +95,17 @@ class Easel:
         return replace(PICTURE, gateway=replace(PICTURE.gateway, read=self.painted, disk_fault=self.disk_fault))
 
 
+def past(unit: str, tag: str, seconds: float) -> Trend:
+    """Half an hour on the ramp, with a stretch that was not read."""
+    if (unit, tag) != ("R-301", "TT-301A"):
+        raise NoTrend(f"the journal knows no tag {tag} of unit {unit}")
+    to_ms = datetime.fromisoformat(AT).timestamp() * 1000
+    points = [(to_ms - 1000 * (300 - i), 60 + 0.035 * i, 60.2 + 0.035 * i) for i in range(300)]
+    gap: list[tuple[float, float, float] | None] = [None]
+    drawn = (*points[:120], *gap, *points[150:])
+    return Trend(unit, tag, "product_temperature", "°C", to_ms - 1000 * seconds, to_ms, drawn, (points[130][0],))
+
+
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(20)) as session:
@@ -108,7 +122,7 @@ async def next_picture(stream: aiohttp.ClientResponse) -> dict[str, dict[str, in
 
 
 async def test_the_page_and_its_parts(http: aiohttp.ClientSession) -> None:
-    async with serve(Easel().paint, "127.0.0.1", 0) as url:
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", url)
         for path, kind in (("/", "text/html"), ("/static/page.js", "text/javascript"), ("/static/page.css", "text/css")):
             async with http.get(url + path) as answer:
@@ -124,7 +138,7 @@ async def test_the_page_and_its_parts(http: aiohttp.ClientSession) -> None:
 
 
 async def test_the_page_fetches_nothing_from_elsewhere_and_has_nothing_inline(http: aiohttp.ClientSession) -> None:
-    async with serve(Easel().paint, "127.0.0.1", 0) as url:
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
         async with http.get(url) as answer:
             page = await answer.text()
         texts = [page]
@@ -141,7 +155,7 @@ async def test_the_page_fetches_nothing_from_elsewhere_and_has_nothing_inline(ht
 
 
 async def test_the_picture_is_what_was_painted(http: aiohttp.ClientSession) -> None:
-    async with serve(Easel().paint, "127.0.0.1", 0) as url, http.get(f"{url}/picture") as answer:
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url, http.get(f"{url}/picture") as answer:
         assert (answer.content_type, answer.headers["Cache-Control"]) == ("application/json", "no-store")
         expected = replace(PICTURE, gateway=replace(PICTURE.gateway, read=1))
         assert await answer.json() == orjson.loads(orjson.dumps(expected))
@@ -149,7 +163,7 @@ async def test_the_picture_is_what_was_painted(http: aiohttp.ClientSession) -> N
 
 async def test_the_stream_gives_pictures_at_most_one_a_second_painted_once_for_all(http: aiohttp.ClientSession) -> None:
     easel = Easel()
-    async with serve(easel.paint, "127.0.0.1", 0) as url, AsyncExitStack() as stack:
+    async with serve(easel.paint, past, "127.0.0.1", 0) as url, AsyncExitStack() as stack:
         assert easel.painted == 0
         streams = [await stack.enter_async_context(http.get(f"{url}/stream")) for _ in range(5)]
         assert streams[0].content_type == "text/event-stream"
@@ -166,7 +180,7 @@ async def test_the_stream_gives_pictures_at_most_one_a_second_painted_once_for_a
 
 async def test_nothing_is_painted_once_nobody_looks(http: aiohttp.ClientSession) -> None:
     easel = Easel()
-    async with serve(easel.paint, "127.0.0.1", 0) as url:
+    async with serve(easel.paint, past, "127.0.0.1", 0) as url:
         async with http.get(f"{url}/stream") as stream:
             await next_picture(stream)
         async with http.get(f"{url}/stream") as stream:  # tells when the time for a second picture has come
@@ -179,7 +193,7 @@ async def test_nothing_is_painted_once_nobody_looks(http: aiohttp.ClientSession)
 async def test_it_stops_promptly_though_browsers_look_and_one_reads_nothing(http: aiohttp.ClientSession) -> None:
     huge = replace(PICTURE, events=(EventPicture(AT, "", "info", "x" * 4_000_000),))
     async with AsyncExitStack() as stack:
-        async with serve(lambda: huge, "127.0.0.1", 0) as url:
+        async with serve(lambda: huge, past, "127.0.0.1", 0) as url:
             streams = [await stack.enter_async_context(http.get(f"{url}/stream")) for _ in range(3)]
             port = int(url.rsplit(":", 1)[1])
             idle = await asyncio.open_connection("127.0.0.1", port)
@@ -196,7 +210,7 @@ async def test_it_stops_promptly_though_browsers_look_and_one_reads_nothing(http
 
 async def test_browsers_that_read_see_a_proper_end(http: aiohttp.ClientSession) -> None:
     async with AsyncExitStack() as stack:
-        async with serve(Easel().paint, "127.0.0.1", 0) as url:
+        async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
             stream = await stack.enter_async_context(http.get(f"{url}/stream"))
             await next_picture(stream)
             began_s = time.monotonic()
@@ -210,7 +224,7 @@ async def test_cancelling_stops_it_too() -> None:
 
     async def run() -> None:
         nonlocal served
-        async with serve(Easel().paint, "127.0.0.1", 0) as served:
+        async with serve(Easel().paint, past, "127.0.0.1", 0) as served:
             serving.set()
             await asyncio.Event().wait()
 
@@ -225,13 +239,13 @@ async def test_cancelling_stops_it_too() -> None:
 
 async def test_what_ends_the_context_comes_out_as_it_was() -> None:
     with pytest.raises(ZeroDivisionError):
-        async with serve(Easel().paint, "127.0.0.1", 0):
+        async with serve(Easel().paint, past, "127.0.0.1", 0):
             raise ZeroDivisionError
 
 
 async def test_signals_stay_the_daemons(http: aiohttp.ClientSession) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    async with serve(Easel().paint, "127.0.0.1", 0) as url, http.get(url):
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url, http.get(url):
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
@@ -239,14 +253,14 @@ async def test_a_taken_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PageError, match=rf"127\.0\.0\.1:{port}: Address already in use; choose another") as caught:
-            async with serve(Easel().paint, "127.0.0.1", port):
+            async with serve(Easel().paint, past, "127.0.0.1", port):
                 pass
     assert isinstance(caught.value, OSError)
 
 
 async def test_an_address_that_is_not_ours_is_named() -> None:
     with pytest.raises(PageError, match=r"192\.0\.2\.1:8480: Cannot assign"):
-        async with serve(Easel().paint, "192.0.2.1", 8480):
+        async with serve(Easel().paint, past, "192.0.2.1", 8480):
             pass
 
 
@@ -264,14 +278,14 @@ async def test_an_address_that_is_not_ours_is_named() -> None:
     ],
 )
 async def test_a_loopback_page_answers_to_its_own_names_only(http: aiohttp.ClientSession, host: str, status: int) -> None:
-    async with serve(Easel().paint, "127.0.0.1", 0) as url:
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
         for path in ("/", "/picture", "/health"):
             async with http.get(url + path, headers={"Host": host}) as answer:
                 assert answer.status == status
 
 
 async def test_a_page_for_the_plant_answers_to_any_name(http: aiohttp.ClientSession) -> None:
-    async with serve(Easel().paint, "0.0.0.0", 0) as url:
+    async with serve(Easel().paint, past, "0.0.0.0", 0) as url:
         local = f"http://127.0.0.1:{url.rsplit(':', 1)[1]}/health"
         async with http.get(local, headers={"Host": "gateway-7.plant"}) as answer:
             assert answer.status == 200
@@ -280,7 +294,7 @@ async def test_a_page_for_the_plant_answers_to_any_name(http: aiohttp.ClientSess
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 async def test_it_is_read_only(http: aiohttp.ClientSession, method: str) -> None:
     easel = Easel()
-    async with serve(easel.paint, "127.0.0.1", 0) as url:
+    async with serve(easel.paint, past, "127.0.0.1", 0) as url:
         for path in ("/", "/picture", "/stream", "/health"):
             async with http.request(method, url + path) as answer:
                 assert (answer.status, answer.headers["Allow"]) == (405, "GET")
@@ -288,7 +302,7 @@ async def test_it_is_read_only(http: aiohttp.ClientSession, method: str) -> None
 
 
 async def test_browsers_are_bounded_and_one_that_left_makes_room(http: aiohttp.ClientSession) -> None:
-    async with serve(Easel().paint, "127.0.0.1", 0) as url, AsyncExitStack() as stack:
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url, AsyncExitStack() as stack:
         streams = [await stack.enter_async_context(http.get(f"{url}/stream")) for _ in range(MOST_CLIENTS)]
         assert {stream.status for stream in streams} == {200}
         async with http.get(f"{url}/stream") as answer:
@@ -306,7 +320,7 @@ async def test_browsers_are_bounded_and_one_that_left_makes_room(http: aiohttp.C
 
 async def test_a_picture_that_fails_is_told_and_the_stream_goes_on(http: aiohttp.ClientSession) -> None:
     easel = Easel(fault=ZeroDivisionError("a defect"))
-    async with serve(easel.paint, "127.0.0.1", 0) as url:
+    async with serve(easel.paint, past, "127.0.0.1", 0) as url:
         async with http.get(f"{url}/picture") as answer:
             assert (answer.status, "can't be painted" in await answer.text()) == (500, True)
         async with http.get(f"{url}/health") as answer:
@@ -318,7 +332,7 @@ async def test_a_picture_that_fails_is_told_and_the_stream_goes_on(http: aiohttp
 
 async def test_health_is_about_the_disk_and_tells_the_rest(http: aiohttp.ClientSession) -> None:
     for disk_fault, status in (("", 200), ("disk full", 503)):
-        async with serve(Easel(disk_fault=disk_fault).paint, "127.0.0.1", 0) as url, http.get(f"{url}/health") as answer:
+        async with serve(Easel(disk_fault=disk_fault).paint, past, "127.0.0.1", 0) as url, http.get(f"{url}/health") as answer:
             assert answer.status == status
             assert await answer.json() == {
                 "well": not disk_fault,
@@ -328,6 +342,34 @@ async def test_health_is_about_the_disk_and_tells_the_rest(http: aiohttp.ClientS
                 "sinks_not_taking": [],
                 "open_excursions": 1,
             }
+
+
+async def test_a_trend_is_served_by_unit_and_tag(http: aiohttp.ClientSession) -> None:
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
+        async with http.get(f"{url}/trend", params={"unit": "R-301", "tag": "TT-301A", "seconds": "300"}) as answer:
+            assert (answer.status, answer.content_type) == (200, "application/json")
+            drawn = await answer.json()
+            assert len(drawn["points"]) == 271
+            assert drawn["points"][120] is None
+        for parameters, status, words in (
+            ({"unit": "R-301", "tag": "TT-999"}, 404, "no tag TT-999"),
+            ({"unit": "R-301", "tag": "TT-301A", "seconds": "soon"}, 400, "number of seconds"),
+            ({"unit": "R-301", "tag": "TT-301A", "seconds": "1e9"}, 400, "at most 14400"),
+            ({}, 404, "no tag"),
+        ):
+            async with http.get(f"{url}/trend", params=parameters) as answer:
+                assert (answer.status, words in await answer.text()) == (status, True)
+
+
+async def test_a_damaged_day_costs_the_trend_only(http: aiohttp.ClientSession) -> None:
+    def damaged(_unit: str, _tag: str, _seconds: float) -> Trend:
+        raise StoreError("2026-11-23.db is damaged")
+
+    async with serve(Easel().paint, damaged, "127.0.0.1", 0) as url:
+        async with http.get(f"{url}/trend") as answer:
+            assert (answer.status, await answer.text()) == (500, "2026-11-23.db is damaged\n")
+        async with http.get(f"{url}/health") as answer:
+            assert answer.status == 200
 
 
 # ---- a real browser ---------------------------------------------------------------------------------------------
@@ -399,7 +441,7 @@ async def browser(http: aiohttp.ClientSession, profile: Path) -> AsyncIterator[T
 @pytest.mark.parametrize("width", [360, 1920])
 async def test_a_browser_shows_the_picture_as_text_only(http: aiohttp.ClientSession, tmp_path: Path, width: int) -> None:
     easel = Easel()
-    async with serve(easel.paint, "127.0.0.1", 0) as url, browser(http, tmp_path) as tab:
+    async with serve(easel.paint, past, "127.0.0.1", 0) as url, browser(http, tmp_path) as tab:
         await tab.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
         await tab.call("Page.navigate", url=url)
         await tab.once("document.querySelectorAll('.tags tbody tr').length")
@@ -421,7 +463,7 @@ async def test_a_browser_shows_the_picture_as_text_only(http: aiohttp.ClientSess
 @needs_chromium
 async def test_a_browser_that_lost_the_daemon_says_so_and_finds_it_again(http: aiohttp.ClientSession, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        async with serve(Easel().paint, "127.0.0.1", 0) as url:
+        async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
             tab = await stack.enter_async_context(browser(http, tmp_path))
             await tab.call("Page.navigate", url=url)
             await tab.once("document.querySelectorAll('.tags tbody tr').length")
@@ -430,5 +472,37 @@ async def test_a_browser_that_lost_the_daemon_says_so_and_finds_it_again(http: a
         assert re.search(r"CONNECTION LOST\. The values below are OLD: the last picture came \d+ s ago, at 08:53:52 UTC", banner)
         assert await tab.evaluate("getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
         assert await tab.evaluate("document.getElementById('link').textContent") == "✕ LOST"
-        async with serve(Easel().paint, "127.0.0.1", int(url.rsplit(":", 1)[1])):
+        async with serve(Easel().paint, past, "127.0.0.1", int(url.rsplit(":", 1)[1])):
             assert await tab.once("document.getElementById('lost').hidden")
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [360, 1400])
+async def test_a_browser_draws_the_trend_of_a_tag(http: aiohttp.ClientSession, tmp_path: Path, width: int) -> None:
+    async with serve(Easel().paint, past, "127.0.0.1", 0) as url, browser(http, tmp_path) as tab:
+        await tab.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+        await tab.call("Page.navigate", url=url)
+        await tab.once("document.querySelectorAll('.tags tbody tr').length")
+        await tab.evaluate("document.querySelector('.tags button.label').click()")
+        path = str(await tab.once("document.querySelector('#trend .line')?.getAttribute('d')"))
+        assert path.count("M") == 2, "the line breaks where nothing was read"
+        text = str(
+            await tab.once(
+                "document.getElementById('trend').innerText.includes('NOR') && document.getElementById('trend').innerText"
+            )
+        )
+        for words in (
+            "R-301 TT-301A",
+            "70.5 °C",
+            "lowest 60 °C",
+            "limits that hold now, SP 65 · NOR 63 … 67 · PAR 60 … 70",
+            "✕ no good value",
+        ):
+            assert words in text, words
+        assert await tab.evaluate("document.querySelectorAll('#trend rect.par, #trend rect.nor').length") == 2
+        assert await tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert await tab.evaluate("[...document.querySelectorAll('button.label')].find(b => b.textContent === 'NOTE').disabled")
+        await tab.evaluate("document.querySelectorAll('#trend-spans button')[0].click()")
+        await tab.once("document.querySelector('#trend-spans button').getAttribute('aria-pressed') === 'true'")
+        await tab.evaluate("document.getElementById('trend-close').click()")
+        assert await tab.evaluate("document.getElementById('trend').hidden")

@@ -172,7 +172,9 @@ function makeTag() {
   const node = element("tr");
   const name = node.appendChild(element("th", "name"));
   name.scope = "row";
-  const label = name.appendChild(element("span", "label"));
+  const label = name.appendChild(element("button", "label"));
+  label.type = "button";
+  label.addEventListener("click", () => openTrend(label.dataset.unit, label.textContent));
   const role = name.appendChild(element("span", "role"));
   const value = node.appendChild(element("td", "value"));
   const figure = value.appendChild(element("span", "figure"));
@@ -188,6 +190,9 @@ function makeTag() {
 }
 
 function fillTag(tag, cells) {
+  const drawable = typeof tag.value !== "string";
+  cells.label.disabled = !drawable;
+  cells.label.title = drawable ? `show the trend of ${tag.name}` : "";
   setClass(cells.node, `is-${tag.state.replaceAll(" ", "-")} quality-${tag.quality}`);
   show(cells.label, tag.name);
   show(cells.role, tag.role === tag.name ? "" : tag.role.replaceAll("_", " "));
@@ -244,6 +249,7 @@ function fillUnit(unit, cells) {
   setClass(cells.phase, unit.context === "last known" ? "phase doubtful" : "phase");
   cells.scroll.setAttribute("aria-label", `tags of ${unit.name}`);
   each(cells.tags, unit.tags, (tag) => tag.name, makeTag);
+  for (const label of cells.tags.querySelectorAll("button.label")) label.dataset.unit = unit.name;
 }
 
 // ---- what is wrong now ------------------------------------------------------------------------------------------
@@ -393,6 +399,7 @@ function draw(picture) {
   drawNow(picture);
   each(byId("units"), picture.units, ({ name }) => name, makeUnit);
   drawBelow(picture);
+  trendLimits(picture);
 }
 
 function take(text) {
