@@ -7,7 +7,7 @@ faults are left out, and then nothing is said of things missing, because what is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +62,15 @@ def examine(path: Path) -> Examination:
     return _examine(source, path.parent.absolute())
 
 
-def load_model(path: Path, root: type[Root]) -> Root:
-    """What a YAML file of any kind holds, as a `root`. Raises ConfigError with every fault, and nothing else."""
+def load_model(path: Path, root: type[Root], about: Mapping[str, object] | None = None) -> Root:
+    """What a YAML file of any kind holds, as a `root`; its validators find `about` in their context.
+
+    Raises ConfigError with every fault, and nothing else.
+    """
     source = yaml_source.read(path)
     if not isinstance(source.data, dict):
         raise ConfigError([*source.faults, no_keys(source, root)])
-    model, errors = validated(source.data, root, path.parent.absolute())
+    model, errors = validated(source.data, root, path.parent.absolute(), about)
     faults = [*source.faults, *faults_of(errors, source, root)]
     if faults or model is None:
         raise ConfigError(faults)

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import Tag as Variant
+from pydantic.fields import FieldInfo
 
 from config.common import Bounds, Model, Named
 from config.faults import key_head, key_text
@@ -35,6 +36,11 @@ class _Shape:
         return self.type if isinstance(self.type, type) and issubclass(self.type, Model) else None
 
 
+def fields_of(model: type[Model]) -> dict[str, FieldInfo]:
+    """The fields by the keys they are written with: `for` and `in` are words that Python keeps for itself."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where a value stands. `steps` lead to it in the data; the first `item_steps` of them lead to the item of a list
@@ -50,7 +56,7 @@ class Spot:
     @property
     def allowed(self) -> tuple[str, ...]:
         """The keys that may be written where the last step stands."""
-        keys = (key for owner in self.owners for key in owner.model_fields if key != "name" or not issubclass(owner, Named))
+        keys = (key for owner in self.owners for key in fields_of(owner) if key != "name" or not issubclass(owner, Named))
         return tuple(dict.fromkeys(keys))
 
 
@@ -69,13 +75,13 @@ def locate(loc: Loc, place: Place, root: type[Model]) -> Spot:
         is_secret = is_secret or Secret in owners
         key = _key(step, place, shapes)
         if key is None:
-            path = _joined(path, step) if any(step in owner.model_fields for owner in owners) and not is_secret else path
+            path = _joined(path, step) if any(step in fields_of(owner) for owner in owners) and not is_secret else path
             break
         place = place.inside[key]
         steps.append(key)
         if any(get_origin(shape.type) is tuple for shape in shapes):
             item_steps = len(steps)
-        if any(step in owner.model_fields for owner in owners) or not owners:
+        if any(step in fields_of(owner) for owner in owners) or not owners:
             line, path = place.line, path if is_secret else place.path
         else:
             line, path = place.line, path if is_secret else _joined(path, key_text(key_head(str(step))))
@@ -100,8 +106,8 @@ def _key(step: str | int, place: Place, shapes: tuple[_Shape, ...]) -> Scalar:
 
 
 def _inside(shape: _Shape, step: str | int) -> Iterator[_Shape]:
-    if shape.model and step in shape.model.model_fields:
-        yield from _shapes(shape.model.model_fields[str(step)].annotation)
+    if shape.model and step in (fields := fields_of(shape.model)):
+        yield from _shapes(fields[str(step)].annotation)
     elif get_origin(shape.type) in (tuple, dict):
         arguments = get_args(shape.type)
         yield from _shapes(arguments[0] if get_origin(shape.type) is tuple else arguments[1])

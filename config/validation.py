@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,10 +19,12 @@ from config.yaml_source import Source, Unreadable
 Root = TypeVar("Root", bound=Model)
 
 
-def validated(data: object, root: type[Root], folder: Path) -> tuple[Root | None, list[ErrorDetails]]:
+def validated(
+    data: object, root: type[Root], folder: Path, about: Mapping[str, object] | None = None
+) -> tuple[Root | None, list[ErrorDetails]]:
     """The `root` that `data` holds, or what keeps it from being one. Secret files count from `folder`."""
     try:
-        return root.model_validate(data, context={"folder": folder}), []
+        return root.model_validate(data, context={**(about or {}), "folder": folder}), []
     except ValidationError as exc:
         return None, exc.errors(include_url=False)
 

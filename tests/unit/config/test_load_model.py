@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from config.common import Interval, Model, Named, NamedItems, Seconds
 from config.load import ConfigError, load_model
@@ -96,3 +96,35 @@ def test_faults_are_told_in_the_words_of_the_model(tmp_path: Path, old: str, new
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, SOUND.replace(old, new))
     assert [line.partition(":")[2] for line in str(caught.value).splitlines()] == expected
+
+
+class Wish(Model):
+    """A model whose keys are words that Python keeps for itself, and whose checks need to know more."""
+
+    lasts: Seconds = Field(alias="for")
+    among: Name = Field(alias="in")
+
+    @field_validator("among")
+    @classmethod
+    def _is_known(cls, among: str, info: ValidationInfo) -> str:
+        if info.context is not None and among not in info.context["known"]:
+            raise ValueError("not among what is known")
+        return among
+
+
+class Wishes(Model):
+    wishes: tuple[Wish, ...]
+
+
+def test_keys_are_told_as_they_are_written_and_validators_know_what_the_caller_knows(tmp_path: Path) -> None:
+    file = tmp_path / "wishes.yaml"
+    file.write_text("wishes:\n  - {for: 5, in: here}\n  - {for: -1, in: there}\n  - {fro: 1, in: here}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_model(file, Wishes, {"known": ["here"]})
+    told = [str(fault).partition("wishes.yaml:")[2] for fault in caught.value.faults]
+    assert told == [
+        "3: wishes[2].for: found the number -1, expected more than 0",
+        "3: wishes[2].in: not among what is known",
+        "4: wishes[3].for: missing: it must be given",
+        "4: wishes[3].fro: unknown key; did you mean 'for'?; known here: for, in",
+    ]
