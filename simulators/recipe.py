@@ -1,195 +1,71 @@
-"""Recipes as data, and the run of one: which phase, since when, and what it asks of the reactor.
+"""Recipes as data, their library, and the run of one. What others need of them is importable from here.
 
-A phase holds its setpoints until all its conditions have been met for their time; after the last phase the first
-follows, with the next batch. The run is a pure function of time and of what ideal instruments show. DEMO_17 goes
-after the R-201 table of the trade's notes, with shorter holds and a faster cooling ramp: a batch takes six hours.
+recipes/*.yaml ──recipe_file──► RecipeFile ──recipe_checks, recipe_plan──► Recipe
+Run ──recipe_run──► Inputs of the reactor, context tags
+Run + what instruments show + command ──recipe_advance──► Run one second later, by the table of recipe_states
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
 
-from simulators.reactor import Inputs, Readings
+from config import yaml_source
+from config.faults import ConfigError, Fault, did_you_mean
+from config.load import load_model
+from config.places import locate
+from simulators.recipe_advance import advance, refusal
+from simulators.recipe_checks import findings
+from simulators.recipe_file import RecipeFile
+from simulators.recipe_plan import Recipe, Step, planned
+from simulators.recipe_run import Run, begun, context, inputs
+from simulators.recipe_states import STATE_NAMES, TRANSITIONS, BatchState, Command, Event, commands_in
 
+__all__ = [
+    "STATE_NAMES", "TRANSITIONS", "BatchState", "Command", "Event", "Recipe", "Run", "Step",
+    "advance", "begun", "commands_in", "context", "inputs", "library", "load_recipe", "refusal",
+]  # fmt: skip
 
-class BatchState(IntEnum):
-    """What the controller's batch state tag counts."""
-
-    IDLE = 0
-    RUNNING = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A role inside `[low, high]`."""
-
-    role: str
-    low: float = -math.inf
-    high: float = math.inf
-
-    def met(self, shown: Readings) -> bool:
-        return self.low <= float(shown[self.role]) <= self.high
+_SUFFIXES = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """What one phase asks for. Without a ramp the setpoint steps."""
-
-    name: str
-    number: int
-    temperature_c: float
-    ramp_k_per_min: float | None = None
-    stirrer_speed_rpm: float = 0.0
-    charge_kg_per_h: float = 0.0
-    dosing_kg_per_h: float = 0.0
-    dosing_ramp_s: int = 0
-    """The feed grows to its rate over this time."""
-    discharge_kg_per_h: float = 0.0
-    purge_nm3_per_h: float = 0.5
-    minimum_s: int = 0
-    until: tuple[Condition, ...] = ()
-    for_s: int = 0
-    """How long all conditions must hold without a break."""
-    batch: bool = True
-    """False: no batch is in the unit."""
+@cache
+def library() -> tuple[str, ...]:
+    """The names of the recipes that come with the program."""
+    names = (Path(entry.name) for entry in (files("simulators") / "recipes").iterdir())
+    return tuple(sorted(name.stem for name in names if name.suffix in _SUFFIXES))
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Phases in their order, for a product."""
+def load_recipe(name_or_path: str | Path, vessel: str | None = None) -> Recipe:
+    """A recipe of the library by its name, or of a file by its path; scaled to a vessel, else for its own.
 
-    product: str
-    version: str
-    phases: tuple[Phase, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Upset:
-    """The dosing feed runs `factor` times too fast for a while, in every `every`-th batch, the first included."""
-
-    phase: str = "Dose"
-    after_s: int = 1200
-    duration_s: int = 840
-    factor: float = 2.85
-    every: int = 2
-
-    def dosing_factor(self, run: Run, phase: Phase) -> float:
-        strikes = phase.name == self.phase and (run.batch - 1) % self.every == 0
-        return self.factor if strikes and self.after_s <= run.phase_s < self.after_s + self.duration_s else 1.0
+    Raises ConfigError with every fault, each with its line.
+    """
+    if isinstance(name_or_path, Path) or _is_path(name_or_path):
+        return planned(_read(Path(name_or_path)), vessel)
+    if name_or_path not in library():
+        near = did_you_mean(name_or_path, library())
+        what = f"is no recipe of the library{near}; there are {', '.join(library())}; a file of yours ends with .yaml"
+        raise ConfigError([Fault(repr(name_or_path), 1, "", what)])
+    return planned(_of_library(name_or_path), vessel)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Where the recipe stands."""
-
-    batch: int = 1
-    """Batches of this unit, counted from 1."""
-    phase_index: int = 0
-    phase_s: int = 0
-    met_s: int = 0
-    temperature_setpoint_c: float = 20.0
+def _is_path(text: str) -> bool:
+    return text.lower().endswith(_SUFFIXES) or "/" in text or "\\" in text
 
 
-def advance(run: Run, recipe: Recipe, shown: Readings) -> Run:
-    """The run one second later; `shown` is what the instruments show now."""
-    phase = recipe.phases[run.phase_index]
-    met_s = run.met_s + 1 if all(condition.met(shown) for condition in phase.until) else 0
-    phase_s = run.phase_s + 1
-    if phase_s >= phase.minimum_s and met_s > phase.for_s:
-        return _next_phase(run, recipe)
-    return replace(run, phase_s=phase_s, met_s=met_s, temperature_setpoint_c=_ramped(run, phase))
+@cache
+def _of_library(name: str) -> RecipeFile:
+    with as_file(files("simulators") / "recipes" / f"{name}.yaml") as path:
+        return _read(path)
 
 
-def inputs(run: Run, recipe: Recipe, upset: Upset | None) -> Inputs:
-    """What the phase asks of the reactor now."""
-    phase = recipe.phases[run.phase_index]
-    factor = upset.dosing_factor(run, phase) if upset else 1.0
-    begun = min(1.0, (run.phase_s + 1) / phase.dosing_ramp_s) if phase.dosing_ramp_s else 1.0
-    return Inputs(
-        temperature_setpoint_c=run.temperature_setpoint_c,
-        stirrer_speed_rpm=phase.stirrer_speed_rpm,
-        charge_kg_per_h=phase.charge_kg_per_h,
-        dosing_kg_per_h=phase.dosing_kg_per_h * begun * factor,
-        discharge_kg_per_h=phase.discharge_kg_per_h,
-        purge_nm3_per_h=phase.purge_nm3_per_h,
-        reset_totals=run.phase_index == 0,
-    )
-
-
-def _next_phase(run: Run, recipe: Recipe) -> Run:
-    index = (run.phase_index + 1) % len(recipe.phases)
-    batch = run.batch + (index == 0)
-    entered = Run(batch, index, 0, 0, run.temperature_setpoint_c)
-    return replace(entered, temperature_setpoint_c=_ramped(entered, recipe.phases[index]))
-
-
-def _ramped(run: Run, phase: Phase) -> float:
-    if phase.ramp_k_per_min is None:
-        return phase.temperature_c
-    most = phase.ramp_k_per_min / 60.0
-    return run.temperature_setpoint_c + min(max(phase.temperature_c - run.temperature_setpoint_c, -most), most)
-
-
-DEMO_17 = Recipe(
-    product="DEMO-17",
-    version="1.0",
-    phases=(
-        Phase("Inert", 1, 20.0, stirrer_speed_rpm=30.0, purge_nm3_per_h=6.0, minimum_s=600),
-        Phase(
-            "Charge",
-            2,
-            20.0,
-            stirrer_speed_rpm=50.0,
-            charge_kg_per_h=2400.0,
-            until=(Condition("contents_mass", low=800.0),),
-        ),
-        Phase(
-            "Heat",
-            3,
-            65.0,
-            ramp_k_per_min=0.5,
-            stirrer_speed_rpm=80.0,
-            until=(Condition("temperature_setpoint", low=64.99), Condition("product_temperature", 64.0, 66.0)),
-            for_s=120,
-        ),
-        Phase(
-            "Dose",
-            4,
-            65.0,
-            stirrer_speed_rpm=100.0,
-            dosing_kg_per_h=100.0,
-            dosing_ramp_s=900,
-            until=(Condition("dosed_mass", low=150.0),),
-        ),
-        Phase(
-            "Hold",
-            5,
-            65.0,
-            stirrer_speed_rpm=100.0,
-            minimum_s=2700,
-            until=(Condition("product_temperature", 64.5, 65.5),),
-            for_s=120,
-        ),
-        Phase(
-            "Cool",
-            6,
-            5.0,
-            ramp_k_per_min=0.8,
-            stirrer_speed_rpm=60.0,
-            until=(Condition("product_temperature", high=6.0),),
-            for_s=60,
-        ),
-        Phase(
-            "Idle",
-            0,
-            20.0,
-            stirrer_speed_rpm=0.0,
-            discharge_kg_per_h=6000.0,
-            minimum_s=900,
-            until=(Condition("contents_mass", high=0.5), Condition("product_temperature", 15.0, 25.0)),
-            batch=False,
-        ),
-    ),
-)
+def _read(path: Path) -> RecipeFile:
+    recipe = load_model(path, RecipeFile)
+    found = list(findings(recipe))
+    if found:
+        source = yaml_source.read(path)
+        spots = ((locate(loc, source.place, RecipeFile), what) for loc, what in found)
+        raise ConfigError(Fault(source.file, spot.line, spot.path, what) for spot, what in spots)
+    return recipe

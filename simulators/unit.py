@@ -13,7 +13,7 @@ import numpy as np
 
 from simulators import reactor, recipe
 from simulators.reactor import Parameters, Readings, State
-from simulators.recipe import DEMO_17, BatchState, Recipe, Run, Upset
+from simulators.recipe import Recipe, Run, load_recipe
 
 _NOISE = {
     "product_temperature": 0.03,
@@ -34,16 +34,31 @@ _SILENT_AT_ZERO = frozenset({"stirrer_speed", "stirrer_power", "dosing_rate", "n
 
 
 @dataclass(frozen=True, slots=True)
+class FastFeed:
+    """The dosing feed runs `factor` times too fast for a while, in every `every`-th batch, the first included."""
+
+    phase: str = "Dose"
+    after_s: int = 1200
+    duration_s: int = 840
+    factor: float = 2.85
+    every: int = 2
+
+    def dosing_factor(self, run: Run, phase: str) -> float:
+        strikes = phase == self.phase and (run.batch - 1) % self.every == 0
+        return self.factor if strikes and self.after_s <= run.phase_s < self.after_s + self.duration_s else 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class UnitPlan:
     """What makes one simulated unit differ from the next."""
 
     name: str
     first_batch: int = 1
     """Number in its first batch id."""
-    upset: Upset | None = None
+    upset: FastFeed | None = None
     head_start_s: int = 0
     """Plant seconds that it has run when the simulation begins."""
-    recipe: Recipe = DEMO_17
+    recipe: Recipe = field(default_factory=lambda: load_recipe("exothermic-dosing"))
     parameters: Parameters = field(default_factory=Parameters)
 
 
@@ -73,7 +88,10 @@ class ReactorUnit:
         return self._shown[1]
 
     def _second(self) -> None:
-        asked = recipe.inputs(self.run, self.plan.recipe, self.plan.upset)
+        asked = recipe.inputs(self.run, self.plan.recipe)
+        if self.plan.upset:
+            phase = self.plan.recipe.phases[self.run.phase_index].name
+            asked = replace(asked, dosing_factor=self.plan.upset.dosing_factor(self.run, phase))
         self.state = reactor.step(self.state, asked, 1.0, self.plan.parameters)
         self.run = recipe.advance(self.run, self.plan.recipe, reactor.readings(self.state, self.plan.parameters))
 
@@ -87,17 +105,7 @@ class ReactorUnit:
         return shown
 
     def _context(self) -> Readings:
-        phase = self.plan.recipe.phases[self.run.phase_index]
-        number = self.plan.first_batch + self.run.batch - 1
-        return {
-            "batch_id": f"B-26-{number:03d}" if phase.batch else "",
-            "phase": phase.name,
-            "phase_number": phase.number,
-            "batch_state": int(BatchState.RUNNING if phase.batch else BatchState.IDLE),
-            "product": self.plan.recipe.product if phase.batch else "",
-            "recipe_version": self.plan.recipe.version if phase.batch else "",
-            "step_number": 10 * phase.number,
-        }
+        return recipe.context(self.run, self.plan.recipe, self.plan.first_batch)
 
 
 def unit_plans(names: tuple[str, ...]) -> tuple[UnitPlan, ...]:
@@ -105,10 +113,10 @@ def unit_plans(names: tuple[str, ...]) -> tuple[UnitPlan, ...]:
     return tuple(
         replace(UnitPlan(name), first_batch=1 + 100 * index)
         if index % 2 == 0
-        else UnitPlan(name, 1 + 100 * index, Upset(), head_start_s=_NEAR_DOSE_S)
+        else UnitPlan(name, 1 + 100 * index, FastFeed(), head_start_s=_NEAR_DOSE_S)
         for index, name in enumerate(names)
     )
 
 
 _NEAR_DOSE_S = 6600
-"""A head start after which a DEMO_17 batch heats, ten plant minutes before it doses."""
+"""A head start after which a DEMO-17 batch heats, ten plant minutes before it doses."""
