@@ -194,3 +194,8 @@ _FITS: Mapping[Kind, Mapping[object, _Fit]] = {
 }
 """Per kind, the types on the wire that it takes. A boolean is no number and a number no text: the plant file says what
 a tag is, and a node of another nature is a fault of one of the two, to be seen."""
+
+TYPES_TAKEN: Mapping[Kind, frozenset[str]] = {
+    kind: frozenset(str(getattr(type_, "name", type_)) for type_ in fits) for kind, fits in _FITS.items()
+}
+"""The same by name: `Double`, `String`."""

@@ -24,7 +24,7 @@ from drivers.opcua.wire import Connection, Undecodable, read_results
 
 SERVER_STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 
-_SMALLER_HELPS = frozenset(
+SMALLER_HELPS = frozenset(
     {
         StatusCodes.BadTooManyOperations,
         StatusCodes.BadRequestTooLarge,
@@ -32,6 +32,7 @@ _SMALLER_HELPS = frozenset(
         StatusCodes.BadEncodingLimitsExceeded,
     }
 )
+"""Refusals after which fewer nodes in a request may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,19 @@ class _Part:
 
 
 class NodeReader:
-    """Reads a fixed set of nodes, each under a key, in as few requests as the server takes."""
+    """Reads one attribute of a fixed set of nodes, each under a key, in as few requests as the server takes."""
 
-    def __init__(self, connection: Connection, doing: str, nodes: Mapping[int, ua.NodeId], nodes_per_read: int | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        doing: str,
+        nodes: Mapping[int, ua.NodeId],
+        nodes_per_read: int | None,
+        attribute: int = AttributeIds.Value,
+    ) -> None:
         self._connection = connection
         self._doing = doing
-        self._parts = list(_parts(nodes, nodes_per_read or max(1, len(nodes))))
+        self._parts = list(_parts(nodes, nodes_per_read or max(1, len(nodes)), ua.UInt32(attribute)))
 
     async def answers(self) -> dict[int, ua.DataValue]:
         """The answer to every key. Raises DeviceError when the server gives none."""
@@ -80,7 +88,7 @@ class NodeReader:
                 answers[part.keys[0]] = _no_value(Status.BAD_DECODING)
                 return [part]
         except DeviceError as exc:
-            if len(part.keys) == 1 or exc.status not in _SMALLER_HELPS:
+            if len(part.keys) == 1 or exc.status not in SMALLER_HELPS:
                 raise
         else:
             answers.update(zip(part.keys, results, strict=True))
@@ -93,9 +101,8 @@ class NodeReader:
         return read_results(body, len(part.keys), f"{connection.place}: {self._doing}")
 
 
-def _parts(nodes: Mapping[int, ua.NodeId], size: int) -> Iterator[_Part]:
-    value = ua.UInt32(AttributeIds.Value)
-    pending = iter([(key, ua.ReadValueId(NodeId=node, AttributeId=value)) for key, node in nodes.items()])
+def _parts(nodes: Mapping[int, ua.NodeId], size: int, attribute: ua.UInt32) -> Iterator[_Part]:
+    pending = iter([(key, ua.ReadValueId(NodeId=node, AttributeId=attribute)) for key, node in nodes.items()])
     while chunk := list(islice(pending, size)):
         yield _Part.of(chunk)
 
@@ -111,9 +118,10 @@ class GroupReader:
         self._decoder = GroupDecoder(group.layout)
         self._faults = TagFaults(group)
         self._unresolved: dict[int, ua.DataValue] = {}
-        nodes = self._resolve(namespaces)
+        self.nodes = self._resolve(namespaces)
+        """NodeIds by column, of those that could be resolved."""
         # With no node to ask for, the server itself is asked: or its restart, which may bring them, would go unseen.
-        self._reader = NodeReader(connection, f"reading {group.name}", nodes or {-1: SERVER_STATE}, nodes_per_read)
+        self._reader = NodeReader(connection, f"reading {group.name}", self.nodes or {-1: SERVER_STATE}, nodes_per_read)
 
     def _resolve(self, namespaces: Sequence[str]) -> dict[int, ua.NodeId]:
         nodes = {}

@@ -21,7 +21,8 @@ from asyncua.ua.status_codes import StatusCodes
 
 from config.model import OpcUaEndpoint
 from config.sinks import SecretError
-from drivers.base import Clock, DeviceError, Driver, Scan, ScanGroup
+from drivers.base import Clock, DeviceError, Scan, ScanGroup
+from drivers.opcua.properties import NOT_TOLD, Description, describe
 from drivers.opcua.read import GroupReader, NodeReader
 from drivers.opcua.upkeep import kept_up
 from drivers.opcua.wire import Connection
@@ -36,7 +37,7 @@ _log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: Clock) -> AsyncIterator[Driver]:
+async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: Clock) -> AsyncIterator[Session]:
     """A session with the server of `endpoint`, ready to read `groups`. Raises DeviceError.
 
     Connecting ends within `endpoint.timeout_s`, and so does each request after it.
@@ -48,20 +49,28 @@ async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: C
         namespaces, nodes_per_read = await _server_facts(connection)
         readers = {group.layout.id: GroupReader(connection, group, namespaces, nodes_per_read, clock) for group in groups}
         async with kept_up(connection, min((group.layout.period_ns for group in groups), default=0) / 1e9):
-            yield _Session(readers)
+            yield Session(connection, readers, nodes_per_read)
     finally:
         await connection.close()
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
+class Session:
     """The Driver: a reader for each scan group, by the id of its layout."""
 
+    connection: Connection
     readers: Mapping[str, GroupReader]
+    nodes_per_read: int | None
 
     async def read(self, group: ScanGroup, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError."""
         return await self.readers[group.layout.id].read(slot_ns)
+
+    async def describe(self, group: ScanGroup) -> list[Description]:
+        """What the server tells of the variables of `group`, in the order of its columns. Raises DeviceError."""
+        nodes = self.readers[group.layout.id].nodes
+        told = await describe(self.connection, group.name, nodes, self.nodes_per_read)
+        return [told.get(column, NOT_TOLD) for column in range(len(group.tags))]
 
 
 def _keep_requests_out_of_logs() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from asyncua import ua
@@ -31,6 +32,9 @@ SESSION_TIMEOUT_MS = 60_000
 TOKEN_LIFE_MS = 3_600_000
 """Asked for; the server may give less."""
 _BUFFER_BYTES = 65535
+
+Question = ua.ReadRequest | ua.TranslateBrowsePathsToNodeIdsRequest
+"""The services that are used: neither can change anything."""
 
 _log = structlog.get_logger()
 
@@ -78,7 +82,7 @@ class Connection:
         limits.max_send_buffer = acknowledge.ReceiveBufferSize or _BUFFER_BYTES
         limits.max_message_size = limits.max_chunk_count = 0
 
-    async def ask(self, request: ua.ReadRequest, doing: str) -> Buffer:
+    async def ask(self, request: Question, doing: str) -> Buffer:
         """The body of the answer to `request`, whole and decrypted. Raises DeviceError."""
         async with guarded(self.place, doing, self.timeout_s):
             if self.client.uaclient.protocol is None:
@@ -130,15 +134,27 @@ class Connection:
 
 def read_results(body: Buffer, count: int, what: str) -> list[ua.DataValue]:
     """The DataValues of a ReadResponse to `count` nodes. Raises Undecodable, or DeviceError when it is no such answer."""
+    results: list[ua.DataValue] = _results(ua.ReadResponse, ObjectIds.ReadResponse_Encoding_DefaultBinary, body, count, what)
+    return results
+
+
+def translate_results(body: Buffer, count: int, what: str) -> list[ua.BrowsePathResult]:
+    """The targets of `count` browse paths. Raises Undecodable, or DeviceError when it is no such answer."""
+    encoding = ObjectIds.TranslateBrowsePathsToNodeIdsResponse_Encoding_DefaultBinary
+    results: list[ua.BrowsePathResult] = _results(ua.TranslateBrowsePathsToNodeIdsResponse, encoding, body, count, what)
+    return results
+
+
+def _results(kind: type[Any], encoding: int, body: Buffer, count: int, what: str) -> list[Any]:
     try:
-        response = struct_from_binary(ua.ReadResponse, body)
+        response = struct_from_binary(kind, body)
     except Exception as exc:  # asyncua raises nearly anything on a value it can't decode; told as its own kind
         raise Undecodable(f"{type(exc).__name__}: {exc}") from exc
-    if response.TypeId.Identifier != ObjectIds.ReadResponse_Encoding_DefaultBinary:
+    if response.TypeId.Identifier != encoding:
         raise DeviceError(f"{what}: the answer is of another kind, {response.TypeId}", status=Status.BAD_COMMUNICATION_ERROR)
     if not response.ResponseHeader.ServiceResult.is_good():
         raise refused(response.ResponseHeader.ServiceResult.value, what)
-    results: list[ua.DataValue] = response.Results or []
+    results: list[Any] = response.Results or []
     if len(results) != count:
         text = f"{what}: {len(results)} results for {count} nodes: the server is at fault, and no result can be trusted"
         raise DeviceError(text, status=Status.BAD_COMMUNICATION_ERROR)
