@@ -1,33 +1,31 @@
-"""A Modbus TCP server of one configured endpoint: a pymodbus `SimDevice` per unit id, four tables each, read-only.
+"""A Modbus TCP server of one configured endpoint, read-only: a device per unit id, each with its four tables.
 
-The registers of a request are filled when it comes: the source moves once and holds still while it is answered.
+    unit id                           answered by
+    configured                        its device (simulators.modbus_device)
+    0, where it is not configured     nobody: a broadcast, which has no answer
+    any other                         the gateway: 11 gateway target device failed to respond
 
-    asked for                                     answered
-    a configured address, or an allowed gap       its registers, 0 in the gap
-    anything else                                 2 illegal data address
-    more than the device's max_registers/_bits    3 illegal data value
-    a value with bad status                       4 server device failure
-    a unit id that is not configured              11 gateway target device failed to respond
-    any write                                     1 illegal function
+Every complete request is answered in the turn of the loop in which it came, in order, so a client may send several
+before it reads. One that does not read its answers is not read from. What is no Modbus TCP ends its connection, never
+the server. Not pymodbus' server, which answers one request of several in a segment or none, and cannot misbehave.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Self, cast
 
-from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
-from pymodbus.simulator.simcore import SimCore
+import structlog
 
-from config.model import ModbusDevice, ModbusEndpoint
+from config.model import ModbusEndpoint
 from simulators.listening import bracketed, listening, numeric_address
-from simulators.modbus_tables import TABLES, NoValue, Table
+from simulators.modbus_device import NO_RESPONSE, SimulatedDevice, exception
+from simulators.modbus_faults import KINDS_OF_DEVICE, Misbehaviour
+from simulators.modbus_frames import Frame, StreamLost, take_requests
 from simulators.source import SimulationError, Source
+from simulators.upset import KINDS, End, Upset
 
-_TABLE_OF_FUNCTION = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
+_log = structlog.get_logger()
 
 
 class ModbusServer:
@@ -36,7 +34,12 @@ class ModbusServer:
     def __init__(self, endpoint: ModbusEndpoint, source: Source, host: str = "127.0.0.1", port: int = 0) -> None:
         self._endpoint, self._source = endpoint, source
         self._host, self._port = host, port
-        self._server: ModbusTcpServer | None = None
+        self._devices: dict[int, SimulatedDevice] = {}
+        self._active: dict[object, Upset] = {}
+        self._misbehaving: dict[int, Misbehaviour] = {}
+        self._stranger = Misbehaviour(())
+        self._connections: set[_Connection] = set()
+        self._listener: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -44,105 +47,115 @@ class ModbusServer:
         return f"modbus://{bracketed(self._host)}:{self._port}"
 
     async def __aenter__(self) -> Self:
+        self._devices = _by_unit_id(self._endpoint, self._source)
         address = numeric_address(self._endpoint.name, self._host, self._port)
-        devices = _by_unit_id(self._endpoint, self._source)
-        core = _Core(devices)
-        self._server = ModbusTcpServer([device.sim_device() for device in devices.values()], address=(address, self._port))
-        self._server.context = core
         with listening(self._endpoint.name, self._host, self._port):
-            await self._server.serve_forever(background=True)
-        self._port = self._listener().sockets[0].getsockname()[1]
+            loop = asyncio.get_running_loop()
+            self._listener = await loop.create_server(lambda: _Connection(self, self._connections), address, self._port)
+        self._port = self._listener.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        assert self._server is not None
-        listener = self._listener()
-        await self._server.shutdown()  # type: ignore[no-untyped-call]
-        await listener.wait_closed()
+        assert self._listener
+        self._listener.close()
+        connections = tuple(self._connections)
+        for connection in connections:
+            connection.drop()
+        await asyncio.gather(*(connection.lost for connection in connections))
+        await self._listener.wait_closed()
 
-    def _listener(self) -> asyncio.Server:
-        """pymodbus calls it a transport; it is what `loop.create_server` gave."""
-        assert self._server is not None
-        return cast(asyncio.Server, self._server.transport)
+    def answer(self, request: Frame) -> Frame | None:
+        """What is sent for a request; None: nothing."""
+        transaction, unit_id, pdu = request
+        device = self._devices.get(unit_id)
+        if device:
+            right = Frame(transaction, unit_id, device.answer(pdu))
+        elif unit_id == 0:
+            return None
+        else:
+            right = Frame(transaction, unit_id, exception(pdu[0], NO_RESPONSE))
+        misbehaviour = self._misbehaving.get(unit_id, self._stranger)
+        return misbehaviour.answer(request, right) if misbehaviour else right
+
+    def disturb(self, upset: Upset) -> End:
+        """Aimed at a device by its name, or at the endpoint by its: then at every unit id. Raises SimulationError."""
+        names = [self._endpoint.name, *(device.name for device in self._endpoint.devices)]
+        if upset.kind not in KINDS_OF_DEVICE:
+            raise SimulationError(f"{upset}: no Modbus server does that, it does {', '.join(KINDS_OF_DEVICE)}")
+        if upset.target not in names:
+            raise SimulationError(f"{upset}: endpoint {self._endpoint.name} has no such device, it has {', '.join(names[1:])}")
+        _check_code(upset)
+        key = object()
+        self._active[key] = upset
+        self._settle()
+        return lambda: self._end(key)
+
+    def _end(self, key: object) -> None:
+        self._active.pop(key, None)
+        self._settle()
+
+    def _settle(self) -> None:
+        everybody = self._endpoint.name
+        self._stranger = Misbehaviour(upset for upset in self._active.values() if upset.target == everybody)
+        self._misbehaving = {
+            unit_id: Misbehaviour(u for u in self._active.values() if u.target in (everybody, device.device.name))
+            for unit_id, device in self._devices.items()
+        }
 
 
-def _by_unit_id(endpoint: ModbusEndpoint, source: Source) -> dict[int, _SimulatedDevice]:
-    devices: dict[int, _SimulatedDevice] = {}
+def _by_unit_id(endpoint: ModbusEndpoint, source: Source) -> dict[int, SimulatedDevice]:
+    devices: dict[int, SimulatedDevice] = {}
     for device in endpoint.devices:
         if device.unit_id in devices:
             other = devices[device.unit_id].device.name
             raise SimulationError(f"endpoint {endpoint.name}: {other} and {device.name} have one unit_id, {device.unit_id}")
-        devices[device.unit_id] = _SimulatedDevice(device, source)
+        devices[device.unit_id] = SimulatedDevice(device, source)
     return devices
 
 
-class _SimulatedDevice:
-    """One unit id: its tables, and the `SimDevice` that asks them."""
+def _check_code(upset: Upset) -> None:
+    """An exception's code is a byte."""
+    if upset.kind != "exception":
+        return
+    try:
+        code = KINDS["exception"].number_of(upset)
+    except ValueError:
+        code = 0.0
+    if code not in range(1, 256):
+        raise SimulationError(f"{upset}: {upset.value!r} is no exception's code: give 1 to 255, e.g. 4 for a device failure")
 
-    def __init__(self, device: ModbusDevice, source: Source) -> None:
-        self.device = device
-        self._source = source
-        self._tables = {name: Table(name, device, source) for name in TABLES}
 
-    def refusal(self, function_code: int, address: int, count: int) -> ExcCodes | None:
-        """Why a request is not answered with values; None when it is."""
-        if function_code not in _TABLE_OF_FUNCTION:
-            return ExcCodes.ILLEGAL_FUNCTION
-        table = self._tables[_TABLE_OF_FUNCTION[function_code]]
-        if count > (self.device.max_bits if table.is_bits else self.device.max_registers):
-            return ExcCodes.ILLEGAL_VALUE
-        return None if table.readable(address, count) else ExcCodes.ILLEGAL_ADDRESS
+class _Connection(asyncio.Protocol):
+    """One client."""
 
-    def sim_device(self) -> SimDevice:
-        coil, discrete, holding, registers = (_block(self._tables[name]) for name in TABLES)
-        return SimDevice(self.device.unit_id, (coil, discrete, holding, registers), action=self._fill)
+    def __init__(self, server: ModbusServer, connections: set[_Connection]) -> None:
+        self._server, self._connections = server, connections
+        self._received = bytearray()
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def _fill(
-        self,
-        function_code: int,
-        start_address: int,
-        address: int,
-        count: int,
-        registers: list[int],
-        set_values: list[int] | list[bool] | None,
-    ) -> ExcCodes | None:
-        """Put what the tags show now into the block that pymodbus answers from; bits come in words of sixteen."""
-        if set_values is not None:
-            return ExcCodes.ILLEGAL_FUNCTION
-        table = self._tables[_TABLE_OF_FUNCTION[function_code]]
-        first, content = (address // 16, table.words) if table.is_bits else (address, table.registers)
-        self._source.refresh()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self.lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def drop(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
         try:
-            registers[first - start_address : first - start_address + count] = content(first, count)
-        except NoValue:
-            return ExcCodes.DEVICE_FAILURE
-        return None
-
-
-def _block(table: Table) -> list[SimData]:
-    """All from the first to the last readable address; an empty table still needs one for pymodbus, never readable."""
-    first, last = (table.spans[0][0], table.spans[-1][1]) if table.spans else (0, 0)
-    if table.is_bits:
-        return [SimData(first, count=last - first + 1, values=False, datatype=DataType.BITS)]
-    return [SimData(first, count=last - first + 1, values=0, datatype=DataType.REGISTERS)]
-
-
-class _Core(SimCore):
-    """pymodbus' own, asked only for what may be read. The action above cannot tell: of a bit request it sees words."""
-
-    def __init__(self, devices: Mapping[int, _SimulatedDevice]) -> None:
-        super().__init__([device.sim_device() for device in devices.values()])
-        self._simulated = devices
-
-    async def async_getValues(  # noqa: N802  pymodbus' name
-        self, device_id: int, func_code: int, address: int, count: int = 1
-    ) -> list[int] | list[bool] | ExcCodes:
-        device = self._simulated.get(device_id)
-        if device is None:
-            return ExcCodes.GATEWAY_NO_RESPONSE
-        return device.refusal(func_code, address, count) or await super().async_getValues(device_id, func_code, address, count)
-
-    async def async_setValues(  # noqa: N802  pymodbus' name
-        self, device_id: int, func_code: int, address: int, values: list[int] | list[bool]
-    ) -> ExcCodes | None:
-        return ExcCodes.ILLEGAL_FUNCTION if device_id in self._simulated else ExcCodes.GATEWAY_NO_RESPONSE
+            for request in take_requests(self._received):
+                if answer := self._server.answer(request):
+                    self._transport.write(answer.encoded())
+        except StreamLost as exc:
+            _log.info("simulated Modbus server closes a connection", reason=str(exc))
+            self._transport.close()

@@ -1,14 +1,20 @@
-"""The four tables of one simulated Modbus device: where each tag lies, what may be read, what the registers hold.
+"""The four tables of one simulated Modbus device: where each tag lies, what may be read, what the wire carries.
 
 Readable are the configured addresses and the gaps of at most `gap` addresses between them, unless a forbidden range
-lies in the gap; gaps hold 0. All else is an illegal address. A whole value is
-laid first and addressed bits of the same register on top of it. A value with bad status, or one that no register can
-hold, is no number: whoever asks for it gets "server device failure".
+lies in the gap; gaps hold 0. All else is an illegal address. A whole value is laid first and addressed bits of the
+same register on top of it.
+
+    what the source shows of a tag        a request that touches it
+    a value                               its registers, clamped to what they can hold
+    nothing, or bad status                4 server device failure, for a value that is not there is no number;
+    bad status, value NaN, a float tag    NaN: how some vendors say the same
+    BadNodeIdUnknown                      2 illegal data address
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,24 +22,31 @@ import structlog
 
 from config.model import ModbusDevice, forbidden_range
 from config.tags import BIT_TABLES, ModbusTag
-from simulators.registers import bit_mask, encode
-from simulators.source import Point, Source
+from simulators.registers import Lay, layer
+from simulators.source import BAD_NODE_ID_UNKNOWN, Point, Reading, Source, Value
 
 _log = structlog.get_logger()
 
 TABLES = ("coil", "discrete", "holding", "input")
+ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 2, 3, 4
+_BAD = 0x8000_0000
 
 
-class NoValue(Exception):
-    """A value that was asked for is not there; the text names its tag."""
+class Refused(Exception):
+    """What was asked for is not answered; `code` is the exception's on the wire, the text names address or tag."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
     first: int
-    count: int
+    end: int
     tag: ModbusTag
     point: Point
+    lay: Lay
 
 
 class Table:
@@ -42,62 +55,87 @@ class Table:
     def __init__(self, name: str, device: ModbusDevice, source: Source) -> None:
         own = [tag for tag in device.tags if tag.table == name]
         tags = sorted(own, key=lambda tag: (tag.offset_in_table, tag.bit is not None))
-        self._placed = [_Placed(tag.offset_in_table, tag.register_count, tag, source.point(device, tag)) for tag in tags]
+        self._placed = [_placed(tag, source.point(device, tag)) for tag in tags]
         self._firsts = [placed.first for placed in self._placed]
-        self._longest = max((placed.count for placed in self._placed), default=0)
+        self._longest = max((placed.end - placed.first for placed in self._placed), default=0)
         self._clamped: set[str] = set()
         self.is_bits = name in BIT_TABLES
         forbidden = [(first, last) for table, first, last in map(forbidden_range, device.forbidden) if table == name]
-        used = [(placed.first, placed.first + placed.count - 1) for placed in self._placed]
-        self.spans = readable_spans(used, device.gap, forbidden)
+        self.spans = readable_spans([(placed.first, placed.end - 1) for placed in self._placed], device.gap, forbidden)
+        self._span_firsts = [first for first, _ in self.spans]
 
     def readable(self, address: int, count: int) -> bool:
         """Whether a request lies wholly in one readable range."""
-        return any(first <= address and address + count - 1 <= last for first, last in self.spans)
+        span = bisect_right(self._span_firsts, address) - 1
+        return span >= 0 and address + count - 1 <= self.spans[span][1]
 
-    def registers(self, first: int, count: int) -> list[int]:
-        """What `count` registers from `first` hold; 0 in gaps. Raises NoValue."""
-        image = [0] * count
-        for placed in self._touched(first, count):
-            if placed.tag.bit is None:
-                for register, content in enumerate(self._content(placed), placed.first - first):
-                    if 0 <= register < count:
-                        image[register] = content
-            else:
-                mask = bit_mask(placed.tag)
-                rest = image[placed.first - first] & ~mask
-                image[placed.first - first] = rest | (mask if self._value(placed) else 0)
-        return image
+    def read(self, first: int, count: int) -> bytes:
+        """The content of an answer: two bytes to a register, eight bits to a byte, the first the lowest. Raises Refused."""
+        if not self.readable(first, count):
+            raise Refused(ILLEGAL_ADDRESS, f"{first} to {first + count - 1} is not one readable range")
+        touched = self._touched(first, count)
+        return self._bits(touched, first, count) if self.is_bits else self._registers(touched, first, count)
 
-    def words(self, first_word: int, count: int) -> list[int]:
-        """Bits of a bit table, sixteen to a word, the first in the lowest; bits outside `spans` are 0. Raises NoValue."""
-        image = [0] * count
-        for placed in self._touched(16 * first_word, 16 * count):
-            word, bit = divmod(placed.first - 16 * first_word, 16)
-            image[word] |= bool(self._value(placed)) << bit
-        return image
+    def _registers(self, touched: list[tuple[_Placed, Value]], first: int, count: int) -> bytes:
+        """Laid into an image that is wider by the longest value on both sides, so that none need be cut while it is laid."""
+        origin = first - self._longest
+        image = bytearray(2 * (count + 2 * self._longest))
+        for placed, value in touched:
+            try:
+                clamped = placed.lay(image, 2 * (placed.first - origin), value)
+            except ValueError as exc:
+                raise Refused(DEVICE_FAILURE, str(exc)) from exc
+            if clamped:
+                self._tell_clamped(placed.tag, value)
+        return bytes(image[2 * self._longest : 2 * (self._longest + count)])
 
-    def _touched(self, first: int, count: int) -> list[_Placed]:
+    def _bits(self, touched: list[tuple[_Placed, Value]], first: int, count: int) -> bytes:
+        bits = 0
+        for placed, value in touched:
+            bits |= bool(value) << (placed.first - first)
+        return bits.to_bytes((count + 7) // 8, "little")
+
+    def _touched(self, first: int, count: int) -> list[tuple[_Placed, Value]]:
+        """Every tag in the request with its value. Raises Refused; what is gone comes before what is not there."""
         start = bisect_left(self._firsts, first - self._longest + 1)
         end = bisect_left(self._firsts, first + count)
-        return [placed for placed in self._placed[start:end] if placed.first + placed.count > first]
+        touched: list[tuple[_Placed, Value]] = []
+        absent: Refused | None = None
+        for placed in self._placed[start:end]:
+            if placed.end <= first:
+                continue
+            reading = placed.point()
+            value = reading.value
+            if value is None or (reading.status >= _BAD and not _is_no_number(placed.tag, value)):
+                absent = _refusal(placed.tag, reading)
+                if absent.code == ILLEGAL_ADDRESS:
+                    raise absent
+            else:
+                touched.append((placed, value))
+        if absent:
+            raise absent
+        return touched
 
-    def _value(self, placed: _Placed) -> float | int | bool | str:
-        reading = placed.point()
-        if reading.value is None or reading.bad:
-            raise NoValue(placed.tag.name)
-        return reading.value
-
-    def _content(self, placed: _Placed) -> tuple[int, ...]:
-        tag, value = placed.tag, self._value(placed)
-        try:
-            encoded = encode(tag, value)
-        except ValueError as exc:
-            raise NoValue(f"{tag.name}: {exc}") from exc
-        if encoded.clamped and tag.name not in self._clamped:
+    def _tell_clamped(self, tag: ModbusTag, value: Value) -> None:
+        """Once: a value that stays outside would fill the log."""
+        if tag.name not in self._clamped:
             self._clamped.add(tag.name)
             _log.warning("simulated value clamped", tag=tag.name, value=value, type=tag.wire_type)
-        return encoded.registers
+
+
+def _placed(tag: ModbusTag, point: Point) -> _Placed:
+    first = tag.offset_in_table
+    return _Placed(first, first + tag.register_count, tag, point, layer(tag))
+
+
+def _is_no_number(tag: ModbusTag, value: Value) -> bool:
+    return tag.wire_type.startswith("float") and isinstance(value, float) and math.isnan(value)
+
+
+def _refusal(tag: ModbusTag, reading: Reading) -> Refused:
+    if reading.status == BAD_NODE_ID_UNKNOWN:
+        return Refused(ILLEGAL_ADDRESS, f"{tag.name} is gone")
+    return Refused(DEVICE_FAILURE, f"{tag.name} has no value")
 
 
 def readable_spans(

@@ -9,20 +9,27 @@
 A text has two characters per register, the first in the high byte (swapped by BADC and DCBA), its registers are never
 reversed; it is UTF-8, padded with NUL. What does not fit is clamped to the nearest that does, or cut at a character:
 it never wraps around.
+
+So CDAB and DCBA are little-endian as a whole, and BADC and CDAB have the bytes of each register swapped afterwards.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from config.tags import ModbusTag
 from simulators.source import Value
 
+Lay = Callable[[bytearray, int, Value], bool]
+"""Writes a value in engineering units into an image of registers, at a byte. True when it holds not quite what was
+asked. Raises ValueError for what no register can hold."""
+
 _INTEGERS = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q"}
 _FLOATS = {"float16": ("e", 65504.0), "float32": ("f", 3.4028234663852886e38), "float64": ("d", math.inf)}
-_DIGITS = {"bcd16": 4, "bcd32": 8}
+_DIGITS = {"bcd16": ("H", 4), "bcd32": ("I", 8)}
 
 
 class Encoded(NamedTuple):
@@ -34,18 +41,20 @@ class Encoded(NamedTuple):
 
 def encode(tag: ModbusTag, value: Value) -> Encoded:
     """The registers of a whole value in engineering units. Raises ValueError for what no register can hold."""
-    wire_type = tag.wire_type
-    if wire_type == "text":
-        data, clamped = _text(str(value), 2 * tag.register_count)
-        return Encoded(_ordered(data, tag.word_order, reversible=False), clamped)
-    raw = _raw(tag, value)
-    if wire_type in _FLOATS:
-        data, clamped = _float(wire_type, float(raw))
-    elif wire_type in _DIGITS:
-        data, clamped = _bcd(_DIGITS[wire_type], _whole(tag, raw))
-    else:
-        data, clamped = _integer(_INTEGERS[wire_type], _whole(tag, raw))
-    return Encoded(_ordered(data, tag.word_order, reversible=True), clamped)
+    image = bytearray(2 * tag.register_count)
+    clamped = layer(tag)(image, 0, value)
+    return Encoded(struct.unpack(f">{tag.register_count}H", image), clamped)
+
+
+def layer(tag: ModbusTag) -> Lay:
+    """What lays the values of `tag`; a coil or discrete input is laid as bit 0."""
+    if tag.wire_type == "bit":
+        return _bit(bit_mask(tag) if tag.bit is not None else 1)
+    size, swap = 2 * tag.register_count, tag.word_order in ("BADC", "CDAB")
+    if tag.wire_type == "text":
+        return _swapped(_text(size), size) if tag.word_order in ("BADC", "DCBA") else _text(size)
+    lay = _number(tag, "<" if tag.word_order in ("CDAB", "DCBA") else ">")
+    return _swapped(lay, size) if swap else lay
 
 
 def bit_mask(tag: ModbusTag) -> int:
@@ -54,49 +63,89 @@ def bit_mask(tag: ModbusTag) -> int:
     return 1 << (tag.bit ^ 8 if tag.word_order in ("BADC", "DCBA") else tag.bit)
 
 
-def _raw(tag: ModbusTag, value: Value) -> float | int:
-    number = value if isinstance(value, (int, float)) else float(value)
-    if (tag.scale, tag.offset) == (1.0, 0.0):
-        return number
-    return (number - tag.offset) / tag.scale
-
-
-def _whole(tag: ModbusTag, raw: float | int) -> int:
-    if not math.isfinite(raw):
-        raise ValueError(f"{tag.name}: {tag.wire_type} has no {raw}")
-    return round(raw)
-
-
-def _integer(code: str, whole: int) -> tuple[bytes, bool]:
-    bits = 8 * struct.calcsize(">" + code)
+def _number(tag: ModbusTag, endian: str) -> Lay:
+    if tag.wire_type in _FLOATS:
+        code, most = _FLOATS[tag.wire_type]
+        return _float(tag, struct.Struct(endian + code), most)
+    if tag.wire_type in _DIGITS:
+        code, digits = _DIGITS[tag.wire_type]
+        return _integer(tag, struct.Struct(endian + code), 0, 10**digits - 1, lambda whole: int(str(whole), 16))
+    code = _INTEGERS[tag.wire_type]
+    wire = struct.Struct(endian + code)
+    bits = 8 * wire.size
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
-    fitting = min(max(whole, low), high)
-    return struct.pack(">" + code, fitting), fitting != whole
+    return _integer(tag, wire, low, high)
 
 
-def _float(wire_type: str, raw: float) -> tuple[bytes, bool]:
-    code, most = _FLOATS[wire_type]
-    try:
-        return struct.pack(">" + code, raw), False
-    except OverflowError:
-        return struct.pack(">" + code, math.copysign(most, raw)), True
+def _raw(tag: ModbusTag) -> Callable[[Value], float | int]:
+    scale, offset = tag.scale, tag.offset
+    if (scale, offset) == (1.0, 0.0):
+        return lambda value: value if isinstance(value, (int, float)) else float(value)
+    return lambda value: (float(value) - offset) / scale
 
 
-def _bcd(digits: int, whole: int) -> tuple[bytes, bool]:
-    fitting = min(max(whole, 0), 10**digits - 1)
-    return bytes.fromhex(f"{fitting:0{digits}d}"), fitting != whole
+def _integer(tag: ModbusTag, wire: struct.Struct, low: int, high: int, word: Callable[[int], int] | None = None) -> Lay:
+    raw_of, pack_into = _raw(tag), wire.pack_into
+
+    def lay(image: bytearray, at: int, value: Value) -> bool:
+        try:
+            whole = round(raw_of(value))
+        except (OverflowError, ValueError):
+            raise ValueError(f"{tag.name}: {tag.wire_type} has no {value}") from None
+        fitting = low if whole < low else high if whole > high else whole
+        pack_into(image, at, word(fitting) if word else fitting)
+        return fitting != whole
+
+    return lay
 
 
-def _text(text: str, size: int) -> tuple[bytes, bool]:
-    data = text.encode()
-    fitting = data[:size].decode(errors="ignore").encode()
-    return fitting.ljust(size, b"\0"), fitting != data
+def _float(tag: ModbusTag, wire: struct.Struct, most: float) -> Lay:
+    raw_of, pack_into = _raw(tag), wire.pack_into
+
+    def lay(image: bytearray, at: int, value: Value) -> bool:
+        raw = float(raw_of(value))
+        try:
+            pack_into(image, at, raw)
+        except OverflowError:
+            pack_into(image, at, math.copysign(most, raw))
+            return True
+        return False
+
+    return lay
 
 
-def _ordered(data: bytes, word_order: str, *, reversible: bool) -> tuple[int, ...]:
-    registers = struct.unpack(f">{len(data) // 2}H", data)
-    if word_order in ("BADC", "DCBA"):
-        registers = tuple((register & 0xFF) << 8 | register >> 8 for register in registers)
-    if reversible and word_order in ("CDAB", "DCBA"):
-        registers = registers[::-1]
-    return registers
+def _text(size: int) -> Lay:
+    def lay(image: bytearray, at: int, value: Value) -> bool:
+        data = str(value).encode()
+        fitting = data[:size].decode(errors="ignore").encode() if len(data) > size else data
+        image[at : at + size] = fitting.ljust(size, b"\0")
+        return fitting != data
+
+    return lay
+
+
+def _bit(mask: int) -> Lay:
+    high, low = divmod(mask, 256)
+
+    def lay(image: bytearray, at: int, value: Value) -> bool:
+        if value:
+            image[at] |= high
+            image[at + 1] |= low
+        else:
+            image[at] &= ~high
+            image[at + 1] &= ~low
+        return False
+
+    return lay
+
+
+def _swapped(lay: Lay, size: int) -> Lay:
+    """The same, with the two bytes of each register swapped."""
+
+    def swapped(image: bytearray, at: int, value: Value) -> bool:
+        clamped = lay(image, at, value)
+        even, odd = slice(at, at + size, 2), slice(at + 1, at + size, 2)
+        image[even], image[odd] = image[odd], image[even]
+        return clamped
+
+    return swapped
