@@ -1,4 +1,4 @@
-"""From the DataValues of one scan group to the columns of a scan. Pure: no I/O, no clock, no log.
+"""From DataValues to samples: what a value means for the kind of its tag. Pure: no I/O, no clock, no log.
 
 A value never changes its nature on the way: what does not fit the kind of its tag is a bad sample (a *misfit*), never a
 guess. The server's own status stays as it came; only where a value that the server calls good or uncertain can't be taken
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,12 +21,14 @@ import numpy as np
 from asyncua import ua
 
 from config.tags import Kind
-from drivers.base import Column, Layout, Scan, Status, quality_of
+from drivers.base import Column, Status
+from drivers.opcua.samples import Misfit, Samples
 
 Number = float | int
 Value = Number | str
 
-_BAD = 0x8000_0000
+BAD = 0x8000_0000
+"""Status codes from here on are bad."""
 _INT64_LOW, _INT64_HIGH = -(2**63), 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,16 +42,6 @@ class MisfitValue(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """A sample where the server's good or uncertain status was overruled."""
-
-    column: int
-    found: str
-    """The type on the wire: `String`, `Double[]`, `Null`."""
-    status: int
-
-
 def source_ns(stamp: datetime | None) -> int:
     """Nanoseconds since 1970-01-01 UTC; 0 where there is no stamp, or none that a device of today can mean
     (1601 and 9999 are OPC UA's "none"). A stamp without a zone is UTC."""
@@ -61,6 +52,11 @@ def source_ns(stamp: datetime | None) -> int:
     return stamp_ns if 0 < stamp_ns <= _INT64_HIGH else 0
 
 
+def no_value(status: int) -> ua.DataValue:
+    """The answer that stands for none."""
+    return ua.DataValue(ua.Variant(), ua.StatusCode(ua.UInt32(status)))
+
+
 def type_name(variant: ua.Variant | None) -> str:
     """What a variant holds, for people."""
     if variant is None:
@@ -68,52 +64,36 @@ def type_name(variant: ua.Variant | None) -> str:
     return f"{variant.VariantType.name}[]" if _is_array(variant) else str(variant.VariantType.name)
 
 
-class GroupDecoder:
-    """Decodes the answers of one scan group, in the order of its columns."""
+class ItemDecoder:
+    """Decodes answers one by one, in the order of their columns: exact, for anything a server may send, and slow."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._takes = tuple(_take_for(column) for column in layout.columns)
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._takes = tuple(_take_for(column) for column in columns)
+        self._integer_columns = [i for i, column in enumerate(columns) if column.kind is Kind.INTEGER]
+        self._text_columns = [i for i, column in enumerate(columns) if column.kind is Kind.TEXT]
 
-    def decode(self, answers: Sequence[ua.DataValue], slot_ns: int, received_ns: int) -> tuple[Scan, tuple[Misfit, ...]]:
-        """One answer per column -> the scan, and the samples that were overruled. Raises ValueError on another count."""
-        misfits: list[Misfit] = []
-        taken: list[Value | None] = []
-        status: list[int] = []
-        for column, (answer, take) in enumerate(zip(answers, self._takes, strict=True)):
-            code = answer.StatusCode.value if answer.StatusCode is not None else Status.GOOD
-            value = None
-            if code < _BAD:
-                try:
-                    value = take(answer.Value)
-                except MisfitValue as misfit:
-                    code = misfit.status
-                    misfits.append(Misfit(column, type_name(answer.Value), code))
-            taken.append(value)
-            status.append(code)
-        stamps = np.array([source_ns(answer.SourceTimestamp) for answer in answers], np.int64)
-        return self._scan(taken, np.array(status, np.uint32), stamps, slot_ns, received_ns), tuple(misfits)
-
-    def _scan(
-        self,
-        taken: Sequence[Value | None],
-        status: np.ndarray[Any, np.dtype[np.uint32]],
-        stamps: np.ndarray[Any, np.dtype[np.int64]],
-        slot_ns: int,
-        received_ns: int,
-    ) -> Scan:
-        layout = self._layout
-        return Scan(
-            layout,
-            slot_ns,
-            received_ns,
-            np.array([math.nan if value is None or isinstance(value, str) else value for value in taken], np.float64),
-            status,
-            quality_of(status),
-            stamps,
-            np.array([taken[column] or 0 for column in layout.integer_columns], np.int64),
-            tuple(str(taken[column] or "") for column in layout.text_columns),
+    def decode(self, answers: Sequence[ua.DataValue]) -> Samples:
+        """One answer per column. Raises ValueError on another count."""
+        taken = [self.take(column, answer) for column, answer in zip(range(len(self._takes)), answers, strict=True)]
+        values = [value for value, _, _ in taken]
+        return Samples(
+            np.array([math.nan if value is None or isinstance(value, str) else value for value in values], np.float64),
+            np.array([status for _, status, _ in taken], np.uint32),
+            np.array([source_ns(answer.SourceTimestamp) for answer in answers], np.int64),
+            np.array([values[column] or 0 for column in self._integer_columns], np.int64),
+            tuple(str(values[column] or "") for column in self._text_columns),
+            tuple(misfit for _, _, misfit in taken if misfit),
         )
+
+    def take(self, column: int, answer: ua.DataValue) -> tuple[Value | None, int, Misfit | None]:
+        """What becomes of one answer: its value if it can be taken, its status, and how it was overruled."""
+        status = answer.StatusCode.value if answer.StatusCode is not None else Status.GOOD
+        if status >= BAD:
+            return None, status, None
+        try:
+            return self._takes[column](answer.Value), status, None
+        except MisfitValue as misfit:
+            return None, misfit.status, Misfit(column, type_name(answer.Value), misfit.status)
 
 
 def _take_for(column: Column) -> Callable[[ua.Variant | None], Value]:

@@ -1,26 +1,32 @@
 """Reading: which nodes go into which request, and the scan that comes of the answers.
 
-One request per scan group and slot; more only where the server wants smaller ones. A request that is refused for its size,
-or whose answer can't be decoded, is read in halves from then on, so that in the end one strange node stands alone and spoils
-nobody else's sample. What was wrong with a tag is logged once per connection, not per scan.
+One request per scan group and slot, encoded once; more only where the server wants smaller ones. A request that is refused for
+its size, or whose answer can't be decoded, is read in halves from then on, so that in the end one strange node stands alone and
+spoils nobody else's sample. What was wrong with a tag is logged once per connection, not per scan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Generic, Protocol, TypeVar
 
+import numpy as np
 from asyncua import ua
+from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
+from numpy.typing import NDArray
 
 from drivers.base import Clock, DeviceError, Scan, ScanGroup, Status
 from drivers.opcua.address import Unresolved, node_id
-from drivers.opcua.decode import GroupDecoder
+from drivers.opcua.answer import AnswerDecoder
+from drivers.opcua.decode import no_value
+from drivers.opcua.samples import Samples, joined
 from drivers.opcua.tag_faults import TagFaults
 from drivers.opcua.wire import Connection, Undecodable, read_results
+from drivers.opcua.wire_prepared import PreparedRead
 
 SERVER_STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 
@@ -34,32 +40,100 @@ SMALLER_HELPS = frozenset(
 )
 """Refusals after which fewer nodes in a request may do."""
 
+Decoded_co = TypeVar("Decoded_co", covariant=True)
+Decoded = TypeVar("Decoded")
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Nodes that are read in one request, built once."""
 
-    keys: tuple[int, ...]
-    request: ua.ReadRequest
+class Decoder(Protocol[Decoded_co]):
+    """Decodes the answers to one request."""
 
-    @classmethod
-    def of(cls, nodes: Sequence[tuple[int, ua.ReadValueId]]) -> _Part:
-        parameters = ua.ReadParameters(
-            MaxAge=ua.Double(0),
-            TimestampsToReturn=ua.TimestampsToReturn.Source,  # asyncua misreads picoseconds where there are both stamps
-            NodesToRead=[node for _, node in nodes],
-        )
-        return cls(tuple(key for key, _ in nodes), ua.ReadRequest(Parameters=parameters))
+    def decode(self, body: bytes, what: str) -> Decoded_co:
+        """`what` tells in errors what was read. Raises Undecodable, DeviceError."""
 
-    def halves(self) -> Iterator[_Part]:
-        nodes = list(zip(self.keys, self.request.Parameters.NodesToRead, strict=True))
+    def refused(self, status: int) -> Decoded_co:
+        """What stands for an answer of this status."""
+
+
+class _Part(Generic[Decoded]):
+    """Nodes that are read in one request."""
+
+    def __init__(self, nodes: Mapping[int, ua.NodeId], attribute: int, decoder: Decoder[Decoded]) -> None:
+        self.nodes, self.decoder = nodes, decoder
+        self.keys = np.array(list(nodes), np.intp)
+        self.request = PreparedRead(list(nodes.values()), attribute)
+
+
+Parted = list[tuple[NDArray[np.intp], Decoded]]
+"""Of each request the keys of its nodes, and what its answer says of them."""
+
+
+class PartReader(Generic[Decoded]):
+    """Reads one attribute of a fixed set of nodes, each under a key, in as few requests as the server takes."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        doing: str,
+        nodes: Mapping[int, ua.NodeId],
+        nodes_per_read: int | None,
+        decoder: Callable[[tuple[int, ...]], Decoder[Decoded]],
+        attribute: int = AttributeIds.Value,
+    ) -> None:
+        self._connection, self._doing = connection, doing
+        self._what = f"{connection.place}: {doing}"
+        self._decoder, self._attribute = decoder, attribute
+        pending = iter(nodes.items())
+        chunks = iter(lambda: dict(islice(pending, nodes_per_read or len(nodes))), {})
+        self._parts = [self._part(chunk) for chunk in chunks]
+
+    def _part(self, nodes: Mapping[int, ua.NodeId]) -> _Part[Decoded]:
+        return _Part(nodes, self._attribute, self._decoder(tuple(nodes)))
+
+    def _halves(self, part: _Part[Decoded]) -> Iterator[_Part[Decoded]]:
+        nodes = list(part.nodes.items())
         middle = len(nodes) // 2
-        yield _Part.of(nodes[:middle])
-        yield _Part.of(nodes[middle:])
+        yield self._part(dict(nodes[:middle]))
+        yield self._part(dict(nodes[middle:]))
+
+    async def read(self) -> Parted[Decoded]:
+        """What is read of all nodes, in their order. Raises DeviceError when the server gives nothing."""
+        told: Parted[Decoded] = []
+        self._parts = [readable for part in self._parts for readable in await self._read(part, told)]
+        return told
+
+    async def _read(self, part: _Part[Decoded], told: Parted[Decoded]) -> list[_Part[Decoded]]:
+        """Add what is told of `part`; gives the parts in which it could be read."""
+        try:
+            body = await self._connection.poll(part.request, self._doing)
+            decoded = part.decoder.decode(body, self._what)
+        except Undecodable:
+            if len(part.nodes) == 1:
+                told.append((part.keys, part.decoder.refused(Status.BAD_DECODING)))
+                return [part]
+        except DeviceError as exc:
+            if len(part.nodes) == 1 or exc.status not in SMALLER_HELPS:
+                raise
+        else:
+            told.append((part.keys, decoded))
+            return [part]
+        return [readable for half in self._halves(part) for readable in await self._read(half, told)]
+
+
+class _DataValues:
+    """Decodes to asyncua's DataValues."""
+
+    def __init__(self, keys: Sequence[int]) -> None:
+        self._count = len(keys)
+
+    def decode(self, body: bytes, what: str) -> list[ua.DataValue]:
+        return read_results(Buffer(body), self._count, what)
+
+    def refused(self, status: int) -> list[ua.DataValue]:
+        return [no_value(status)] * self._count
 
 
 class NodeReader:
-    """Reads one attribute of a fixed set of nodes, each under a key, in as few requests as the server takes."""
+    """Reads one attribute of a fixed set of nodes, each under a key, for those who want asyncua's DataValues."""
 
     def __init__(
         self,
@@ -69,42 +143,13 @@ class NodeReader:
         nodes_per_read: int | None,
         attribute: int = AttributeIds.Value,
     ) -> None:
-        self._connection = connection
-        self._doing = doing
-        self._parts = list(_parts(nodes, nodes_per_read or max(1, len(nodes)), ua.UInt32(attribute)))
+        self._reader = PartReader(connection, doing, nodes, nodes_per_read, _DataValues, attribute)
 
     async def answers(self) -> dict[int, ua.DataValue]:
         """The answer to every key. Raises DeviceError when the server gives none."""
-        answers: dict[int, ua.DataValue] = {}
-        self._parts = [readable for part in self._parts for readable in await self._read(part, answers)]
-        return answers
-
-    async def _read(self, part: _Part, answers: dict[int, ua.DataValue]) -> list[_Part]:
-        """Add the answers to `part`; gives the parts in which it could be read."""
-        try:
-            results = await self._ask(part)
-        except Undecodable:
-            if len(part.keys) == 1:
-                answers[part.keys[0]] = _no_value(Status.BAD_DECODING)
-                return [part]
-        except DeviceError as exc:
-            if len(part.keys) == 1 or exc.status not in SMALLER_HELPS:
-                raise
-        else:
-            answers.update(zip(part.keys, results, strict=True))
-            return [part]
-        return [readable for half in part.halves() for readable in await self._read(half, answers)]
-
-    async def _ask(self, part: _Part) -> list[ua.DataValue]:
-        connection = self._connection
-        body = await connection.ask(part.request, self._doing)
-        return read_results(body, len(part.keys), f"{connection.place}: {self._doing}")
-
-
-def _parts(nodes: Mapping[int, ua.NodeId], size: int, attribute: ua.UInt32) -> Iterator[_Part]:
-    pending = iter([(key, ua.ReadValueId(NodeId=node, AttributeId=attribute)) for key, node in nodes.items()])
-    while chunk := list(islice(pending, size)):
-        yield _Part.of(chunk)
+        return {
+            key: answer for keys, answers in await self._reader.read() for key, answer in zip(keys.tolist(), answers, strict=True)
+        }
 
 
 class GroupReader:
@@ -113,15 +158,15 @@ class GroupReader:
     def __init__(
         self, connection: Connection, group: ScanGroup, namespaces: Sequence[str], nodes_per_read: int | None, clock: Clock
     ) -> None:
-        self._group = group
-        self._clock = clock
-        self._decoder = GroupDecoder(group.layout)
+        self._group, self._clock = group, clock
         self._faults = TagFaults(group)
-        self._unresolved: dict[int, ua.DataValue] = {}
+        self._unresolved: Parted[Samples] = []
         self.nodes = self._resolve(namespaces)
         """NodeIds by column, of those that could be resolved."""
+        doing = f"reading {group.name}"
+        self._reader = PartReader(connection, doing, self.nodes, nodes_per_read, self._decoder)
         # With no node to ask for, the server itself is asked: or its restart, which may bring them, would go unseen.
-        self._reader = NodeReader(connection, f"reading {group.name}", self.nodes or {-1: SERVER_STATE}, nodes_per_read)
+        self._server = None if self.nodes else NodeReader(connection, doing, {0: SERVER_STATE}, None)
 
     def _resolve(self, namespaces: Sequence[str]) -> dict[int, ua.NodeId]:
         nodes = {}
@@ -129,19 +174,20 @@ class GroupReader:
             try:
                 nodes[column] = node_id(tag.address, namespaces)
             except Unresolved as exc:
-                self._unresolved[column] = _no_value(exc.status)
+                self._unresolved.append((np.array([column]), self._decoder((column,)).refused(exc.status)))
                 self._faults.tell(column, exc.status, reason=str(exc))
         return nodes
 
+    def _decoder(self, columns: tuple[int, ...]) -> AnswerDecoder:
+        return AnswerDecoder([self._group.layout.columns[column] for column in columns])
+
     async def read(self, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError."""
-        answers = self._unresolved | await self._reader.answers()
+        if self._server:
+            await self._server.answers()
+        parts = self._unresolved + await self._reader.read()
         received_ns = self._clock.now_ns()
-        in_order = [answers[column] for column in range(len(self._group.tags))]
-        scan, misfits = self._decoder.decode(in_order, slot_ns, received_ns)
-        self._faults.look(scan, misfits)
+        samples = joined(self._group.layout, parts)
+        scan = samples.scan(self._group.layout, slot_ns, received_ns)
+        self._faults.look(scan, samples.misfits)
         return scan
-
-
-def _no_value(status: int) -> ua.DataValue:
-    return ua.DataValue(ua.Variant(), ua.StatusCode(ua.UInt32(status)))

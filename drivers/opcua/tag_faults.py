@@ -14,8 +14,8 @@ from asyncua.ua.status_codes import StatusCodes
 
 from config.tags import Kind
 from drivers.base import Scan, ScanGroup, Status
-from drivers.opcua.decode import Misfit
 from drivers.opcua.faults import status_name
+from drivers.opcua.samples import Misfit
 
 _TOLD = {
     StatusCodes.BadNodeIdUnknown: "check the address: the server has no such node",

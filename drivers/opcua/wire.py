@@ -1,8 +1,8 @@
 """A connection to one OPC UA server: asyncua's Client, opened, asked and closed step by step.
 
 Only the steps are asyncua's. Its `connect()` would start a supervisor and watchdogs that mark a connection dead without
-closing its socket, so it is not used: the polls are the watchdog, and `upkeep` has the rest. This is the only module that
-touches what asyncua keeps to itself; tests/unit/drivers/test_opcua_wire.py pins those points to asyncua 2.1:
+closing its socket, so it is not used: the polls are the watchdog, and `upkeep` has the rest. This module and
+`wire_prepared` alone touch what asyncua keeps to itself; tests/unit/drivers/test_opcua_wire.py pins it to asyncua 2.1:
 
 - `client.uaclient.protocol`: `send_request`, `transport`, `state`, and its `_connection._limits`.
 """
@@ -24,6 +24,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Status
 from drivers.opcua.faults import guarded, refused
+from drivers.opcua.wire_prepared import PreparedRead, answer_to
 
 CLOSE_S = 1.0
 """A server that does not let go within this is left."""
@@ -89,6 +90,13 @@ class Connection:
                 raise ConnectionError("it is not open")
             request.RequestHeader = ua.RequestHeader()
             return await self.client.uaclient.protocol.send_request(request)
+
+    async def poll(self, request: PreparedRead, doing: str) -> bytes:
+        """The same as `ask`, for a Read that was encoded beforehand. Raises DeviceError."""
+        async with guarded(self.place, doing, self.timeout_s):
+            if self.client.uaclient.protocol is None:
+                raise ConnectionError("it is not open")
+            return await answer_to(self.client.uaclient.protocol, request, self.timeout_s)
 
     async def renew(self) -> None:
         """Have a new security token for the channel. Raises DeviceError."""

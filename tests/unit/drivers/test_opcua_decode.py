@@ -13,71 +13,15 @@ import numpy as np
 import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
-from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_to_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.tags import Kind
 from drivers.base import Column, DeviceError, Layout, Status
-from drivers.opcua.decode import GroupDecoder, source_ns
+from drivers.opcua.decode import ItemDecoder, source_ns
 from drivers.opcua.wire import Undecodable, read_results
-
-V = ua.VariantType
-INTEGER_BITS = {V.SByte: -8, V.Byte: 8, V.Int16: -16, V.UInt16: 16, V.Int32: -32, V.UInt32: 32, V.Int64: -64, V.UInt64: 64}
-NAMES = {V.LocalizedText: "Text", V.QualifiedName: "Name", V.XmlElement: "Value"}
-GOOD, UNCERTAIN, BAD = 0, StatusCodes.UncertainLastUsableValue, StatusCodes.BadSensorFailure
-
-
-def integers_of(bits: int) -> st.SearchStrategy[int]:
-    return st.integers(-(2 ** (-bits - 1)), 2 ** (-bits - 1) - 1) if bits < 0 else st.integers(0, 2**bits - 1)
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-floats32 = st.floats(width=32)
-stamps: st.SearchStrategy[Any] = st.none() | st.datetimes(datetime(1601, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
-scalars: dict[ua.VariantType, st.SearchStrategy[Any]] = {
-    V.Null: st.none(),
-    V.Boolean: st.booleans(),
-    **{kind: integers_of(bits) for kind, bits in INTEGER_BITS.items()},
-    V.Float: floats32 | st.integers(-100, 100).map(float),
-    V.Double: st.floats() | st.integers(-(2**63) - 2**12, 2**63 + 2**12).map(float),
-    V.String: st.none() | texts | st.just("\udcff"),
-    V.DateTime: st.datetimes(datetime(1700, 1, 1), timezones=st.just(UTC)),
-    V.Guid: st.uuids(),
-    V.ByteString: st.none() | st.binary(max_size=4),
-    V.XmlElement: texts.map(lambda text: ua.XmlElement(ua.String(text))),
-    V.NodeId: st.integers(0, 2**32 - 1).map(lambda i: ua.NodeId(ua.Int32(i), ua.Int16(3))),
-    V.StatusCode: st.integers(0, 2**32 - 1).map(lambda code: ua.StatusCode(ua.UInt32(code))),
-    V.QualifiedName: (st.none() | texts).map(ua.QualifiedName),
-    V.LocalizedText: (st.none() | texts).map(ua.LocalizedText),
-    V.ExtensionObject: st.builds(ua.Range, st.floats(), st.floats()),
-    V.Variant: st.just(ua.Variant(1.0, V.Double)),
-}
-
-
-@st.composite
-def variants(draw: st.DrawFn) -> ua.Variant:
-    kind = draw(st.sampled_from(sorted(scalars, key=lambda kind: kind.value)))
-    value = draw(scalars[kind])
-    if kind not in (V.Null, V.Variant) and value is not None and draw(st.integers(0, 9)) == 0:
-        value = [value]
-    return ua.Variant(value, kind)
-
-
-@st.composite
-def answers(draw: st.DrawFn) -> ua.DataValue:
-    status = draw(st.sampled_from([None, GOOD, GOOD, UNCERTAIN, BAD, 0x480, 0xC0000000]) | st.integers(0, 2**32 - 1))
-    code = None if status is None else ua.StatusCode(ua.UInt32(status))
-    return ua.DataValue(draw(st.none() | variants()), code, draw(stamps), draw(stamps))
-
-
-@st.composite
-def columns(draw: st.DrawFn) -> Column:
-    kind = draw(st.sampled_from(Kind))
-    scaled = kind is Kind.REAL and draw(st.booleans())
-    scale, offset = (draw(st.sampled_from([0.1, -1e300, 2.0])), draw(st.sampled_from([0.0, -5.5]))) if scaled else (1.0, 0.0)
-    return Column("T", "T", "U", kind, scale=scale, offset=offset)
+from tests.unit.drivers.opcua_strategies import INTEGER_BITS, NAMES, V, answers, columns
 
 
 def layout_of(*tags: Column) -> Layout:
@@ -147,7 +91,8 @@ def same_bits(one: float, other: float) -> bool:
 
 
 def check(given_answers: list[ua.DataValue], tags: list[Column]) -> None:
-    scan, misfits = GroupDecoder(layout_of(*tags)).decode(given_answers, 1, 2)
+    samples = ItemDecoder(tags).decode(given_answers)
+    scan, misfits = samples.scan(layout_of(*tags), 1, 2), samples.misfits
     expected = [oracle(answer, tag) for answer, tag in zip(given_answers, tags, strict=True)]
     assert (scan.slot_ns, scan.received_ns, scan.lost) == (1, 2, False)
     assert scan.status.tolist() == [status for status, _ in expected]
@@ -231,8 +176,7 @@ def test_source_stamps(stamp: datetime | None, stamp_ns: int) -> None:
 def test_a_value_that_needs_no_scaling_keeps_its_bits_and_others_are_scaled() -> None:
     tags = [Column("A", "a", "U", Kind.REAL), Column("B", "b", "U", Kind.REAL, scale=0.1, offset=-5.0)]
     values = [ua.DataValue(ua.Variant(-0.0, V.Double)), ua.DataValue(ua.Variant(200, V.UInt16))]
-    scan, _ = GroupDecoder(layout_of(*tags)).decode(values, 0, 0)
-    assert scan.values.tobytes() == np.array([-0.0, 15.0]).tobytes()
+    assert ItemDecoder(tags).decode(values).values.tobytes() == np.array([-0.0, 15.0]).tobytes()
 
 
 def test_what_was_found_is_named() -> None:
@@ -243,7 +187,7 @@ def test_what_was_found_is_named() -> None:
         ua.Variant(uuid.uuid4(), V.Guid),
         ua.Variant(),
     ]
-    _, misfits = GroupDecoder(layout_of(*[tag] * 4)).decode([ua.DataValue(variant) for variant in found], 0, 0)
+    misfits = ItemDecoder([tag] * 4).decode([ua.DataValue(variant) for variant in found]).misfits
     assert [misfit.found for misfit in misfits] == ["String", "Double[]", "Guid", "Null"]
 
 
@@ -251,4 +195,4 @@ def test_what_was_found_is_named() -> None:
 def test_another_number_of_answers_is_refused(count: int) -> None:
     tags = [Column("A", "a", "U", Kind.REAL), Column("B", "b", "U", Kind.REAL)]
     with pytest.raises(ValueError, match="argument"):
-        GroupDecoder(layout_of(*tags)).decode([ua.DataValue(ua.Variant(1.0))] * count, 0, 0)
+        ItemDecoder(tags).decode([ua.DataValue(ua.Variant(1.0))] * count)
