@@ -53,10 +53,10 @@ def _entered(run: Run, recipe: Recipe, shown: Readings, trigger: Trigger) -> Run
         index, batch = 0, batch + 1
     elif trigger[0] is Command.RESUME and not _is_last(run, recipe):
         index += 1
-    phase_s = run.phase_s if index == run.phase_index else 0
-    entered = replace(
-        run, batch=batch, phase_index=index, state=state, phase_s=phase_s, state_s=0, met=(), watched=(), message=trigger[1]
-    )
+    entered = replace(run, batch=batch, phase_index=index, state=state, message=trigger[1])
+    if state is not BatchState.PAUSING:  # which the phase does not notice
+        phase_s = run.phase_s if index == run.phase_index else 0
+        entered = replace(entered, phase_s=phase_s, state_s=0, met=(), watched=())
     return tempered(entered, settings_of(entered, recipe)[0], shown, anew=state is BatchState.RESTARTING)
 
 
