@@ -10,7 +10,7 @@ a function of the second. So what is shown at a second does not depend on how of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -183,8 +183,3 @@ ANALOGUE = frozenset({"spike", "drift", "offset", "noise", "lag"})
 def instrument_of(role: str) -> Instrument:
     """The instrument behind a role of the model."""
     return INSTRUMENTS.get(role, PERFECT)
-
-
-def vector(values: Mapping[str, float | int | bool | str], channels: Iterable[str], count: int) -> Vector:
-    """float64[count]: the values of the channels, in their order."""
-    return np.fromiter((values[name] for name in channels), np.float64, count)

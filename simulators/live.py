@@ -1,14 +1,11 @@
 """The live source: units that run their recipes in plant time, which is wall time since the start × speed.
 
-A tag is looked up by its unit and its role. A role that the model does not know gets a slow sine inside the tag's
-range (real, integer), False (boolean) or the tag's own name (text), the same in every run: a load test needs no model.
+A tag is looked up by its unit and its role; what a role is that the model does not know, `simulators.strangers` says.
 """
 
 from __future__ import annotations
 
-import math
 import time
-import zlib
 from collections.abc import Callable, Sequence
 
 from config.model import Device
@@ -39,57 +36,48 @@ class PlantTime:
 
 
 class Live:
-    """A `Source` of running units."""
+    """A `Source` of running units. `on_second` is called when all of them have reached a second."""
 
-    def __init__(self, units: Sequence[ReactorUnit], plant_time: PlantTime) -> None:
+    def __init__(
+        self, units: Sequence[ReactorUnit], plant_time: PlantTime, on_second: Callable[[int], None] = lambda _plant_s: None
+    ) -> None:
         self._units = {unit.plan.name: unit for unit in units}
-        self._time = plant_time
-        self._plant_s = 0
+        self._time, self._on_second = plant_time, on_second
+        self.plant_s = 0
+        self.changes = 0
+        """To be counted up where something is changed within a second."""
         self._source_ns = plant_time.wall_ns(0)
 
     def refresh(self) -> int:
         now_s = self._time.now_s()
-        if now_s > self._plant_s:
-            self._plant_s, self._source_ns = now_s, self._time.wall_ns(now_s)
+        while self.plant_s < now_s:
+            self.plant_s += 1
             for unit in self._units.values():
-                unit.advance_to(now_s)
-        return self._plant_s
+                unit.advance_to(self.plant_s)
+            self._on_second(self.plant_s)
+        self._source_ns = self._time.wall_ns(self.plant_s)
+        return self.plant_s + self.changes
 
     def point(self, device: Device, tag: Tag) -> Point:
-        unit = self._units.get(device.unit_of(tag))
-        if unit is not None and tag.role in unit.readings():
-            return self._of_role(unit, tag)
-        return self._of_stranger(tag)
-
-    def _of_role(self, unit: ReactorUnit, tag: Tag) -> Point:
+        unit = self.unit_of(device, tag)
+        unit.take(tag)
         role, convert = tag.role, _conversion(tag, unit.readings()[tag.role])
 
         def point() -> Reading:
+            status = unit.status(role)
+            if status >> 30 >= 2:
+                return Reading(None, status, self._source_ns)
             value = convert(unit.readings()[role])
-            return Reading(value, BAD_OUT_OF_RANGE if value is None else 0, self._source_ns)
+            return Reading(value, BAD_OUT_OF_RANGE if value is None else status, self._source_ns)
 
         return point
 
-    def _of_stranger(self, tag: Tag) -> Point:
-        kind = tag.value_kind
-        if kind is Kind.BOOLEAN:
-            return lambda: Reading(False, source_ns=self._source_ns)
-        if kind is Kind.TEXT:
-            return lambda: Reading(tag.name, source_ns=self._source_ns)
-        sine = slow_sine(tag)
-        if kind is Kind.INTEGER:
-            return lambda: Reading(round(sine(self._plant_s)), source_ns=self._source_ns)
-        return lambda: Reading(sine(self._plant_s), source_ns=self._source_ns)
-
-
-def slow_sine(tag: Tag) -> Callable[[int], float]:
-    """Value by plant second, inside the tag's range (0 to 100 where it has none); period and phase from its name."""
-    low = tag.range.low if tag.range and tag.range.low is not None else 0.0
-    high = tag.range.high if tag.range and tag.range.high is not None else low + 100.0
-    low = min(low, high - 100.0) if tag.range and tag.range.low is None else low
-    digest = zlib.crc32(tag.name.encode())
-    omega, phase = 2 * math.pi / (600 + digest % 1200), digest / 2**32 * 2 * math.pi
-    return lambda plant_s: low + (high - low) * (0.5 + 0.45 * math.sin(omega * plant_s + phase))
+    def unit_of(self, device: Device, tag: Tag) -> ReactorUnit:
+        """The unit that owns a tag. Raises SimulationError."""
+        name = device.unit_of(tag)
+        if name not in self._units:
+            raise SimulationError(f"tag {tag.name} of device {device.name}: no unit {name!r} is simulated")
+        return self._units[name]
 
 
 def _conversion(tag: Tag, example: Value) -> Callable[[Value], Value | None]:

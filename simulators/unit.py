@@ -1,65 +1,32 @@
-"""One ISA-88 unit that runs its recipe batch after batch, in steps of one second of plant time.
+"""One ISA-88 unit in time: recipe, reactor, instruments and what goes wrong with them, a plant second at a time.
 
-What it shows at plant second t depends on the seed and on t alone: every second is computed, however fast time goes,
-and the noise of second t is drawn from a generator seeded with (seed, unit, t).
+    recipe run ──► inputs ──► disturbances ──► reactor ──► truth ──► instruments ──► overrides ──► shown
+         ▲                                                   │
+         └───────────────────────────────────────────────────┘  the recipe goes by the truth, so noise decides nothing
+
+Every second is computed, however fast time goes: what is shown at plant second t depends on the seed, on what was
+begun and ended until then, and on t alone. Second 0 is the simulation's beginning; a head start runs before it.
 """
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 
+from config.tags import Kind, Tag
 from simulators import reactor, recipe
-from simulators.reactor import Parameters, Readings, State
-from simulators.recipe import Recipe, Run, load_recipe
+from simulators.disturbances import PROCESS_KINDS, Disturbances
+from simulators.instruments import PERFECT, Instruments, Vector, instrument_of
+from simulators.overrides import OVERRIDES, Overrides
+from simulators.programme import UnitPlan
+from simulators.reactor import Readings
+from simulators.recipe import Command
+from simulators.source import SimulationError
+from simulators.strangers import Sines, slow_sine
+from simulators.upset import End, Upset
 
-_NOISE = {
-    "product_temperature": 0.03,
-    "product_temperature_b": 0.04,
-    "jacket_inlet_temperature": 0.06,
-    "jacket_outlet_temperature": 0.06,
-    "headspace_pressure": 0.0015,
-    "stirrer_speed": 0.15,
-    "stirrer_power": 0.012,
-    "contents_mass": 0.25,
-    "dosing_rate": 0.35,
-    "nitrogen_flow": 0.02,
-    "ph": 0.008,
-}
-"""Standard deviation of each instrument, engineering units."""
-_SILENT_AT_ZERO = frozenset({"stirrer_speed", "stirrer_power", "dosing_rate", "nitrogen_flow"})
-"""Instruments with a low cut-off: no flow is shown as exactly 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class FastFeed:
-    """The dosing feed runs `factor` times too fast for a while, in every `every`-th batch, the first included."""
-
-    phase: str = "Dose"
-    after_s: int = 1200
-    duration_s: int = 840
-    factor: float = 2.85
-    every: int = 2
-
-    def dosing_factor(self, run: Run, phase: str) -> float:
-        strikes = phase == self.phase and (run.batch - 1) % self.every == 0
-        return self.factor if strikes and self.after_s <= run.phase_s < self.after_s + self.duration_s else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class UnitPlan:
-    """What makes one simulated unit differ from the next."""
-
-    name: str
-    first_batch: int = 1
-    """Number in its first batch id."""
-    upset: FastFeed | None = None
-    head_start_s: int = 0
-    """Plant seconds that it has run when the simulation begins."""
-    recipe: Recipe = field(default_factory=lambda: load_recipe("exothermic-dosing"))
-    parameters: Parameters = field(default_factory=Parameters)
+_COMMANDS = {"hold": Command.HOLD, "restart": Command.RESTART, "abort": Command.ABORT}
 
 
 class ReactorUnit:
@@ -67,56 +34,106 @@ class ReactorUnit:
 
     def __init__(self, plan: UnitPlan, seed: int) -> None:
         self.plan = plan
-        self.plant_s = 0
-        self.state: State = reactor.initial_state(plan.parameters)
-        self.run = Run()
-        self._seed = (seed, zlib.crc32(plan.name.encode()))
-        self._shown: tuple[int, Readings] | None = None
-        for _ in range(plan.head_start_s):
-            self._second()
+        self.plant_s = -plan.head_start_s
+        self.state = reactor.initial_state(plan.parameters)
+        self.run = recipe.begun(plan.recipe)
+        self._command: Command | None = None
+        self._true = reactor.readings(self.state, plan.parameters)
+        self._roles = [role for role, value in self._true.items() if isinstance(value, float)]
+        self._instruments = Instruments(seed, plan.name)
+        self._instruments.add((role, instrument_of(role), float(self._true[role])) for role in self._roles)
+        self._sines, self._constants = Sines(), Readings()
+        self._disturbances, self._overrides = Disturbances(), Overrides()
+        self._shown: Readings | None = None
+        self.advance_to(0)
 
     def advance_to(self, plant_s: int) -> None:
         """Compute every second up to `plant_s`; a time that was reached already changes nothing."""
         while self.plant_s < plant_s:
-            self._second()
             self.plant_s += 1
+            self._second()
 
     def readings(self) -> Readings:
         """Role -> what the instruments and the controller show at this second."""
-        if self._shown is None or self._shown[0] != self.plant_s:
-            self._shown = (self.plant_s, self._noisy(reactor.readings(self.state, self.plan.parameters)) | self._context())
-        return self._shown[1]
+        if self._shown is None:
+            context = recipe.context(self.run, self.plan.recipe, self.plan.first_batch)
+            analogue = zip(self._instruments.channels, self._instruments.shown(self.plant_s).tolist(), strict=True)
+            self._shown = dict(chain(self._true.items(), analogue, context.items(), self._constants.items()))
+            if self._overrides:
+                self._shown |= self._overrides.held()
+        return self._shown
+
+    def status(self, role: str) -> int:
+        """The OPC UA status of what a role shows."""
+        return self._overrides.status(role) if self._overrides else 0
+
+    def take(self, tag: Tag) -> None:
+        """From now on there is something behind the tag, whether the model knows its role or not."""
+        if tag.role in self.readings():
+            return
+        if tag.value_kind in (Kind.BOOLEAN, Kind.TEXT):
+            self._constants[tag.role] = False if tag.value_kind is Kind.BOOLEAN else tag.name
+        else:
+            self._sines.add(slow_sine(tag))
+            self._instruments.add([(tag.role, PERFECT, float(self._sines.at(self.plant_s)[-1]))])
+        self._shown = None
+
+    @property
+    def phase(self) -> str:
+        """The name of the recipe's phase."""
+        return self.plan.recipe.phases[self.run.phase_index].name
+
+    @property
+    def phase_s(self) -> int:
+        """Since the phase began."""
+        return self.run.phase_s
+
+    @property
+    def batch(self) -> int:
+        """Batches of this unit, counted from 1."""
+        return self.run.batch
+
+    def disturb(self, upset: Upset) -> End:
+        """Begin a process upset, or ask the recipe for what an operator wants. Raises SimulationError."""
+        if upset.kind in PROCESS_KINDS:
+            return self._disturbances.begin(upset)
+        self._ask(_COMMANDS[upset.kind])
+        return lambda: None
+
+    def disturb_tag(self, upset: Upset, tag: Tag) -> End:
+        """Begin an upset of the instrument behind a tag. Raises SimulationError."""
+        self.take(tag)
+        if upset.kind in OVERRIDES:
+            end = self._overrides.begin(upset, tag.role, self.readings()[tag.role])
+        elif tag.role in self._instruments.channels:
+            end = self._instruments.disturb(upset, tag.role, self.plant_s)
+        else:
+            raise SimulationError(f"{tag.name} is a number in the controller without an instrument: it can have no {upset.kind}")
+        self._shown = None
+
+        def end_and_show() -> None:
+            end()
+            self._shown = None
+
+        return end_and_show
+
+    def _ask(self, command: Command) -> None:
+        """It is obeyed within the next second."""
+        refused = recipe.refusal(self.run, self.plan.recipe, command, self._true)
+        if refused:
+            raise SimulationError(f"unit {self.plan.name}: {refused}")
+        self._command = command
 
     def _second(self) -> None:
-        asked = recipe.inputs(self.run, self.plan.recipe)
-        if self.plan.upset:
-            phase = self.plan.recipe.phases[self.run.phase_index].name
-            asked = replace(asked, dosing_factor=self.plan.upset.dosing_factor(self.run, phase))
-        self.state = reactor.step(self.state, asked, 1.0, self.plan.parameters)
-        self.run = recipe.advance(self.run, self.plan.recipe, reactor.readings(self.state, self.plan.parameters))
+        plan = self.plan
+        asked = self._disturbances.of(recipe.inputs(self.run, plan.recipe))
+        self.state = reactor.step(self.state, asked, 1.0, plan.parameters)
+        self._true = reactor.readings(self.state, plan.parameters)
+        self.run = recipe.advance(self.run, plan.recipe, self._true, self._command)
+        self._command, self._shown = None, None
+        self._instruments.follow(self._truth())
 
-    def _noisy(self, shown: Readings) -> Readings:
-        draws = np.random.default_rng((*self._seed, self.plant_s)).standard_normal(len(_NOISE))
-        for (role, deviation), draw in zip(_NOISE.items(), draws.tolist(), strict=True):
-            true = float(shown[role])
-            silent = role in _SILENT_AT_ZERO and true < 5 * deviation
-            shown[role] = 0.0 if silent else true + deviation * draw
-        shown["contents_mass"] = max(0.0, float(shown["contents_mass"]))
-        return shown
-
-    def _context(self) -> Readings:
-        return recipe.context(self.run, self.plan.recipe, self.plan.first_batch)
-
-
-def unit_plans(names: tuple[str, ...]) -> tuple[UnitPlan, ...]:
-    """Units as a demonstration wants them: every second one is upset in its first batch, and is already heating."""
-    return tuple(
-        replace(UnitPlan(name), first_batch=1 + 100 * index)
-        if index % 2 == 0
-        else UnitPlan(name, 1 + 100 * index, FastFeed(), head_start_s=_NEAR_DOSE_S)
-        for index, name in enumerate(names)
-    )
-
-
-_NEAR_DOSE_S = 6600
-"""A head start after which a DEMO-17 batch heats, ten plant minutes before it doses."""
+    def _truth(self) -> Vector:
+        sines = self._sines.at(self.plant_s).tolist() if self._sines else ()
+        true = (float(self._true[role]) for role in self._roles)
+        return np.fromiter(chain(true, sines), np.float64, len(self._roles) + len(sines))

@@ -25,6 +25,7 @@ from config.load import config_hash
 
 START_DEADLINE_S = 20.0
 SAY_INTERVAL_S = 3.0
+_SCENARIO = "demo-scenario.yaml"
 _LISTENS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 
@@ -35,6 +36,7 @@ def demonstrate(span_s: float | None, speed: float, data: Path | None, port: int
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "demo-plant.yaml"
         file.write_text(_plant_text(), encoding="utf-8")
+        file.with_name(_SCENARIO).write_text(_example(_SCENARIO), encoding="utf-8")
         with (folder / "reactorwatch.log").open("a", encoding="utf-8") as log:
             log_to(log)
             ledger = asyncio.run(_demo(file, folder, port, speed, span_s))
@@ -51,10 +53,14 @@ class DemoFailed(Exception):
 
 def _plant_text() -> str:
     """The demo's plant file, with free ports where its own are taken."""
-    text = files("config").joinpath("examples/demo.yaml").read_text(encoding="utf-8")
+    text = _example("demo.yaml")
     for port in dict.fromkeys(_LISTENS.findall(text)):
         text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{_free_port(int(port))}")
     return text
+
+
+def _example(name: str) -> str:
+    return files("config").joinpath(f"examples/{name}").read_text(encoding="utf-8")
 
 
 def _free_port(wanted: int) -> int:
@@ -84,7 +90,8 @@ async def _demo(file: Path, folder: Path, port: int, speed: float, span_s: float
 async def _simulators(file: Path, speed: float, stop: Stop) -> AsyncIterator[None]:
     """The simulators as a process that ends with us, whatever happens to us."""
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-m", "collector", "simulate", str(file), "--speed", str(speed), "--with-parent")
+    told = (str(file), "--scenario", str(file.with_name(_SCENARIO)), "--speed", str(speed), "--with-parent")
+    command = (sys.executable, "-m", "collector", "simulate", *told)
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     assert process.stdout and process.stderr and process.stdin
     watch: asyncio.Task[None] | None = None

@@ -38,14 +38,19 @@ def failed(text: str) -> NoReturn:
     raise typer.Exit(FAILED)
 
 
+def faulty(path: Path, exc: ConfigError) -> NoReturn:
+    """Say what is wrong with a file, and end."""
+    for fault in exc.faults:
+        errors.print(str(fault), markup=False)
+    wrong_input(f"{len(exc.faults)} fault{'s' if len(exc.faults) != 1 else ''} in {path}")
+
+
 def load_plant(path: Path, *, quiet: bool = False) -> Plant:
     """The plant of a file; its faults are printed and end the command, its warnings are printed."""
     try:
         plant, warnings = load_with_warnings(path)
     except ConfigError as exc:
-        for fault in exc.faults:
-            errors.print(str(fault), markup=False)
-        wrong_input(f"{len(exc.faults)} fault{'s' if len(exc.faults) != 1 else ''} in {path}")
+        faulty(path, exc)
     if not quiet:
         for warning in warnings:
             errors.print(f"warning: {warning}", markup=False, style="yellow")

@@ -21,6 +21,7 @@ TOLD_IN_WORDS = {
     "unit": "all",
     "tags": "all",
     "plant": "required",
+    "scenario": "none",
 }
 """Parameters without a default of their own."""
 

@@ -4,9 +4,11 @@ import pytest
 
 from config.model import OpcUaDevice
 from config.tags import OpcUaTag
-from simulators.live import Live, PlantTime, slow_sine
+from simulators.live import Live, PlantTime
+from simulators.programme import unit_plan
 from simulators.source import BAD_OUT_OF_RANGE, SimulationError
-from simulators.unit import ReactorUnit, UnitPlan
+from simulators.strangers import Sines, slow_sine
+from simulators.unit import ReactorUnit
 
 
 class Wall:
@@ -25,7 +27,7 @@ def device(**tags: dict[str, object]) -> OpcUaDevice:
 
 
 def live(wall: Wall, speed: float = 1.0) -> Live:
-    return Live([ReactorUnit(UnitPlan("R-1"), seed=1)], PlantTime(speed, wall, lambda: wall.ns + 10**18))
+    return Live([ReactorUnit(unit_plan("R-1"), seed=1)], PlantTime(speed, wall, lambda: wall.ns + 10**18))
 
 
 def shown(source: Live, plc: OpcUaDevice, at: int = 0) -> object:
@@ -33,7 +35,7 @@ def shown(source: Live, plc: OpcUaDevice, at: int = 0) -> object:
 
 
 def test_the_source_moves_only_when_it_is_refreshed() -> None:
-    wall, plc = Wall(), device(T={"role": "product_temperature"})
+    wall, plc = Wall(), device(X={})
     source = live(wall)
     before = source.refresh()
     value = shown(source, plc)
@@ -95,8 +97,9 @@ def test_unknown_roles_are_slow_constant_or_named_by_kind() -> None:
 
 @pytest.mark.parametrize(("bounds", "low", "high"), [(None, 0, 100), ([None, -50], -150, -50), ([500, None], 500, 600)])
 def test_a_sine_keeps_to_the_range_it_is_given(bounds: object, low: float, high: float) -> None:
-    sine = slow_sine(OpcUaTag.model_validate({"name": "X", "address": "i=1", "range": bounds}))
-    values = [sine(second) for second in range(0, 3600, 7)]
+    sines = Sines()
+    sines.add(slow_sine(OpcUaTag.model_validate({"name": "X", "address": "i=1", "range": bounds})))
+    values = [float(sines.at(second)[0]) for second in range(0, 3600, 7)]
     assert low <= min(values) < max(values) <= high
     assert max(values) - min(values) > 0.8 * (high - low)
 

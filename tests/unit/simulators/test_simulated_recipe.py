@@ -9,11 +9,15 @@ import yaml
 
 from config.model import Device, Plant
 from simulators.live import Live, PlantTime
+from simulators.programme import unit_plan
 from simulators.reactor import Readings
+from simulators.scenario import load_scenario
 from simulators.source import Value
-from simulators.unit import ReactorUnit, unit_plans
+from simulators.unit import ReactorUnit
+from tests.unit.simulators.virtual import VirtualPlant
 
 DEMO = Path(__file__).parents[3] / "config" / "examples" / "demo.yaml"
+SCENARIO = DEMO.with_name("demo-scenario.yaml")
 PHASES = ["Inert", "Charge", "Heat", "Dose", "Hold", "Cool", "Idle"]
 ROLES = {
     "product_temperature", "product_temperature_b", "jacket_inlet_temperature", "jacket_outlet_temperature",
@@ -29,18 +33,24 @@ def plant() -> Plant:
     return Plant.model_validate(yaml.safe_load(DEMO.read_text(encoding="utf-8")))
 
 
-def ran(unit: ReactorUnit, plant_s: int) -> Shown:
-    """What it shows at every second from 1 on."""
-    shown = []
-    for second in range(1, plant_s + 1):
-        unit.advance_to(second)
-        shown.append(dict(unit.readings()))
+def demo(plant: Plant, seed: int = 1) -> VirtualPlant:
+    """The demonstration, on virtual time."""
+    return VirtualPlant(plant, load_scenario(SCENARIO, plant), seed)
+
+
+def ran(virtual: VirtualPlant, seconds: range) -> dict[str, Shown]:
+    """What each unit shows at these seconds."""
+    shown: dict[str, Shown] = {name: [] for name in virtual.simulation.units}
+    for second in seconds:
+        virtual.advance_to(second)
+        for name, unit in virtual.simulation.units.items():
+            shown[name].append(dict(unit.readings()))
     return shown
 
 
 @pytest.fixture(scope="module")
-def runs() -> dict[str, Shown]:
-    return {plan.name: ran(ReactorUnit(plan, seed=1), 23000) for plan in unit_plans(("R-201", "R-301"))}
+def runs(plant: Plant) -> dict[str, Shown]:
+    return ran(demo(plant), range(1, 23001))
 
 
 def excursions(plant: Plant, shown: Shown) -> list[tuple[str, str, int]]:
@@ -114,33 +124,23 @@ def test_the_demonstration_shows_something_soon(runs: dict[str, Shown]) -> None:
 
 
 def test_the_second_batch_of_the_upset_unit_is_quiet(plant: Plant) -> None:
-    unit = ReactorUnit(unit_plans(("R-201", "R-301"))[1], seed=1)
-    unit.advance_to(14000)
-    assert unit.readings()["batch_id"] == "B-26-102"
-    assert excursions(plant, ran_on(unit, 21000)) == []
+    virtual = demo(plant)
+    virtual.advance_to(14000)
+    assert virtual.simulation.units["R-301"].readings()["batch_id"] == "B-26-102"
+    assert excursions(plant, ran(virtual, range(14000, 35000, 5))["R-301"]) == []
 
 
-def ran_on(unit: ReactorUnit, seconds: int) -> Shown:
-    """Every fifth second from where it is."""
-    shown = []
-    for second in range(unit.plant_s, unit.plant_s + seconds, 5):
-        unit.advance_to(second)
-        shown.append(dict(unit.readings()))
-    return shown
-
-
-def test_the_same_seed_gives_the_same_run_and_another_seed_other_noise(runs: dict[str, Shown]) -> None:
-    plan = unit_plans(("R-201",))[0]
-    assert ran(ReactorUnit(plan, seed=1), 2000) == runs["R-201"][:2000]
-    other = ran(ReactorUnit(plan, seed=2), 100)
-    assert all(a["product_temperature"] != b["product_temperature"] for a, b in zip(other, runs["R-201"], strict=False))
+def test_the_same_seed_gives_the_same_run_and_another_seed_other_noise(plant: Plant, runs: dict[str, Shown]) -> None:
+    assert ran(demo(plant), range(1, 2001))["R-201"] == runs["R-201"][:2000]
+    other = ran(demo(plant, seed=2), range(1, 101))["R-201"]
+    pairs = zip(other, runs["R-201"], strict=False)
+    assert sum(a["product_temperature"] != b["product_temperature"] for a, b in pairs) > 80
 
 
 def shown_by(device: Device, speed: float, plant_seconds: list[int]) -> list[list[Value | None]]:
     """All tags at the given plant seconds, read through a source whose time runs at `speed`."""
     wall = {"ns": 0}
-    plans = unit_plans(("R-201",))
-    live = Live([ReactorUnit(plans[0], seed=3)], PlantTime(speed, lambda: wall["ns"], lambda: wall["ns"]))
+    live = Live([ReactorUnit(unit_plan("R-201"), seed=3)], PlantTime(speed, lambda: wall["ns"], lambda: wall["ns"]))
     points = [live.point(device, tag) for tag in device.tags]
     rows = []
     for second in plant_seconds:

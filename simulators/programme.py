@@ -1,0 +1,68 @@
+"""What runs in a simulated unit: its vessel, its recipe, how far it is, read from a scenario."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.faults import ConfigError, did_you_mean
+from simulators.reactor import VESSELS, Parameters
+from simulators.recipe import Recipe, load_recipe
+
+DEFAULT_VESSEL, DEFAULT_RECIPE = "production_1600l", "exothermic-dosing"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPlan:
+    """What makes one simulated unit differ from the next."""
+
+    name: str
+    recipe: Recipe
+    first_batch: int = 1
+    """Number in its first batch id."""
+    head_start_s: int = 0
+    """Plant seconds that it has run when the simulation begins."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """What the reactor is made of and what is in it."""
+        return self.recipe.parameters
+
+
+def unit_plan(
+    name: str,
+    vessel: str = DEFAULT_VESSEL,
+    recipe: str = DEFAULT_RECIPE,
+    folder: Path = Path(),
+    first_batch: int = 1,
+    head_start_s: int = 0,
+) -> UnitPlan:
+    """By the names of the libraries. Raises ValueError for a name that is none."""
+    return UnitPlan(name, recipe_named(recipe, folder).for_vessel(vessel_named(vessel)), first_batch, head_start_s)
+
+
+def vessel_named(name: str) -> str:
+    """The name itself. Raises ValueError."""
+    if name not in VESSELS:
+        raise ValueError(f"there is no vessel {name!r}{did_you_mean(name, VESSELS)}; there are: {', '.join(VESSELS)}")
+    return name
+
+
+def recipe_named(name: str, folder: Path = Path()) -> Recipe:
+    """A recipe of the library, or of a file that counts from `folder`. Raises ValueError."""
+    try:
+        return load_recipe(folder / name if _is_file(name) else name)
+    except ConfigError as exc:
+        first, *others = exc.faults
+        more = f" (and {len(others)} more)" if others else ""
+        where = f"{first.file}:{first.line}: {first.path}: " if _is_file(name) else f"{name!r} "
+        raise ValueError(f"{where}{first.what}{more}") from exc
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) or "/" in name
+
+
+def phase_names(recipe: Recipe) -> list[str]:
+    """In their order."""
+    return [phase.name for phase in recipe.phases]
