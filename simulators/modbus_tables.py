@@ -53,15 +53,13 @@ class Table:
     """One table. `spans` are its readable ranges, first and last address inclusive, ascending."""
 
     def __init__(self, name: str, device: ModbusDevice, source: Source) -> None:
-        own = [tag for tag in device.tags if tag.table == name]
-        tags = sorted(own, key=lambda tag: (tag.offset_in_table, tag.bit is not None))
+        tags = tags_of(name, device)
         self._placed = [_placed(tag, source.point(device, tag)) for tag in tags]
         self._firsts = [placed.first for placed in self._placed]
         self._longest = max((placed.end - placed.first for placed in self._placed), default=0)
         self._clamped: set[str] = set()
         self.is_bits = name in BIT_TABLES
-        forbidden = [(first, last) for table, first, last in map(forbidden_range, device.forbidden) if table == name]
-        self.spans = readable_spans([(placed.first, placed.end - 1) for placed in self._placed], device.gap, forbidden)
+        self.spans = spans_of(tags, device.gap, forbidden_of(name, device))
         self._span_firsts = [first for first, _ in self.spans]
 
     def readable(self, address: int, count: int) -> bool:
@@ -136,6 +134,22 @@ def _refusal(tag: ModbusTag, reading: Reading) -> Refused:
     if reading.status == BAD_NODE_ID_UNKNOWN:
         return Refused(ILLEGAL_ADDRESS, f"{tag.name} is gone")
     return Refused(DEVICE_FAILURE, f"{tag.name} has no value")
+
+
+def tags_of(table: str, device: ModbusDevice) -> list[ModbusTag]:
+    """Those that lie in it, by their address; a register before its addressed bits."""
+    own = [tag for tag in device.tags if tag.table == table]
+    return sorted(own, key=lambda tag: (tag.offset_in_table, tag.bit is not None, tag.bit))
+
+
+def forbidden_of(table: str, device: ModbusDevice) -> list[tuple[int, int]]:
+    """First and last address of each forbidden range in it."""
+    return [(first, last) for name, first, last in map(forbidden_range, device.forbidden) if name == table]
+
+
+def spans_of(tags: Sequence[ModbusTag], gap: int, forbidden: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """What may be read of a table that holds `tags`, ascending by their address."""
+    return readable_spans([(tag.offset_in_table, tag.offset_in_table + tag.register_count - 1) for tag in tags], gap, forbidden)
 
 
 def readable_spans(
