@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,9 +14,14 @@ from config.text import Name
 
 
 class Model(BaseModel):
-    """Frozen; an unknown key is a fault, never ignored. Pydantic's own texts hide what was written: it may be a secret."""
+    """Frozen; an unknown key is a fault, never ignored. Pydantic's own texts hide what was written: it may be a secret.
+    The text under a field is its description in the JSON Schema."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=False, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+    also_written: ClassVar[tuple[str, ...]] = ()
+    """Keys of the file that are worked off before the model sees it; the suggestions for misspelt keys know them."""
 
 
 class _NamedTwice:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 _NOT_OF_A_KEY = re.compile(r"[\s:=]")
@@ -16,16 +16,18 @@ _NOT_OF_A_KEY = re.compile(r"[\s:=]")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing that is wrong, or unwise. `line` counts from 1; `path` is empty for the file as a whole."""
+    """One thing that is wrong, or unwise. `line` counts from 1; `path` is empty for the file as a whole. Of a template,
+    `file` and `line` are the template's, and `row` says which row filled it."""
 
     file: str
     line: int
     path: str
     what: str
+    row: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: "
-        return where + (f"{self.path}: {self.what}" if self.path else self.what)
+        where = f"{self.file}:{self.line}: " + (f"{self.path}: " if self.path else "")
+        return where + self.what + (f" [{self.row}]" if self.row else "")
 
 
 class ConfigError(Exception):
@@ -37,8 +39,19 @@ class ConfigError(Exception):
 
 
 def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
-    """Each fault once, sorted by line."""
-    return tuple(sorted(dict.fromkeys(faults)))
+    """Each fault once, by file and line. What is alike for several rows of a template is told for the first of them."""
+    first: dict[Fault, Fault] = {}
+    rows: dict[Fault, set[str]] = {}
+    for fault in faults:
+        alike = replace(fault, path="", row="") if fault.row else fault
+        first.setdefault(alike, fault)
+        rows.setdefault(alike, set()).add(fault.row)
+    told = (_with_rows(fault, len(rows[alike]) - 1) for alike, fault in first.items())
+    return tuple(sorted(told))
+
+
+def _with_rows(fault: Fault, others: int) -> Fault:
+    return replace(fault, row=f"{fault.row}, and {others} more") if others else fault
 
 
 def did_you_mean(word: str, among: Iterable[str]) -> str:

@@ -9,8 +9,9 @@ from config.model import Device, Plant
 from config.tags import Tag
 
 Loc = tuple[str | int, ...]
-Finding = tuple[Loc, str]
-"""Where in the plant (indices for named items), and what is wrong and would be right."""
+Finding = tuple[Loc, str] | tuple[Loc, str, Loc]
+"""Where in the plant (indices for named items), and what is wrong and would be right; and where the item stands that is
+called `{other}` there."""
 
 
 @dataclass(frozen=True, slots=True)

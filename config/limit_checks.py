@@ -33,10 +33,8 @@ def limits_are_unique(plant: Plant) -> Iterator[Finding]:
         key = (limit.product, limit.recipe_version, limit.unit, limit.phase, limit.role, limit.statistic, limit.window_s)
         other = first.setdefault(key, n)
         if other != n:
-            what = (
-                f"limits[{other + 1}] has the same product, recipe_version, unit, phase, role, statistic and window_s: join them"
-            )
-            yield ("limits", n), what
+            what = "{other} has the same product, recipe_version, unit, phase, role, statistic and window_s: join them"
+            yield ("limits", n), what, ("limits", other)
 
 
 def limits_can_be_met(plant: Plant) -> Iterator[Finding]:

@@ -186,7 +186,9 @@ class Web(Model):
 
 
 class Plant(Model):
-    """A whole plant file."""
+    """A whole plant."""
+
+    also_written = ("include", "templates", "use")
 
     site: Name
     endpoints: Annotated[tuple[Endpoint, ...], NamedItems, Field(min_length=1)]

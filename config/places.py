@@ -8,7 +8,7 @@ have the steps `low` and `high`; and the names of union variants ('modbus', 'inf
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -17,11 +17,11 @@ from pydantic import Tag as Variant
 from pydantic.fields import FieldInfo
 
 from config.common import Bounds, Model, Named
-from config.faults import key_head, key_text
-from config.findings import Loc
+from config.faults import Fault, key_head, key_text
+from config.place import Place
 from config.sinks import Secret
+from config.text import Written
 from config.yaml_core import Scalar
-from config.yaml_source import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,39 @@ class Spot:
 
     line: int
     path: str
+    file: str
+    row: str
     steps: tuple[Scalar, ...]
     item_steps: int
     owners: tuple[type[Model], ...]
     is_secret: bool
+    inside: tuple[_Shape, ...]
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """The keys that may be written where the last step stands."""
         keys = (key for owner in self.owners for key in fields_of(owner) if key != "name" or not issubclass(owner, Named))
-        return tuple(dict.fromkeys(keys))
+        also = (key for owner in self.owners for key in owner.also_written)
+        return tuple(dict.fromkeys((*keys, *also)))
+
+    def shows(self, key: str) -> bool:
+        """True when `key`, written inside, is a name that a site chooses or a key of the model."""
+        named = any(get_origin(shape.type) in (tuple, dict) for shape in self.inside)
+        known = any(key in (*fields_of(shape.model), *shape.model.also_written) for shape in self.inside if shape.model)
+        return (named or known) and not self.is_secret
+
+    def seen_from(self, other: Spot) -> str:
+        """The path, or where the path alone does not tell, file and line."""
+        if (self.file, self.row) == (other.file, other.row):
+            return self.path or f"line {self.line}"
+        return f"{self.file}:{self.line}" + (f" [{self.row}]" if self.row else "")
+
+    def fault(self, what: str) -> Fault:
+        """A fault of what stands here."""
+        return Fault(self.file, self.line, self.path, what, self.row)
 
 
-def locate(loc: Loc, place: Place, root: type[Model]) -> Spot:
+def locate(loc: Sequence[Scalar], place: Place, root: type[Model]) -> Spot:
     """The spot of `loc` in a file that holds a `root`; of the nearest thing around it when it is not written."""
     shapes: tuple[_Shape, ...] = (_Shape(root),)
     line, path, is_secret = place.line, place.path, False
@@ -85,18 +105,22 @@ def locate(loc: Loc, place: Place, root: type[Model]) -> Spot:
             line, path = place.line, path if is_secret else place.path
         else:
             line, path = place.line, path if is_secret else _joined(path, key_text(key_head(str(step))))
+            shapes = ()
+            break  # what stands below a key that nobody knows is told nothing of
         shapes = tuple(inner for shape in shapes for inner in _inside(shape, step))
     is_secret = is_secret or any(shape.model is Secret for shape in shapes)
-    return Spot(line, path, tuple(steps), item_steps, owners, is_secret)
+    return Spot(line, path, place.file, place.row, tuple(steps), item_steps, owners, is_secret, shapes)
 
 
-def _joined(path: str, step: str | int) -> str:
+def _joined(path: str, step: Scalar) -> str:
     return f"{path}.{step}" if path else str(step)
 
 
-def _key(step: str | int, place: Place, shapes: tuple[_Shape, ...]) -> Scalar:
+def _key(step: Scalar, place: Place, shapes: tuple[_Shape, ...]) -> Scalar:
     """The key or index in the file that `step` means, None when it is not written."""
     if place.is_mapping:
+        if isinstance(step, Written):
+            return step
         if isinstance(step, int) and any(get_origin(shape.type) is tuple for shape in shapes):
             return next(islice(place.inside, step, None), None)
         return next((key for key in place.inside if str(key) == str(step)), None)
@@ -105,7 +129,7 @@ def _key(step: str | int, place: Place, shapes: tuple[_Shape, ...]) -> Scalar:
     return step if step in place.inside else None
 
 
-def _inside(shape: _Shape, step: str | int) -> Iterator[_Shape]:
+def _inside(shape: _Shape, step: Scalar) -> Iterator[_Shape]:
     if shape.model and step in (fields := fields_of(shape.model)):
         yield from _shapes(fields[str(step)].annotation)
     elif get_origin(shape.type) in (tuple, dict):

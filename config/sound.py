@@ -12,10 +12,10 @@ from pathlib import Path
 from pydantic_core import ErrorDetails
 
 from config.model import Plant
+from config.place import Place, Source
 from config.places import locate
 from config.validation import validated
 from config.yaml_core import Scalar
-from config.yaml_source import Place, Source
 
 Steps = tuple[Scalar, ...]
 
@@ -46,7 +46,7 @@ def sound_part(source: Source, folder: Path) -> SoundPart | None:
             if not (isinstance(data, dict) and "site" not in data):
                 return None
             data, cuts = {**data, "site": "-"}, cuts - {()}
-            place = Place(place.line, place.path, {**place.inside, "site": Place(place.line, "site")}, is_mapping=True)
+            place = place._replace(inside={**place.inside, "site": Place(place.line, "site", file=place.file)})
         left_out |= {steps[0] for steps in cuts}
         data, place = _without(data, place, cuts)
 
@@ -70,5 +70,5 @@ def _without(data: object, place: Place, cuts: Iterable[Steps]) -> tuple[object,
     ]
     if isinstance(data, dict):
         places: dict[Scalar, Place] = {key: inside for key, _, inside in kept}
-        return {key: value for key, value, _ in kept}, Place(place.line, place.path, places, is_mapping=True)
-    return [value for _, value, _ in kept], Place(place.line, place.path, {n: inside for n, (_, _, inside) in enumerate(kept)})
+        return {key: value for key, value, _ in kept}, place._replace(inside=places)
+    return [value for _, value, _ in kept], place._replace(inside={n: inside for n, (_, _, inside) in enumerate(kept)})

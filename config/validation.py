@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.common import Model
-from config.faults import Fault
+from config.faults import Fault, key_text
 from config.findings import Loc
+from config.place import Place, Source, Unreadable
 from config.places import Spot, locate
 from config.wording import told_by, wording
-from config.yaml_source import Source, Unreadable
+from config.yaml_core import Scalar
 
 Root = TypeVar("Root", bound=Model)
 
@@ -34,13 +35,37 @@ def faults_of(errors: Iterable[ErrorDetails], source: Source, root: type[Model])
     for error in errors:
         spot = locate(_loc(error), source.place, root)
         if not isinstance(_value(source.data, spot), Unreadable):
-            yield Fault(source.file, spot.line, spot.path, wording(error, spot))
+            yield spot.fault(wording(error, spot))
+
+
+def checked(data: object, place: Place, root: type[Root], faults: list[Fault]) -> Root | None:
+    """The `root` that a part of a file holds; None, and its faults, when it holds none."""
+    model, errors = validated(data, root, Path())
+    faults += faults_of(errors, Source(place.file, data, place), root)
+    return model
+
+
+def sound_keys(data: dict[Scalar, object], place: Place, root: type[Model], faults: list[Fault]) -> dict[Scalar, object]:
+    """`data` without the keys in which it is no `root`; what is wrong with them goes to `faults`."""
+    _, errors = validated(data, root, Path())
+    faults += faults_of(errors, Source(place.file, data, place), root)
+    wrong = {str(error["loc"][0]) for error in errors if error["loc"]}
+    return {key: value for key, value in data.items() if str(key) not in wrong}
+
+
+def told_slips(source: Source, root: type[Model]) -> Iterator[Fault]:
+    """The slips of a file, now that it is known what its keys mean. Inside a secret, and below a key that nobody knows,
+    nothing of them is shown."""
+    for slip in source.slips:
+        spot = locate(slip.steps, source.place, root)
+        key = "" if slip.key is None else f"key {key_text(slip.key)!r}" if spot.shows(slip.key) else "a key"
+        yield Fault(spot.file, slip.line, spot.path, slip.what.replace("{key}", key), spot.row)
 
 
 def no_keys(source: Source, root: type[Model]) -> Fault:
     """For a file that is a list or a single value."""
-    keys = [f"{name}:" for name, field in root.model_fields.items() if field.is_required()] or [f"{min(root.model_fields)}:"]
-    what = f"holds no keys: write {' and '.join(keys)} at the beginning of a line"
+    keys = [f"{name}:" for name, field in root.model_fields.items() if field.is_required()]
+    what = f"holds no keys: write {' and '.join(keys) or f'{next(iter(root.model_fields))}:'} at the beginning of a line"
     return Fault(source.file, source.place.line, "", what)
 
 

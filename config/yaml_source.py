@@ -10,82 +10,28 @@ multiply beyond reason. No text here quotes a value of the file: it may be a sec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
 from config.faults import ConfigError, Fault, key_text
+from config.place import UNREADABLE, Place, Slip, Source, Unreadable
 from config.text import as_written
-from config.yaml_core import MAX_DEPTH, BadValue, CoreLoader, Scalar, scalar_value, syntax_fault
+from config.yaml_core import MAX_DEPTH, BadValue, CoreLoader, Scalar, fast_root, scalar_value, syntax_fault
 
-MAX_BYTES = 16 * 2**20
 MAX_NODES = 1_000_000
 """Values in the file, those behind aliases counted as often as they are used."""
 
 
-class Unreadable:
-    """Stands in the data for a value that has its fault already."""
-
-
-UNREADABLE = Unreadable()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value stands: its line (that of its key), its path, and the places inside by key or index."""
-
-    line: int
-    path: str
-    inside: Mapping[Scalar, Place] = field(default_factory=dict)
-    is_mapping: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a file holds. `faults` are those that left the rest of it readable."""
-
-    file: str
-    data: object
-    place: Place
-    faults: tuple[Fault, ...]
-
-
-def read(path: Path) -> Source:
-    """The data of a YAML file. Raises ConfigError, and nothing else, when it can't be read as one."""
-    return parse(_text(path), str(path))
-
-
 def parse(text: str, file: str) -> Source:
     """The data of `text`; `file` is its name in faults. Raises ConfigError when it is no YAML."""
-    root = _compose(text, file)
+    root = fast_root(text) or _compose(text, file)
     if root is None:
         raise ConfigError([Fault(file, 1, "", "is empty: is it the right file?")])
     _Survey(file).extent(root)
     conversion = _Conversion(file)
-    data, place = conversion.value(root, _line(root), "")
-    return Source(file, data, place, tuple(conversion.faults))
-
-
-def _text(path: Path) -> str:
-    file = str(path)
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise ConfigError([Fault(file, 1, "", f"can't be read: {exc.strerror}; give the path of a file")]) from None
-    except ValueError:
-        raise ConfigError([Fault(repr(file), 1, "", "is no path: it holds a NUL character")]) from None
-    if len(content) > MAX_BYTES:
-        raise ConfigError([Fault(file, 1, "", f"is longer than {MAX_BYTES} bytes: is it the right file?")])
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        line, byte = content.count(b"\n", 0, exc.start) + 1, content[exc.start]
-    raise ConfigError([Fault(file, line, "", f"byte 0x{byte:02X} is not UTF-8: save the file as UTF-8")])
+    data, place = conversion.value(root, _line(root), "", ())
+    return Source(file, data, place, tuple(conversion.slips))
 
 
 def _compose(text: str, file: str) -> Node | None:
@@ -144,66 +90,64 @@ class _Survey:
 
 
 class _Conversion:
-    """Turns nodes into data and places; what it can't turn becomes a fault and UNREADABLE."""
+    """Turns nodes into data and places; what it can't turn becomes a slip and UNREADABLE."""
 
     def __init__(self, file: str) -> None:
-        self.faults: list[Fault] = []
+        self.slips: list[Slip] = []
         self._file = file
 
-    def value(self, node: Node, line: int, path: str) -> tuple[object, Place]:
+    def value(self, node: Node, line: int, path: str, steps: tuple[Scalar, ...]) -> tuple[object, Place]:
         if isinstance(node, MappingNode) and node.tag == CoreLoader.DEFAULT_MAPPING_TAG:
-            return self._mapping(node, line, path)
+            return self._mapping(node, line, path, steps)
         if isinstance(node, SequenceNode) and node.tag == CoreLoader.DEFAULT_SEQUENCE_TAG:
-            return self._sequence(node, line, path)
+            return self._sequence(node, line, path, steps)
         try:
-            return scalar_value(node), Place(line, path)
+            return scalar_value(node), Place(line, path, file=self._file)
         except BadValue as exc:
-            self._fault(line, path, str(exc))
-            return UNREADABLE, Place(line, path)
+            self.slips.append(Slip(line, steps, str(exc)))
+            return UNREADABLE, Place(line, path, file=self._file)
 
-    def _sequence(self, node: SequenceNode, line: int, path: str) -> tuple[object, Place]:
-        items = [self.value(child, _line(child), f"{path}[{n}]") for n, child in enumerate(node.value, 1)]
-        return [data for data, _ in items], Place(line, path, dict(enumerate(place for _, place in items)))
+    def _sequence(self, node: SequenceNode, line: int, path: str, steps: tuple[Scalar, ...]) -> tuple[object, Place]:
+        items = [self.value(child, _line(child), f"{path}[{n + 1}]", (*steps, n)) for n, child in enumerate(node.value)]
+        return [data for data, _ in items], Place(line, path, dict(enumerate(place for _, place in items)), file=self._file)
 
-    def _mapping(self, node: MappingNode, line: int, path: str) -> tuple[object, Place]:
+    def _mapping(self, node: MappingNode, line: int, path: str, steps: tuple[Scalar, ...]) -> tuple[object, Place]:
         data: dict[Scalar, object] = {}
         places: dict[Scalar, Place] = {}
         first_lines: dict[str, int] = {}
         for key_node, value_node in node.value:
-            key = self._key(key_node, path)
+            key = self._key(key_node, steps)
             if isinstance(key, Unreadable):
                 continue
-            shown = _shown(key)
+            shown, key_line = str(as_written(key)), _line(key_node)
             if key in data or shown in first_lines:
                 first = places[key].line if key in data else first_lines[shown]
-                self._fault(_line(key_node), path, f"key {key_text(shown)!r} is written twice, first on line {first}: keep one")
+                self.slips.append(Slip(key_line, steps, f"{{key}} is written twice, first on line {first}: keep one", shown))
                 continue
-            first_lines[shown] = _line(key_node)
+            first_lines[shown] = key_line
             inside = f"{path}.{key_text(shown)}" if path else key_text(shown)
-            data[key], places[key] = self.value(value_node, _line(key_node), inside)
-        return data, Place(line, path, places, is_mapping=True)
+            data[key], places[key] = self.value(value_node, key_line, inside, (*steps, key))
+        return data, Place(line, path, places, is_mapping=True, file=self._file)
 
-    def _key(self, node: Node, path: str) -> Scalar | Unreadable:
-        if not isinstance(node, ScalarNode):
-            self._fault(_line(node), path, "a list or mapping stands where a key belongs: write a plain text")
-            return UNREADABLE
+    def _key(self, node: Node, steps: tuple[Scalar, ...]) -> Scalar | Unreadable:
         try:
-            key = scalar_value(node)
+            key = scalar_value(node) if isinstance(node, ScalarNode) else UNREADABLE
+            problem = _no_key(key, node)
         except BadValue as exc:
-            self._fault(_line(node), path, str(exc))
-            return UNREADABLE
-        if key is None or isinstance(key, bool):
-            found = "nothing" if key is None else str(key).lower()
-            self._fault(_line(node), path, f"found {found} as a key: put it in quotes if the text is meant")
-            return UNREADABLE
-        if key == "<<" and node.style is None:
-            self._fault(_line(node), path, "merge keys (<<) are not followed: write the keys out")
-            return UNREADABLE
-        return key
-
-    def _fault(self, line: int, path: str, what: str) -> None:
-        self.faults.append(Fault(self._file, line, path, what))
+            key, problem = UNREADABLE, str(exc)
+        if problem is None:
+            return key
+        self.slips.append(Slip(_line(node), steps, problem))
+        return UNREADABLE
 
 
-def _shown(key: Scalar) -> str:
-    return str(as_written(key))
+def _no_key(key: Scalar | Unreadable, node: Node) -> str | None:
+    """Why `key` is none; None when it is one."""
+    if isinstance(key, Unreadable):
+        return "a list or mapping stands where a key belongs: write a plain text"
+    if key is None or isinstance(key, bool):
+        found = "nothing" if key is None else str(key).lower()
+        return f"found {found} as a key: put it in quotes if the text is meant"
+    if key == "<<" and isinstance(node, ScalarNode) and not node.style:
+        return "merge keys (<<) are not followed: write the keys out"
+    return None

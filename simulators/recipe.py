@@ -11,10 +11,8 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from config import yaml_source
 from config.faults import ConfigError, Fault, did_you_mean
 from config.load import load_model
-from config.places import locate
 from simulators.recipe_advance import advance, refusal
 from simulators.recipe_checks import findings
 from simulators.recipe_file import RecipeFile
@@ -62,10 +60,4 @@ def _of_library(name: str) -> RecipeFile:
 
 
 def _read(path: Path) -> RecipeFile:
-    recipe = load_model(path, RecipeFile)
-    found = list(findings(recipe))
-    if found:
-        source = yaml_source.read(path)
-        spots = ((locate(loc, source.place, RecipeFile), what) for loc, what in found)
-        raise ConfigError(Fault(source.file, spot.line, spot.path, what) for spot, what in spots)
-    return recipe
+    return load_model(path, RecipeFile, findings=findings)

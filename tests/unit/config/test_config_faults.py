@@ -58,7 +58,8 @@ ONE_ITEM = [
     (
         "site: Works",
         "sit: Works",
-        "1: sit: unknown key; did you mean 'site'?; known here: site, endpoints, units, limits, sinks, web",
+        "1: sit: unknown key; did you mean 'site'?; known here: site, endpoints, units, limits, sinks, web, "
+        "include, templates, use",
     ),
     ("site: Works", "site: true", "1: site: found true, expected a text: put it in quotes if that is the text"),
     ("site: Works", "site:", "1: site: found nothing, expected a text: write one, or leave the key out"),

@@ -138,6 +138,28 @@ def test_a_secret_at_the_wrong_place_is_not_echoed(tmp_path: Path, line: str) ->
     assert SECRET not in str(caught.value)
 
 
+KEY_TWICE = "sinks: {db: {kind: influxdb1, url: 'http://h', database: d, password: {hunter2: a, hunter2: b}}}"
+UNKNOWN_TAG = "sinks: {db: {kind: influxdb2, url: 'http://h', bucket: d, token: {hunter2: !x a}}}"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (KEY_TWICE, "1: sinks.db.password: a key is written twice, first on line 1: keep one"),
+        (UNKNOWN_TAG, "1: sinks.db.token: a tag (a word that begins with !) is not followed here: leave it out"),
+        (UNKNOWN_TAG.replace("token", "tokn"), "1: sinks.db.tokn: a tag (a word that begins with !) is not followed here"),
+        (KEY_TWICE.replace("password", "pasword"), "1: sinks.db.pasword: a key is written twice, first on line 1: keep one"),
+    ],
+)
+def test_a_secret_as_a_key_is_not_echoed(tmp_path: Path, line: str, expected: str) -> None:
+    file = tmp_path / "plant.yaml"
+    file.write_text(line + "\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert expected in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
 def test_pydantic_itself_shows_no_secret() -> None:
     with pytest.raises(ValueError, match="never written here") as caught:
         Secret.model_validate(SECRET)

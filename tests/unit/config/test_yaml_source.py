@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.load import load
+from config.place import Place
 from config.text import WrittenFloat, WrittenInt, as_written
-from config.yaml_source import Place, parse
+from config.yaml_source import parse
 
 
 def value(text: str) -> object:
@@ -132,7 +133,7 @@ JSON_VALUES = st.recursive(
 def test_what_pyyaml_writes_is_read_back(written: object) -> None:
     text = yaml.safe_dump({"key": written}, allow_unicode=True, default_style='"', sort_keys=False)
     source = parse(text, "f")
-    assert source.faults == ()
+    assert source.slips == ()
     data = source.data
     assert isinstance(data, dict)
     assert data["key"] == written
