@@ -22,6 +22,8 @@ TOLD_IN_WORDS = {
     "tags": "all",
     "plant": "required",
     "scenario": "none",
+    "old": "required",
+    "new": "required",
 }
 """Parameters without a default of their own."""
 
