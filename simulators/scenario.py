@@ -180,8 +180,6 @@ class Scenario(Model):
     @classmethod
     def _remember_phases(cls, units: tuple[UnitScenario, ...], info: ValidationInfo) -> tuple[UnitScenario, ...]:
         reading = _reading(info)
-        for name in reading.targets.names(Level.UNIT):
-            reading.phases[name] = phase_names(recipe_named(DEFAULT_RECIPE, reading.folder))
         for unit in units:
             reading.phases[unit.name] = phase_names(recipe_named(unit.recipe, reading.folder))
         return units
@@ -189,7 +187,8 @@ class Scenario(Model):
 
 def load_scenario(path: Path, plant: Plant) -> Scenario:
     """The scenario of a file for this plant. Raises ConfigError with every fault."""
-    reading = _Reading(Targets(plant), path.parent.absolute())
+    targets, usual = Targets(plant), phase_names(recipe_named(DEFAULT_RECIPE))
+    reading = _Reading(targets, path.parent.absolute(), dict.fromkeys(targets.names(Level.UNIT), usual))
     return load_model(path, Scenario, {"scenario": reading})
 
 

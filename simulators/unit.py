@@ -35,10 +35,11 @@ class ReactorUnit:
     def __init__(self, plan: UnitPlan, seed: int) -> None:
         self.plan = plan
         self.plant_s = -plan.head_start_s
-        self.state = reactor.initial_state(plan.parameters)
+        self._parameters = plan.parameters
+        self.state = reactor.initial_state(self._parameters)
         self.run = recipe.begun(plan.recipe)
         self._command: Command | None = None
-        self._true = reactor.readings(self.state, plan.parameters)
+        self._true = reactor.readings(self.state, self._parameters)
         self._roles = [role for role, value in self._true.items() if isinstance(value, float)]
         self._instruments = Instruments(seed, plan.name)
         self._instruments.add((role, instrument_of(role), float(self._true[role])) for role in self._roles)
@@ -127,8 +128,8 @@ class ReactorUnit:
     def _second(self) -> None:
         plan = self.plan
         asked = self._disturbances.of(recipe.inputs(self.run, plan.recipe))
-        self.state = reactor.step(self.state, asked, 1.0, plan.parameters)
-        self._true = reactor.readings(self.state, plan.parameters)
+        self.state = reactor.step(self.state, asked, 1.0, self._parameters)
+        self._true = reactor.readings(self.state, self._parameters)
         self.run = recipe.advance(self.run, plan.recipe, self._true, self._command)
         self._command, self._shown = None, None
         self._instruments.follow(self._truth())

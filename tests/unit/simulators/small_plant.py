@@ -1,0 +1,42 @@
+"""A plant of two units on two protocols, for tests of scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config.model import Plant
+from simulators.scenario import Scenario, load_scenario
+
+_R201: dict[str, dict[str, object]] = {
+    "TT-201A": {"address": "ns=2;s=A", "role": "product_temperature"},
+    "TT-201B": {"address": "ns=2;s=B", "role": "product_temperature_b"},
+    "TT-202": {"address": "ns=2;s=C", "role": "jacket_inlet_temperature"},
+    "PT-201": {"address": "ns=2;s=P", "role": "headspace_pressure"},
+    "ST-201": {"address": "ns=2;s=S", "role": "stirrer_speed"},
+    "FT-205": {"address": "ns=2;s=F", "role": "dosing_rate"},
+    "XS-201": {"address": "ns=2;s=X", "role": "stirrer_running", "kind": "boolean"},
+    "PHASE": {"address": "ns=2;s=PHASE", "role": "phase", "kind": "text"},
+    "STATE": {"address": "ns=2;s=STATE", "role": "batch_state", "kind": "integer", "states": {0: "Idle", 1: "Running"}},
+    "STEP": {"address": "ns=2;s=STEP", "role": "step_number", "kind": "integer"},
+    "EXTRA": {"address": "ns=2;s=E", "range": [0, 10]},
+}
+_R301: dict[str, dict[str, object]] = {
+    "TT-301A": {"address": "input:0", "type": "float32", "role": "product_temperature"},
+    "PHASE": {"address": "input:10", "type": "text", "length": 8, "role": "phase"},
+}
+PLANT = Plant.model_validate(
+    {
+        "site": "test",
+        "units": {"R-201": {}, "R-301": {}},
+        "endpoints": {
+            "r201-opcua": {"url": "opc.tcp://127.0.0.1:1", "devices": {"r201-plc": {"unit": "R-201", "tags": _R201}}},
+            "r301-modbus": {"url": "modbus://127.0.0.1:1", "devices": {"r301-plc": {"unit": "R-301", "tags": _R301}}},
+        },
+    }
+)
+
+
+def scenario(tmp_path: Path, text: str) -> Scenario:
+    file = tmp_path / "scenario.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load_scenario(file, PLANT)
