@@ -32,6 +32,9 @@ class Desk(Protocol):
     def admit(self, service: int, parameters: bytes) -> None:
         """Raises ServiceError for a request that is refused. `service` is the NodeId of the request's encoding."""
 
+    def trust(self, certificate: bytes) -> None:
+        """The client's certificate of the channel on which a session is created. Raises ServiceError."""
+
     def read(self, parameters: bytes, request_handle: int) -> bytes | None:
         """A whole ReadResponse, or None: asyncua answers."""
 
@@ -50,6 +53,7 @@ class Requests(UaProcessor):
         header = struct_from_binary(ua.RequestHeader, rest)
         try:
             self._forgotten(type_id)
+            self._check_channel(type_id)
             self._desk.admit(int(type_id.Identifier), bytes(rest))
             answer = self._prepared(type_id, header, rest)
         except ServiceError as fault:
@@ -70,6 +74,12 @@ class Requests(UaProcessor):
         )
         if self.session is not None and self.session.state is SessionState.Closed and not sessionless:
             raise ServiceError(StatusCodes.BadSessionIdInvalid)
+
+    def _check_channel(self, type_id: ua.NodeId) -> None:
+        """asyncua checks the certificate that CreateSession shows, and none where it shows none."""
+        certificate = self._connection.security_policy.peer_certificate
+        if certificate and type_id.Identifier == ObjectIds.CreateSessionRequest_Encoding_DefaultBinary:
+            self._desk.trust(certificate)
 
     def _prepared(self, type_id: ua.NodeId, header: ua.RequestHeader, rest: Buffer) -> bytes | None:
         if type_id.Identifier != _READ or self.session is None or not self.session.is_activated():

@@ -118,11 +118,22 @@ class Trust:
         if not any(certificate == trusted or _issued(certificate, trusted) for trusted in self._trusted):
             raise ServiceError(StatusCodes.BadCertificateUntrusted)
 
+    def check_der(self, der: bytes) -> None:
+        """The same for one as it came over the wire, perhaps with its chain behind it."""
+        if self._anyone:
+            return
+        length = int.from_bytes(der[2:4], "big") + 4
+        try:
+            certificate = x509.load_der_x509_certificate(der[:length])
+        except ValueError as exc:
+            raise ServiceError(StatusCodes.BadCertificateInvalid) from exc
+        self.check(certificate)
+
     def lets_in(self, der: bytes) -> bool:
         """The same for a user's certificate, as a yes or no."""
         try:
-            self.check(x509.load_der_x509_certificate(der))
-        except (ServiceError, ValueError):
+            self.check_der(der)
+        except ServiceError:
             return False
         return True
 

@@ -115,6 +115,10 @@ class OpcUaServer:
         if service in _MOVES:
             self._source.refresh()
 
+    def trust(self, certificate: bytes) -> None:
+        """What the desk asks of a channel's certificate. Raises ServiceError."""
+        self._trust.check_der(certificate)
+
     def read(self, parameters: bytes, request_handle: int) -> bytes | None:
         """A prepared answer, or None."""
         plan = self._plans.plan(parameters)
