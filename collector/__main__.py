@@ -8,6 +8,7 @@ from collector.commands.check import check
 from collector.commands.demo import demo
 from collector.commands.diff import diff
 from collector.commands.export import export
+from collector.commands.init import init
 from collector.commands.run import run
 from collector.commands.simulate import simulate
 from collector.commands.status import status
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, check, diff, simulate, status, export):
+for command in (demo, run, init, check, diff, simulate, status, export):
     app.command()(command)
 
 

@@ -75,3 +75,58 @@ def test_a_faulty_file_is_exit_2(tmp_path: Path, which: str) -> None:
     result = reactorwatch("diff", *map(str, files))
     assert (result.returncode, result.stdout) == (2, "")
     assert "did you mean 'site'?" in result.stderr
+
+
+def test_a_plant_file_to_begin_with_passes_check(tmp_path: Path) -> None:
+    file = tmp_path / "first.yaml"
+    result = reactorwatch("init", str(file), "--modbus", "modbus://10.1.2.3:1502", "--site", "Werk: 7", "--unit", "SK-301")
+    assert (result.returncode, result.stderr) == (0, "")
+    text = file.read_text("utf-8")
+    assert '\nsite: "Werk: 7" ' in text
+    assert "    url: modbus://10.1.2.3:1502\n" in text
+    assert "  SK-301:\n" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["first.yaml"]
+    check = reactorwatch("check", str(file))
+    assert (check.returncode, check.stderr) == (0, "")
+
+
+def test_the_next_commands_are_told_and_are_commands_that_there_are(tmp_path: Path) -> None:
+    result = reactorwatch("init", str(tmp_path / "first.yaml"))
+    commands = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("  reactorwatch ")]
+    assert commands[-3:] == ["check", "check", "run"]
+    for command in set(commands):
+        assert reactorwatch(command, "--help").returncode == 0
+
+
+def test_a_file_that_is_there_is_kept_unless_forced(tmp_path: Path) -> None:
+    file = tmp_path / "plant.yaml"
+    file.write_text("mine\n", encoding="utf-8")
+    result = reactorwatch("init", str(file))
+    assert result.returncode == 2
+    assert "is there already: give another name, or --force" in result.stderr
+    assert file.read_text("utf-8") == "mine\n"
+    assert reactorwatch("init", str(file), "--force").returncode == 0
+    assert "endpoints:" in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--opcua", "http://plc"), "expected opc.tcp://host:4840 (OPC UA) or modbus://host:502 (Modbus TCP)"),
+        (("--opcua", "opc.tcp://user:secret@plc"), "no user or password in a url"),
+        (("--opcua", "opc.tcp://a", "--modbus", "modbus://b"), "give one of --opcua and --modbus"),
+        (("--site", "a\nb"), "visible characters"),
+    ],
+)
+def test_what_can_not_be_a_plant_is_told_and_nothing_is_written(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+    result = reactorwatch("init", str(tmp_path / "plant.yaml"), *options)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "secret@" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    result = reactorwatch("init", str(tmp_path / "absent" / "plant.yaml"))
+    assert result.returncode == 1
+    assert "can't be written: No such file or directory" in result.stderr

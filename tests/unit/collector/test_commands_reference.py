@@ -22,6 +22,8 @@ TOLD_IN_WORDS = {
     "tags": "all",
     "plant": "required",
     "scenario": "none",
+    "opcua": "none",
+    "modbus": "none",
     "old": "required",
     "new": "required",
 }
