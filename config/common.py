@@ -38,6 +38,7 @@ class Named(Model):
     """An item of a mapping in the plant file; its key becomes its `name`."""
 
     name: Annotated[Name, BeforeValidator(_named_once)]
+    """The key under which it stands."""
 
 
 def _named(name: object, item: Any) -> Any:
@@ -103,7 +104,9 @@ class Bounds(Model):
     """An inclusive range, written `[low, high]`; null leaves a side open."""
 
     low: Number | None = None
+    """The least that is inside; null for an open side."""
     high: Number | None = None
+    """The greatest that is inside; null for an open side."""
 
     def model_post_init(self, _context: object) -> None:
         if self.low is None and self.high is None:
@@ -126,4 +129,4 @@ class Bounds(Model):
         return None if self.low is None or self.high is None else self.high - self.low
 
 
-Interval = Annotated[Bounds, BeforeValidator(_bounds)]
+Interval = Annotated[Bounds, BeforeValidator(_bounds, json_schema_input_type=Bounds | tuple[Number | None, Number | None])]

@@ -17,9 +17,13 @@ class AlarmLimits(Model):
     """LL ≤ L < H ≤ HH, engineering units; beyond a limit is out, the limit itself is in."""
 
     ll: Number | None = None
+    """Low low, in units of the statistic."""
     l: Number | None = None  # noqa: E741  the field's own letter
+    """Low, in units of the statistic."""
     h: Number | None = None
+    """High, in units of the statistic."""
     hh: Number | None = None
+    """High high, in units of the statistic."""
 
     @model_validator(mode="after")
     def _ordered(self) -> AlarmLimits:
@@ -37,26 +41,40 @@ class Limit(Model):
     """One row of the limit set. What is left out (product, recipe version, unit, phase) fits any."""
 
     product: Name | None = None
+    """Fits this product only."""
     recipe_version: Name | None = None
+    """Fits this recipe version only."""
     unit: Name | None = None
+    """Fits this unit only."""
     phase: Name | None = None
+    """Fits this phase only."""
     role: Name
+    """What is limited: the role of real or integer tags."""
     statistic: Statistic = "value"
     """value: each raw sample. The others: over the last `window_s`; std is ddof=0, slope is engineering units per minute."""
     window_s: Seconds | None = None
+    """Length of the window in seconds, for a rolling statistic; at least two periods of the tag's group."""
     min_coverage: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.8
-    """Share of the window's slots that must hold a good value."""
+    """Share of the window's slots that must hold a good value, above 0 to 1."""
     sp: Number | None = None
+    """Setpoint, inside NOR and PAR."""
     nor: Interval | None = None
+    """Normal operating range, inside PAR; leaving it is an alert."""
     par: Interval | None = None
+    """Proven acceptable range; leaving it is an excursion."""
     alarm: AlarmLimits | None = None
+    """Alarm limits, ll ≤ l < h ≤ hh."""
     deadband: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
     """Engineering units to come back inside before a limit is left; default 1 % of the tag's range,
     never above 10 % of the band it guards; PAR and HH/LL of a CPP have none unless it is written."""
     cpp: YesNo = False
+    """A critical process parameter."""
     rationale: Text | None = None
+    """Why the limits are these."""
     consequence: Text | None = None
+    """Shown with the alarm: what happens if nothing is done."""
     action: Text | None = None
+    """Shown with the alarm: what to do."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Limit:

@@ -24,7 +24,7 @@ class Group(Named):
     """A scan group: tags of a device that are read together, once per slot."""
 
     period_s: Annotated[float, Field(ge=0.005, le=3600, strict=True)] = 1.0
-    """Slots are the multiples of it since 1970-01-01 UTC."""
+    """Seconds from slot to slot, 0.005 to 3600; slots are the multiples of it since 1970-01-01 UTC."""
 
 
 _ONE_GROUP = (Group(name="main"),)
@@ -36,7 +36,9 @@ class Device(Named):
     unit: Name | None = None
     """The ISA-88 unit that owns its tags, where a tag does not say."""
     groups: Annotated[tuple[Group, ...], NamedItems, Field(min_length=1)] = _ONE_GROUP
+    """Scan groups, by name: which tags are read together, and how often. Without any there is `main`, each second."""
     tags: tuple[Tag, ...]
+    """Tags, by their name on the P&ID; or CSV files that list them."""
 
     def group_of(self, tag: Tag) -> str:
         """The name of the scan group that reads `tag`."""
@@ -51,20 +53,24 @@ class OpcUaDevice(Device):
     """An OPC UA server, or one controller it speaks for."""
 
     tags: Annotated[tuple[OpcUaTag, ...], NamedItems, Field(min_length=1)]
+    """Tags, by their name on the P&ID; or CSV files that list them."""
 
 
 class ModbusDevice(Device):
     """One `unit_id` behind a Modbus endpoint."""
 
     unit_id: int = Field(1, ge=0, le=255, strict=True)
+    """Modbus unit identifier, 0 to 255; each device of an endpoint has its own."""
     max_registers: int = Field(125, ge=1, le=125, strict=True)
-    """The most registers it answers in one read."""
+    """The most registers it answers in one read, 1 to 125."""
     max_bits: int = Field(2000, ge=1, le=2000, strict=True)
+    """The most bits it answers in one read, 1 to 2000."""
     gap: int = Field(8, ge=0, le=124, strict=True)
-    """Registers nobody asked for that may be read along to save a request."""
+    """Registers nobody asked for that may be read along to save a request, 0 to 124."""
     forbidden: tuple[Text, ...] = ()
-    """Ranges that must not be touched, e.g. `holding:200-219`."""
+    """Ranges that must not be touched, such as `holding:200-219` or `coil:7`."""
     tags: Annotated[tuple[ModbusTag, ...], NamedItems, Field(min_length=1)]
+    """Tags, by their name on the P&ID; or CSV files that list them."""
 
     @field_validator("forbidden")
     @classmethod
@@ -88,12 +94,16 @@ def forbidden_range(text: str) -> tuple[str, int, int]:
 
 class _Endpoint(Named):
     url: Text
+    """Address of the server: `opc.tcp://host:4840/path` or `modbus://host:502`; no user or password in it."""
     timeout_s: Seconds = 4.0
-    """Deadline of connecting and of each request."""
+    """Deadline of connecting and of each request, in seconds."""
     backoff_s: Seconds = 1.0
-    """First wait before connecting again; it grows to `backoff_limit_s`, jittered."""
+    """Seconds before the first attempt to connect again; the waits grow to `backoff_limit_s`, jittered."""
     backoff_limit_s: Seconds = 30.0
+    """The longest wait before an attempt to connect again, in seconds."""
 
+    scheme: ClassVar[str]
+    """With what its url begins."""
     _example: ClassVar[str]
     _has_path: ClassVar[bool]
 
@@ -117,11 +127,15 @@ class _Endpoint(Named):
 class OpcUaEndpoint(_Endpoint):
     """One OPC UA server: `opc.tcp://host:4840/path`."""
 
+    scheme = "opc.tcp"
     _example = "opc.tcp://10.0.0.5:4840"
     _has_path = True
     user_name: Text | None = None
+    """An account that may only read; with `password`, or neither."""
     password: Secret | None = None
+    """Where the password is found: `{env: NAME}` or `{file: PATH}`."""
     devices: Annotated[tuple[OpcUaDevice, ...], NamedItems, Field(min_length=1)]
+    """Controllers behind it, by name; a name is unique in the plant."""
 
     @property
     def port(self) -> int:
@@ -131,16 +145,18 @@ class OpcUaEndpoint(_Endpoint):
 class ModbusEndpoint(_Endpoint):
     """One Modbus TCP server or gateway: `modbus://host:502`."""
 
+    scheme = "modbus"
     _example = "modbus://10.0.0.5:502"
     _has_path = False
     devices: Annotated[tuple[ModbusDevice, ...], NamedItems, Field(min_length=1)]
+    """Controllers behind it, by name; a name is unique in the plant."""
 
     @property
     def port(self) -> int:
         return urlsplit(self.url).port or 502
 
 
-_SCHEMES = {"opc.tcp": "opcua", "modbus": "modbus"}
+_SCHEMES = {OpcUaEndpoint.scheme: "opcua", ModbusEndpoint.scheme: "modbus"}
 
 
 def _protocol(value: Any) -> str | None:
@@ -162,27 +178,37 @@ class Context(Model):
     """The roles of a unit's tags that tell batch, phase and recipe."""
 
     batch_id: Name = "batch_id"
+    """Role of the tag that holds the batch id; empty while nothing runs."""
     phase: Name = "phase"
+    """Role of the tag that holds the phase."""
     product: Name = "product"
+    """Role of the tag that holds the product."""
     recipe_version: Name = "recipe_version"
+    """Role of the tag that holds the recipe version."""
 
 
 class Unit(Named):
     """ISA-88 unit: it owns tags and runs one batch at a time."""
 
     description: Text | None = None
+    """For people."""
     product: Name | None = None
     """Taken where the controller does not tell it."""
     recipe_version: Name | None = None
+    """Taken where the controller does not tell it; kept as it is written, 1.10 is not 1.1."""
     mode: Literal["pilot", "gmp"] = "pilot"
+    """Whether batches here are pilot or GMP batches."""
     context: Context = Context()
+    """Which tags tell batch, phase and recipe, by their roles."""
 
 
 class Web(Model):
     """The page the daemon serves. It listens on loopback unless told otherwise."""
 
     host: Text = "127.0.0.1"
+    """Address to listen on; the page asks for no password."""
     port: int = Field(8480, ge=0, le=65535, strict=True)
+    """TCP port; 0 takes a free one."""
 
 
 class Plant(Model):
@@ -191,12 +217,17 @@ class Plant(Model):
     also_written = ("include", "templates", "use")
 
     site: Name
+    """Name of the site; a tag on every row in InfluxDB."""
     endpoints: Annotated[tuple[Endpoint, ...], NamedItems, Field(min_length=1)]
+    """Connections to OPC UA servers and Modbus TCP gateways, by name."""
     units: Annotated[tuple[Unit, ...], NamedItems] = ()
+    """ISA-88 units, by name; every tag belongs to one."""
     limits: tuple[Limit, ...] = ()
+    """A list of limits; or CSV files that hold them."""
     sinks: Annotated[tuple[Sink, ...], NamedItems] = ()
+    """Where the journal is streamed to, by name; without any the local journal holds everything."""
     web: Web | None = Web()
-    """`web: null` serves none."""
+    """The page that the daemon serves; null serves none."""
 
     def tags(self) -> Iterator[tuple[Device, Tag]]:
         """Every tag with its device, in the order of the file."""

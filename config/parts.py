@@ -15,7 +15,7 @@ def _one_or_several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-FileNames = Annotated[tuple[Text, ...], BeforeValidator(_one_or_several)]
+FileNames = Annotated[tuple[Text, ...], BeforeValidator(_one_or_several, json_schema_input_type=Text | tuple[Text, ...])]
 
 
 class Include(Model):
@@ -60,7 +60,7 @@ class Template(Model):
     sinks: _Items = ()
     """Sinks, by name."""
     use: tuple[Any, ...] = ()
-    """Other templates, filled for each row of this one."""
+    """Other templates, filled for each row of this one: a list of `{template: name, rows: [...]}`."""
 
 
 class Part(Template):
@@ -85,7 +85,7 @@ class PlantFile(Plant):
 
     include: FileNames = ()
     """Other files, each a part of the plant: `units/*.yaml`. Relative to the file they are named in."""
-    templates: dict[Name, Any] = Field(default_factory=dict)
+    templates: dict[Name, Template] = Field(default_factory=dict)
     """Parts with {placeholders}, by name, for units that are alike."""
     use: tuple[Use, ...] = ()
     """Which templates are filled, by which rows."""

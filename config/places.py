@@ -91,6 +91,8 @@ def locate(loc: Sequence[Scalar], place: Place, root: type[Model]) -> Spot:
         if len(shapes) > 1 and any(step in shape.variants for shape in shapes):
             shapes = tuple(shape for shape in shapes if step in shape.variants)
             continue
+        if any(shape.type is Any for shape in shapes):
+            break  # anything may stand here, a secret too
         owners = tuple(shape.model for shape in shapes if shape.model)
         is_secret = is_secret or Secret in owners
         key = _key(step, place, shapes)

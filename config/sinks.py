@@ -24,8 +24,9 @@ class Secret(Model):
     """Where a secret is found: `{env: NAME}` or `{file: PATH}`. Its value is in no model, log or message."""
 
     env: Text | None = None
+    """Name of an environment variable."""
     file: Annotated[Path, BeforeValidator(as_written)] | None = None
-    """A relative path counts from the folder of the plant file."""
+    """A file that holds the secret alone; a relative path counts from the folder of the plant file."""
 
     @model_validator(mode="before")
     @classmethod
@@ -78,8 +79,9 @@ _EXAMPLE = "http://127.0.0.1:8086"
 
 class _HttpSink(Named):
     url: Text
+    """`http://host:port` or `https://host:port`; no user or password in it."""
     timeout_s: Seconds = 10.0
-    """A write that takes longer is tried again."""
+    """Deadline of a write, in seconds; one that takes longer is tried again."""
 
     @field_validator("url")
     @classmethod
@@ -94,26 +96,37 @@ class InfluxDB2Sink(_HttpSink):
     """InfluxDB 2 or 3, v2 write path."""
 
     kind: Literal["influxdb2"]
+    """InfluxDB 2 or 3."""
     org: Text = "-"
+    """Organisation; `-` for InfluxDB 3, which has none."""
     bucket: Text
+    """Bucket, or the database of InfluxDB 3."""
     token: Secret
+    """Where the token is found that may write to the bucket."""
 
 
 class InfluxDB1Sink(_HttpSink):
     """InfluxDB 1, `/write`."""
 
     kind: Literal["influxdb1"]
+    """InfluxDB 1."""
     database: Text
+    """Database, which must exist."""
     retention_policy: Text | None = None
+    """The database's own default where it is left out."""
     user_name: Text | None = None
+    """With `password`, or neither."""
     password: Secret | None = None
+    """Where the password is found."""
 
 
 class VictoriaMetricsSink(_HttpSink):
     """VictoriaMetrics: a lossy copy (millisecond stamps, about 12 digits, no texts)."""
 
     kind: Literal["victoriametrics"]
+    """VictoriaMetrics."""
     token: Secret | None = None
+    """Where the bearer token is found."""
 
 
 Sink = Annotated[InfluxDB2Sink | InfluxDB1Sink | VictoriaMetricsSink, Field(discriminator="kind")]

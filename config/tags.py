@@ -34,13 +34,17 @@ class Tag(Named):
     role: Text = ""
     """Identifier within the unit, the same on every reactor; default: the name as an identifier."""
     engineering_unit: Text | None = None
+    """As it is shown: `°C`, `bar(a)`."""
     range: Interval | None = None
+    """Bounds of the instrument, in engineering units."""
     unit: Name | None = None
     """The ISA-88 unit that owns it; default: the device's."""
     group: Name | None = None
     """The scan group it is read with; default: the device's only one."""
     scale: Number = 1.0
+    """Engineering value = raw · scale + offset; not 0, for numbers only."""
     offset: Number = 0.0
+    """In engineering units: engineering value = raw · scale + offset."""
     states: dict[WholeNumber, Name] = Field(default_factory=dict)
     """Names of an enumeration's numbers, e.g. `{1: Charge, 2: Heat}`."""
 
@@ -101,6 +105,7 @@ class OpcUaTag(Tag):
     address: Text
     """NodeId: `ns=2;s=R201.TT201A`, or by namespace URI, which survives a restart: `nsu=urn:plant;s=R201.TT201A`."""
     kind: Kind = Kind.REAL
+    """What its values are: real, integer, boolean or text."""
 
     @property
     def value_kind(self) -> Kind:

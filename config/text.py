@@ -43,7 +43,8 @@ def as_written(value: object) -> object:
     return value.text if isinstance(value, Written) else value
 
 
-Text = Annotated[str, BeforeValidator(as_written), StringConstraints(min_length=1)]
+_WRITTEN = Annotated[str, StringConstraints(min_length=1)] | float
+Text = Annotated[str, BeforeValidator(as_written, json_schema_input_type=_WRITTEN), StringConstraints(min_length=1)]
 """A non-empty text; numbers keep the spelling of the file."""
 
 
