@@ -23,15 +23,19 @@ import socket
 from contextlib import suppress
 from typing import Self
 
+import structlog
+
 from simulators.listening import listening, numeric_address
 from simulators.source import SimulationError
 from simulators.upset import KINDS, End, Upset
 from simulators.wire_line import NO_TROUBLE, Trouble
 from simulators.wire_link import Link
 
+_log = structlog.get_logger()
+
 AT_MOST_LINKS = 256
 """More clients wait in the system's queue, as before a server that is busy."""
-_OUT_OF_FILES_S = 1.0
+_TRY_AGAIN_S = 0.5
 
 KINDS_OF_WIRE = ("refuse", "reset", "restart", "freeze", "half_open", "delay", "slow", "cut", "garbage")
 """What `disturb` can do."""
@@ -45,10 +49,11 @@ class Wire:
         self._host, self._seed = host, seed
         self._target: tuple[str, int] | None = None
         self._listener: socket.socket | None = None
-        self._accepting = False
+        self._accepting = self._locked_out = False
         self._accepted = 0
         self._links: dict[Link, asyncio.Task[None]] = {}
         self._active: dict[object, Upset] = {}
+        self._again: asyncio.TimerHandle | None = None
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -60,6 +65,8 @@ class Wire:
     async def __aexit__(self, *_exc: object) -> None:
         self._open = False
         self._close()
+        if self._again:
+            self._again.cancel()
         for link in self._links:
             link.drop()
         if self._links:
@@ -115,10 +122,15 @@ class Wire:
         if kinds & {"refuse", "restart"}:
             self._close()
         elif self._listener is None:
-            self._listen()
+            self._listen_again()
         self._accept_if(self._target is not None and "freeze" not in kinds and len(self._links) < AT_MOST_LINKS)
         for link in self._links:
             link.suffer(self._trouble(), frozen="freeze" in kinds)
+
+    def _settle_later(self) -> None:
+        if self._again:
+            self._again.cancel()
+        self._again = asyncio.get_running_loop().call_later(_TRY_AGAIN_S, self._settle)
 
     def _trouble(self) -> Trouble:
         active = self._active.values()
@@ -133,6 +145,18 @@ class Wire:
             self._listener = socket.create_server((self._host, self.port), family=family, backlog=AT_MOST_LINKS)
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
+
+    def _listen_again(self) -> None:
+        """Somebody else may have taken the port meanwhile: said once, tried until it is free."""
+        try:
+            self._listen()
+        except SimulationError as exc:
+            if not self._locked_out:
+                _log.warning("the wire cannot come back", endpoint=self.name, reason=str(exc))
+            self._locked_out = True
+            self._settle_later()
+        else:
+            self._locked_out = False
 
     def _close(self) -> None:
         self._accept_if(False)
@@ -157,7 +181,7 @@ class Wire:
             return
         except OSError:  # no file handle is left: asking again at once would only take the time of those who have one
             self._accept_if(False)
-            asyncio.get_running_loop().call_later(_OUT_OF_FILES_S, self._settle)
+            self._settle_later()
             return
         self._accepted += 1
         link = Link(f"{self._seed}/{self.name}/{self._accepted}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from asyncua.client.client import Client
+from structlog.testing import capture_logs
 
 from config.model import Device, OpcUaEndpoint
 from config.tags import Tag
@@ -207,6 +208,26 @@ async def test_restart_ends_all_refuses_and_comes_back_on_its_port() -> None:
         end()
         assert b.wire.port == port
         assert await (await b.peer()).ask() == b"HELLO"
+
+
+async def test_a_port_that_was_taken_meanwhile_is_said_once_and_had_again_when_it_is_free() -> None:
+    async with bench() as b:
+        end = b.begin("restart")
+        with capture_logs() as logs, socket.create_server(("127.0.0.1", b.wire.port)):
+            end()
+            b.begin("delay", 0.0)()
+        (told,) = logs
+        assert told["endpoint"] == "wire" and "in use" in told["reason"]
+
+        async def comes_back() -> Peer:
+            while True:
+                try:
+                    return await b.peer()
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.01)
+
+        async with asyncio.timeout(SOON_S):
+            assert await (await comes_back()).ask() == b"HELLO"
 
 
 async def test_freeze_answers_nobody_loses_nothing_and_answers_late() -> None:

@@ -1,0 +1,120 @@
+"""Our Modbus driver against the simulated device and its wire, upset in every way they know: no value is good and wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from config.model import Device, ModbusEndpoint
+from config.tags import Tag
+from drivers.base import DeviceError, Scan, scan_groups
+from drivers.modbus.session import connect
+from simulators.modbus_faults import KINDS_OF_DEVICE
+from simulators.modbus_server import ModbusServer
+from simulators.source import Point, Reading
+from simulators.upset import Disturbable, Upset
+from simulators.wire import KINDS_OF_WIRE, Wire
+from tests.system.modbus_peer import FixedClock
+
+TIMEOUT_S = 0.4
+VALUES = {"delay": 1.0, "slow": 0.02}
+"""Longer than the timeout, all in all."""
+
+
+class Ramp:
+    """A source in which no two tags show the same: the number in their name, and half."""
+
+    def refresh(self) -> int:
+        return 0
+
+    def point(self, _device: Device, tag: Tag) -> Point:
+        return lambda: Reading(int(tag.name[1:]) + 0.5)
+
+
+def endpoint(port: int) -> ModbusEndpoint:
+    tags = {f"T{n}": {"address": f"holding:{2 * n}", "type": "float32", "word_order": "CDAB"} for n in range(100)}
+    devices = {"plc": {"unit": "R-201", "unit_id": 7, "tags": tags}}
+    settings = {"name": "bus", "url": f"modbus://127.0.0.1:{port}", "timeout_s": TIMEOUT_S, "devices": devices}
+    return ModbusEndpoint.model_validate(settings)
+
+
+@dataclass
+class Plant:
+    wire: Wire
+    server: ModbusServer
+    endpoint: ModbusEndpoint
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[Reader]:
+        groups = scan_groups(self.endpoint)
+        async with connect(self.endpoint, groups, FixedClock()) as driver:
+            yield Reader(lambda: driver.read(groups[0], 0))
+
+
+class Reader:
+    """What a connected driver reads: how many values are good; those are right."""
+
+    def __init__(self, read: Callable[[], Awaitable[Scan]]) -> None:
+        self._read = read
+
+    async def good(self) -> int:
+        scan = await self._read()
+        good = scan.quality == 0
+        assert np.array_equal(scan.values[good], (np.arange(100) + 0.5)[good])
+        return int(good.sum())
+
+
+@asynccontextmanager
+async def plant() -> AsyncIterator[Plant]:
+    async with Wire("bus") as wire:
+        served = endpoint(wire.port)
+        async with ModbusServer(served, Ramp()) as server:
+            wire.target = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+            yield Plant(wire, server, served)
+
+
+async def outcome(reader: Reader) -> int:
+    """Good values of a read; 0 where it failed."""
+    try:
+        return await reader.good()
+    except DeviceError:
+        return 0
+
+
+async def attempt(at: Plant) -> int:
+    try:
+        async with at.reader() as reader:
+            return await outcome(reader)
+    except DeviceError:
+        return 0
+
+
+@pytest.mark.parametrize("kind", [*KINDS_OF_DEVICE, *KINDS_OF_WIRE])
+async def test_an_upset_costs_values_never_their_truth_and_all_is_well_afterwards(kind: str) -> None:
+    async with plant() as at:
+        async with at.reader() as reader:
+            assert await reader.good() == 100
+            disturbed: Disturbable = at.server if kind in KINDS_OF_DEVICE else at.wire
+            end = disturbed.disturb(Upset(kind, "bus", VALUES.get(kind)))
+            during = await outcome(reader)
+        assert during == (100 if kind == "refuse" else 0)
+        assert await attempt(at) == (100 if kind in ("reset", "half_open") else 0)
+        end()
+        assert await attempt(at) == 100
+
+
+async def test_a_read_that_outlasts_an_upset_gets_its_own_answer_and_so_does_the_next() -> None:
+    async with plant() as at:
+        for kind in ("freeze", "delay"):
+            async with at.reader() as reader:
+                assert await reader.good() == 100
+                end = at.wire.disturb(Upset(kind, "bus", VALUES.get(kind)))
+                reading = asyncio.create_task(outcome(reader))
+                await asyncio.sleep(0.02)
+                end()
+                assert (await reading, await outcome(reader)) == (100, 100)
