@@ -1,8 +1,8 @@
 """A recipe ready to run in one vessel: its phases in a row, its masses and flows scaled, its conditions made quick.
 
-Scaling from the recipe's vessel to another: masses and flows go with the volume, the stirrer keeps its power per
-volume, so its speed goes with volume to the power of −2/9 (N³·D⁵/V constant with D ~ V^1/3). Temperatures, pressures
-and times stay. A condition on a mass, flow, power or speed is scaled with what it watches.
+Scaling from the recipe's vessel to another: masses and flows go with the volume, the stirrer's speed with the speed that
+each vessel's stirrer is made for. Temperatures, pressures and times stay. A condition on a mass, flow, power or speed is
+scaled with what it watches.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ class _Scale:
 
     @staticmethod
     def between(reference: str, vessel: str) -> _Scale:
-        amount = VESSELS[vessel].volume_m3 / VESSELS[reference].volume_m3
-        return _Scale(amount, amount ** (-2 / 9))
+        here, there = VESSELS[reference], VESSELS[vessel]
+        return _Scale(there.volume_m3 / here.volume_m3, there.nominal_rpm / here.nominal_rpm)
 
     def of_role(self, role: str) -> float:
         return self.amount if role in _WITH_VOLUME else self.speed if role == "stirrer_speed" else 1.0

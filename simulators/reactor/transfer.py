@@ -38,7 +38,7 @@ def conductances(fill: float, rpm: float, viscosity: float, parameters: Paramete
 
 def stirring_w(fill: float, rpm: float, viscosity: float, parameters: Parameters) -> float:
     """Ne·ρ·N³·d⁵ into the contents, Ne growing with 70/Re where it is laminar; less while the stirrer is half bare."""
-    if rpm <= 0.0:
+    if rpm < 0.01:  # a stirrer runs out exponentially: in the end its speed is too small to divide by
         return 0.0
     vessel, density = parameters.vessel, parameters.chemistry.density_kg_per_m3
     turns_per_s, stirrer_m = rpm / 60.0, vessel.stirrer_ratio * parameters.diameter_m

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from simulators.reactor import Inputs, Readings, initial_state, parameters, readings, step
+from simulators.reactor import Inputs, Readings, State, initial_state, parameters, readings, step
 from simulators.recipe import BatchState, Recipe, Run, advance, begun, context, inputs, load_recipe
 
 SMALL = """\
@@ -84,31 +85,47 @@ def at_rest(**changed: float | bool) -> Readings:
 class Second(NamedTuple):
     """One plant second of a run on the reactor; `shown` holds the truth and the context."""
 
+    plant_s: int
     run: Run
+    state: State
     shown: Readings
 
+    @property
+    def phase(self) -> str:
+        return str(self.shown["phase"])
 
-Disturbance = Callable[[Run, Inputs], Inputs]
+
+Disturbance = Callable[[int, Run, Inputs], Inputs]
+"""Plant second, run, what is asked -> what the reactor gets."""
 
 
 def seconds(recipe: Recipe, disturb: Disturbance | None = None) -> Iterator[Second]:
     """Second by second, as a simulated unit does it, without end."""
     conditions = recipe.parameters
     state, run = initial_state(conditions), begun(recipe)
-    while True:
+    for plant_s in count(1):
         asked = inputs(run, recipe)
-        state = step(state, disturb(run, asked) if disturb else asked, 1.0, conditions)
+        state = step(state, disturb(plant_s, run, asked) if disturb else asked, 1.0, conditions)
         shown = readings(state, conditions)
         run = advance(run, recipe, shown)
-        yield Second(run, shown | context(run, recipe))
+        yield Second(plant_s, run, state, shown | context(run, recipe))
 
 
-def batch(recipe: Recipe, disturb: Disturbance | None = None, most_s: int = 150_000) -> list[Second]:
-    """The first batch, to the second before the next one begins."""
+_EVERY_S = 10
+
+
+def batch(recipe: Recipe, disturb: Disturbance | None = None, most_s: int = 100_000) -> list[Second]:
+    """The first batch and the idling after it: every tenth second, and each first and last one of a phase and a state."""
     found: list[Second] = []
     for second in seconds(recipe, disturb):
-        if second.run.batch > 1 and second.run.state is not BatchState.IDLE:
+        if second.run.batch > 1:
             return found
+        if len(found) > 1 and found[-1].plant_s % _EVERY_S and _stretch(found[-2]) == _stretch(found[-1]) == _stretch(second):
+            found.pop()
         found.append(second)
-        assert len(found) < most_s, f"still {second.run.state.word} in {second.shown['phase']}: {second.run.message}"
+        assert len(found) < most_s / _EVERY_S, f"still {second.run.state.word} in {second.phase}: {second.run.message}"
     raise AssertionError
+
+
+def _stretch(second: Second) -> tuple[int, BatchState]:
+    return second.run.phase_index, second.run.state
