@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def _found(key_path: Path, certificate_path: Path, application_uri: str) -> Iden
 
 
 def _made(application_uri: str, hosts: tuple[str, ...]) -> Identity:
-    key = generate_private_key()
+    key = _new_key()
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(application_uri)]
     for host in dict.fromkeys((*hosts, socket.gethostname(), "localhost", "127.0.0.1", "::1")):
         address = _address(host)
@@ -81,6 +82,12 @@ def _made(application_uri: str, hosts: tuple[str, ...]) -> Identity:
     subject = {"organizationName": "Reactorwatch simulator"}
     usage = [ExtendedKeyUsageOID.SERVER_AUTH]
     return Identity(key, generate_self_signed_app_certificate(key, "Reactorwatch simulator", subject, names, usage, _DAYS))
+
+
+@cache
+def _new_key() -> RSAPrivateKey:
+    """One for every server of this process: a key takes a tenth of a second and more, a farm would wait for minutes."""
+    return generate_private_key()
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

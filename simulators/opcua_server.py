@@ -10,6 +10,7 @@ The source moves once per request and holds still while it is answered, so the v
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -37,6 +38,7 @@ from simulators.opcua_writing import Writer
 from simulators.source import SimulationError, Source
 from simulators.upset import End, Upset
 
+_log = logging.getLogger(__name__)
 _MOVES = (ObjectIds.ReadRequest_Encoding_DefaultBinary, ObjectIds.CreateMonitoredItemsRequest_Encoding_DefaultBinary)
 """Requests that look at values."""
 
@@ -157,6 +159,8 @@ class OpcUaServer:
         own = await asyncio.to_thread(identity, folder, self._endpoint.name, self._application_uri, hosts)
         server.iserver.certificate, server.iserver.private_key = own.certificate, own.key
         server.iserver.certificate_validator = self._trust
+        if self._trust.anyone:
+            _log.info("endpoint %s: any client certificate is accepted, none has to be trusted", self._endpoint.name)
 
     def _variables(self, spaces: Namespaces) -> list[Variable]:
         """Every tag that has a node of its own. Raises SimulationError."""

@@ -19,6 +19,7 @@ from simulators.board import Board
 from simulators.listening import bracketed
 from simulators.live import Live, PlantTime
 from simulators.modbus_server import ModbusServer
+from simulators.opcua_access import Security
 from simulators.opcua_server import OpcUaServer
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
@@ -62,7 +63,8 @@ class SimulatedPlant:
     """Open, it serves; `urls` tells where, by the name of the endpoint.
 
     As configured: at each endpoint's host and port. Free: on 127.0.0.1, at ports nobody else has. Recipes of the
-    scenario that are files count from `folder`. Raises SimulationError where it cannot listen, or cannot serve a tag.
+    scenario that are files count from `folder`. OPC UA security policies are offered where it listens as configured, unless
+    `security` says otherwise. Raises SimulationError where it cannot listen, or cannot serve a tag.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class SimulatedPlant:
         ports: Ports = "as configured",
         scenario: Scenario | None = None,
         folder: Path = Path(),
+        security: Security | None = None,
     ) -> None:
         self.plant, self.speed, self.seed, self.scenario = plant, speed, seed, scenario
         self.urls: dict[str, str] = {}
         self._ports, self._folder = ports, folder
+        self._security: Security = security or ("all" if ports == "as configured" else "none")
         self._endpoints: dict[str, _Served] = {}
         self._open = AsyncExitStack()
         self._simulation: Simulation | None = None
@@ -120,7 +124,7 @@ class SimulatedPlant:
     async def _serve(self, endpoint: OpcUaEndpoint | ModbusEndpoint, stack: AsyncExitStack) -> None:
         host, port = (endpoint.host, endpoint.port) if self._ports == "as configured" else ("127.0.0.1", 0)
         wire = await stack.enter_async_context(Wire(endpoint.name, host, port, seed=self.seed))
-        server = _server(endpoint, self.live, (host, wire.port))
+        server = _server(endpoint, self.live, (host, wire.port), self._security)
         await stack.enter_async_context(server)
         behind = urlsplit(server.url)
         wire.target = ("127.0.0.1", behind.port or 0)
@@ -128,9 +132,9 @@ class SimulatedPlant:
         self.urls[endpoint.name] = f"{behind.scheme}://{bracketed(host)}:{wire.port}{behind.path}"
 
 
-def _server(endpoint: OpcUaEndpoint | ModbusEndpoint, source: Source, advertised: tuple[str, int]) -> Server:
+def _server(endpoint: OpcUaEndpoint | ModbusEndpoint, source: Source, advertised: tuple[str, int], security: Security) -> Server:
     if isinstance(endpoint, OpcUaEndpoint):
-        return OpcUaServer(endpoint, source, advertised=advertised)
+        return OpcUaServer(endpoint, source, advertised=advertised, security=security)
     return ModbusServer(endpoint, source)
 
 
