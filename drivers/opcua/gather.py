@@ -8,8 +8,9 @@ not here. So both ways give the same samples, bit for bit.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from config.tags import Kind
 from drivers.base import Column
 from drivers.opcua.decode import BAD, ItemDecoder, Value
 from drivers.opcua.layout import HAS_SOURCE_STAMP, HAS_STATUS, HAS_VALUE, STRING, AnswerLayout
+from drivers.opcua.pick import Picker
 from drivers.opcua.samples import Misfit, Samples
 
 _V = ua.VariantType
@@ -52,6 +54,7 @@ _EPOCH_US = 11_644_473_600_000_000
 """From 1601, where the wire's stamps begin, to 1970."""
 _LAST_US = np.uint64((2**63 - 1) // 1000)
 _Indices = NDArray[np.intp]
+_NO_INDICES = np.zeros(0, np.intp)
 
 
 class ColumnTable:
@@ -70,16 +73,6 @@ class ColumnTable:
             self.position[of_a_kind] = np.arange(len(of_a_kind))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Numbers:
-    """Columns of one kind whose values are of one type."""
-
-    kind: int
-    type: np.dtype[Any]
-    columns: _Indices
-    value_at: _Indices
-
-
 @dataclass(frozen=True, slots=True)
 class _Text:
     column: int
@@ -87,50 +80,90 @@ class _Text:
     length_at: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Numbers:
+    """Columns of one kind whose values are of one type, and where their values go, in the order of the types."""
+
+    kind: int
+    type: np.dtype[Any]
+    columns: _Indices
+
+
 class Gatherer:
-    """Gathers the samples of answers of one layout, for n columns in the order of its items."""
+    """Gathers the samples of answers of one layout, for n columns in the order of its items.
+
+    Numbers are converted in the order of their types, then put into the order of the columns; `_numbers` has a last NaN, for
+    columns without a number.
+    """
 
     def __init__(self, layout: AnswerLayout, table: ColumnTable, items: ItemDecoder) -> None:
         self._layout, self._table, self._items = layout, table, items
         self._count = len(table.kinds)
         # Only real tags are scaled by the plant file; if ever others are, the item decoder knows what that means.
-        plain = (table.kinds == _REAL) | ~table.scaled
-        with_value = (layout.masks & HAS_VALUE).astype(bool)
+        plain = ((table.kinds == _REAL) | ~table.scaled) & (layout.masks & HAS_VALUE).astype(bool)
         keys = table.kinds << np.uint16(8) | layout.types
-        is_number = plain & with_value & _IS_NUMBER[keys]
-        is_text = plain & with_value & (table.kinds == _TEXT) & (layout.types == STRING)
-        self._numbers = tuple(self._of_one_type(keys, is_number))
+        is_number = plain & _IS_NUMBER[keys]
+        is_text = plain & (table.kinds == _TEXT) & (layout.types == STRING)
+        self._rest = np.flatnonzero(~is_number & ~is_text).tolist()
         self._texts = tuple(
             _Text(column, int(table.position[column]), int(layout.starts[column]) + 2)
             for column in np.flatnonzero(is_text).tolist()
         )
-        self._no_numbers = np.flatnonzero(~is_number)
-        self._rest = np.flatnonzero(~is_number & ~is_text).tolist()
-        self._scaled = np.flatnonzero(is_number & table.scaled)
-        self._scale, self._offset = table.scale[self._scaled], table.offset[self._scaled]
+        groups = [
+            _Numbers(key >> 8, _NUMBERS[key], np.flatnonzero(is_number & (keys == key)))
+            for key in np.unique(keys[is_number]).tolist()
+        ]
         self._with_status = np.flatnonzero(layout.masks & HAS_STATUS)
-        self._status_at = layout.status_at[self._with_status]
         self._with_stamp = np.flatnonzero(layout.masks & HAS_SOURCE_STAMP)
-        self._stamp_at = layout.source_stamp_at[self._with_stamp]
+        self._picker = Picker(
+            [
+                (np.dtype(np.uint8), layout.fixed_at),
+                (_UINT32, layout.status_at[self._with_status]),
+                (_INT64, layout.source_stamp_at[self._with_stamp]),
+                *((group.type, layout.starts[group.columns] + 2) for group in groups),
+            ]
+        )
+        self._fixed, self._status, self._stamps, *picked = self._picker.views
+        self._place_numbers(groups, picked)
 
-    def _of_one_type(self, keys: NDArray[np.uint16], is_number: NDArray[np.bool_]) -> Iterable[_Numbers]:
-        for key in np.unique(keys[is_number]).tolist():
-            columns = np.flatnonzero(is_number & (keys == key))
-            yield _Numbers(key >> 8, _NUMBERS[key], columns, self._layout.starts[columns] + 2)
+    def _place_numbers(self, groups: Sequence[_Numbers], picked: Sequence[NDArray[Any]]) -> None:
+        table = self._table
+        self._columns = np.concatenate([_NO_INDICES, *(group.columns for group in groups)])
+        total = len(self._columns)
+        self._converted = np.full(total + 1, np.nan)
+        self._numbers = self._converted[:total]
+        ends = np.cumsum([0] + [len(group.columns) for group in groups]).tolist()
+        places = [self._numbers[start:end] for start, end in pairwise(ends)]
+        self._booleans = [(p, to) for p, to, group in zip(picked, places, groups, strict=True) if group.kind == _BOOLEAN]
+        self._others = [(p, to) for p, to, group in zip(picked, places, groups, strict=True) if group.kind != _BOOLEAN]
+        self._integers = [
+            (table.position[group.columns], p) for p, group in zip(picked, groups, strict=True) if group.kind == _INTEGER
+        ]
+        self._unsigned = [(p, group.columns) for p, group in zip(picked, groups, strict=True) if group.type == _UINT64]
+        self._in_order = np.full(self._count, total, np.intp)
+        self._in_order[self._columns] = np.arange(total)
+        # A column without scaling is multiplied by 1 and gets -0 added, which leaves every number as it is, -0 too.
+        self._any_scaled = bool(table.scaled[self._columns].any())
+        self._scale = table.scale[self._columns]
+        self._offset = np.where(table.scaled, table.offset, -0.0)[self._columns]
 
     def samples(self, body: bytes) -> Samples | None:
         """The samples of an answer; None when it is not of this layout."""
+        if len(body) != self._layout.size_bytes:
+            return None
+        self._picker.pick(body)
+        if self._fixed.tobytes() != self._layout.fixed:
+            return None
         others = self._layout.others(body)
         if others is None:
             return None
-        status = self._status(body)
-        values, integers, doubtful = self._all_numbers(body)
+        status, bad = self._all_status()
+        values, integers, doubtful = self._all_numbers()
         texts, no_texts = self._all_texts(body)
         doubtful += self._rest + no_texts
-        bad = np.flatnonzero(status >= BAD) if self._with_status.size else self._with_status
-        if bad.size:
-            self._blank(bad, status, values, integers, texts)
-            doubtful = [column for column in doubtful if status[column] < BAD]
+        if bad is not None:
+            self._blank(bad, values, integers, texts)
+            doubtful = [column for column in doubtful if not bad[column]]
         misfits: list[Misfit] = []
         for column in sorted(doubtful):
             answer = others[column] if column in others else self._layout.item(body, column)
@@ -138,35 +171,37 @@ class Gatherer:
             self._put(column, value, values, integers, texts)
             if misfit:
                 misfits.append(misfit)
-        return Samples(values, status, self._source_ns(body), integers, tuple(texts), tuple(misfits))
+        return Samples(values, status, self._source_ns(), integers, tuple(texts), tuple(misfits))
 
-    def _status(self, body: bytes) -> NDArray[np.uint32]:
+    def _all_status(self) -> tuple[NDArray[np.uint32], NDArray[np.bool_] | None]:
+        """Status codes, and which are bad; None when all are good."""
         status = np.zeros(self._count, np.uint32)
-        if self._with_status.size:
-            status[self._with_status] = _gathered(body, _UINT32, self._status_at)
-        return status
+        if not self._status.any():
+            return status, None
+        status[self._with_status] = self._status
+        return status, status >= BAD
 
-    def _all_numbers(self, body: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64], list[int]]:
+    def _all_numbers(self) -> tuple[NDArray[np.float64], NDArray[np.int64], list[int]]:
         """Values, integers, and the columns whose number can't be taken as it is."""
-        values = np.zeros(self._count)
-        integers = np.zeros(len(self._table.integer_columns), np.int64)
         doubtful: list[int] = []
         with np.errstate(over="ignore", invalid="ignore"):
-            for group in self._numbers:
-                numbers = _gathered(body, group.type, group.value_at)
-                values[group.columns] = numbers != 0 if group.kind == _BOOLEAN else numbers
-                if group.kind == _INTEGER:
-                    integers[self._table.position[group.columns]] = numbers
-                    if group.type == _UINT64:
-                        doubtful += group.columns[numbers > _INT64_HIGH].tolist()
-            if self._scaled.size:
-                values[self._scaled] = values[self._scaled] * self._scale + self._offset
-        finite = np.isfinite(values)
+            for picked, to in self._others:
+                to[:] = picked
+            for picked, to in self._booleans:
+                np.not_equal(picked, 0, out=to)
+            if self._any_scaled:
+                self._numbers *= self._scale
+                self._numbers += self._offset
+        integers = np.zeros(len(self._table.integer_columns), np.int64)
+        for positions, picked in self._integers:
+            integers[positions] = picked
+        for picked, columns in self._unsigned:
+            if (too_great := picked > _INT64_HIGH).any():
+                doubtful += columns[too_great].tolist()
+        finite = np.isfinite(self._numbers)
         if not finite.all():
-            doubtful += np.flatnonzero(~finite).tolist()
-        if self._no_numbers.size:
-            values[self._no_numbers] = np.nan
-        return values, integers, doubtful
+            doubtful += self._columns[~finite].tolist()
+        return self._converted.take(self._in_order), integers, doubtful
 
     def _all_texts(self, body: bytes) -> tuple[list[str], list[int]]:
         """The texts, and the columns whose bytes are none."""
@@ -180,32 +215,26 @@ class Gatherer:
                 doubtful.append(text.column)
         return texts, doubtful
 
-    def _source_ns(self, body: bytes) -> NDArray[np.int64]:
+    def _source_ns(self) -> NDArray[np.int64]:
         # In whole microseconds, as the item decoder has them.
-        since_us = _gathered(body, _INT64, self._stamp_at) // 10 - _EPOCH_US
-        stamps: NDArray[np.int64] = since_us * 1000
-        meant = (since_us - 1).view(np.uint64) < _LAST_US
+        since_us = self._stamps // 10
+        since_us -= _EPOCH_US
+        meant = since_us.view(np.uint64) <= _LAST_US
+        since_us *= 1000
         if not meant.all():
-            stamps[~meant] = 0
-        if len(stamps) == self._count:
-            return stamps
+            since_us[~meant] = 0
+        if len(since_us) == self._count:
+            return since_us
         source_ns = np.zeros(self._count, np.int64)
-        source_ns[self._with_stamp] = stamps
+        source_ns[self._with_stamp] = since_us
         return source_ns
 
-    def _blank(
-        self,
-        bad: _Indices,
-        status: NDArray[np.uint32],
-        values: NDArray[np.float64],
-        integers: NDArray[np.int64],
-        texts: list[str],
-    ) -> None:
+    def _blank(self, bad: NDArray[np.bool_], values: NDArray[np.float64], integers: NDArray[np.int64], texts: list[str]) -> None:
         """Nothing stays of values that the server calls bad."""
         values[bad] = np.nan
-        integers[status[self._table.integer_columns] >= BAD] = 0
+        integers[bad[self._table.integer_columns]] = 0
         for text in self._texts:
-            if status[text.column] >= BAD:
+            if bad[text.column]:
                 texts[text.position] = ""
 
     def _put(
@@ -216,9 +245,3 @@ class Gatherer:
             integers[self._table.position[column]] = value or 0
         elif self._table.kinds[column] == _TEXT:
             texts[self._table.position[column]] = str(value or "")
-
-
-def _gathered(body: bytes, type_: np.dtype[Any], at: _Indices) -> NDArray[Any]:
-    """The numbers of a type that begin at these bytes, wherever they stand."""
-    gathered: NDArray[Any] = np.ndarray((len(body) - type_.itemsize + 1,), type_, body, 0, (1,))[at]
-    return gathered

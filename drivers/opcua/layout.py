@@ -89,9 +89,7 @@ class AnswerLayout:
             raise NoLayout from exc
 
     def others(self, body: bytes) -> Mapping[int, ua.DataValue] | None:
-        """The `unmeasured` items of an answer, decoded; None when it is not of this layout."""
-        if len(body) != self.size_bytes or np.frombuffer(body, np.uint8)[self.fixed_at].tobytes() != self.fixed:
-            return None
+        """The `unmeasured` items of an answer whose `fixed` bytes are proven; None when one has another extent."""
         others = {}
         for item, end in self.unmeasured.items():
             try:
