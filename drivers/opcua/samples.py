@@ -49,7 +49,7 @@ class Samples:
 
     def scan(self, layout: Layout, slot_ns: int, received_ns: int) -> Scan:
         """The scan of these samples, which must be all of `layout`."""
-        quality = quality_of(self.status)
+        quality = quality_of(self.status) if self.status.any() else np.zeros(len(self.status), np.uint8)
         return Scan(layout, slot_ns, received_ns, self.values, self.status, quality, self.source_ns, self.integers, self.texts)
 
 

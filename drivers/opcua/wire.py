@@ -24,6 +24,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Status
 from drivers.opcua.faults import guarded, refused
+from drivers.opcua.wire_plain import Shortcut
 from drivers.opcua.wire_prepared import PreparedRead, answer_to
 
 CLOSE_S = 1.0
@@ -68,6 +69,8 @@ class Connection:
         async with guarded(self.place, "connecting", self.timeout_s) as honour:
             await self.client.uaclient.connect_socket(host, port)
             honour()
+            assert self.client.uaclient.protocol is not None
+            Shortcut.into(self.client.uaclient.protocol)
             url = self.client.server_url.geturl()
             self._keep_limits(await self.client.uaclient.send_hello(url))
             await self.client.open_secure_channel()

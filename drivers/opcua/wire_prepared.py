@@ -5,7 +5,7 @@ behind the header is bytes, and the deadline is the caller's. What this touches 
 tests/unit/drivers/test_opcua_wire.py:
 
 - `protocol._request_id`, `_request_handle`, `_callbackmap`: as its own `_send_request` keeps them;
-- `protocol._connection.message_to_binary`: chunks, signs and encrypts.
+- `protocol._connection`, which makes a message of a body: chunked, signed, encrypted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
+
+from drivers.opcua.wire_plain import packed
 
 _TYPE = nodeid_to_binary(ua.FourByteNodeId(ua.Int32(ObjectIds.ReadRequest_Encoding_DefaultBinary)))
 _ANSWER_TYPE = nodeid_to_binary(ua.FourByteNodeId(ua.Int32(ObjectIds.ReadResponse_Encoding_DefaultBinary)))
@@ -57,7 +59,7 @@ async def answer_to(protocol: UASocketProtocol, request: PreparedRead, timeout_s
     number = protocol._request_id + 1
     body = request.encoded(protocol.authentication_token, datetime.now(UTC), protocol._request_handle, timeout_s)
     protocol.revolve_security_token()
-    message = protocol._connection.message_to_binary(body, request_id=number)
+    message = packed(protocol._connection, body, number)
     protocol._request_id = number
     waiting: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
     protocol._callbackmap[number] = waiting

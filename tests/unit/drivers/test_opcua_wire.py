@@ -37,6 +37,13 @@ PRIVATE = {
     "wire_prepared._request_id",
     "wire_prepared._callbackmap",
     "wire_prepared._connection",
+    "wire_plain._connection",
+    "wire_plain._callbackmap",
+    "wire_plain._call_callback",
+    "wire_plain._limits",
+    "wire_plain._sequence_number",
+    "wire_plain._peer_sequence_number",
+    "wire_plain._incoming_parts",
 }
 READS = {"set_user", "set_password", "set_security", "set_security_string"}
 
