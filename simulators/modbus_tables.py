@@ -7,7 +7,7 @@ same register on top of it.
     what the source shows of a tag        a request that touches it
     a value                               its registers, clamped to what they can hold
     nothing, or bad status                4 server device failure, for a value that is not there is no number;
-    bad status, value NaN, a float tag    NaN: how some vendors say the same
+    BadNotConnected, a float tag          NaN: how input cards tell an open sensor
     BadNodeIdUnknown                      2 illegal data address
 """
 
@@ -23,7 +23,7 @@ import structlog
 from config.model import ModbusDevice, forbidden_range
 from config.tags import BIT_TABLES, ModbusTag
 from simulators.registers import Lay, layer
-from simulators.source import BAD_NODE_ID_UNKNOWN, Point, Reading, Source, Value
+from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, Point, Reading, Source, Value
 
 _log = structlog.get_logger()
 
@@ -104,7 +104,9 @@ class Table:
                 continue
             reading = placed.point()
             value = reading.value
-            if value is None or (reading.status >= _BAD and not _is_no_number(placed.tag, value)):
+            if reading.status == BAD_NOT_CONNECTED and placed.tag.wire_type.startswith("float"):
+                touched.append((placed, math.nan))
+            elif value is None or reading.status >= _BAD:
                 absent = _refusal(placed.tag, reading)
                 if absent.code == ILLEGAL_ADDRESS:
                     raise absent
@@ -124,10 +126,6 @@ class Table:
 def _placed(tag: ModbusTag, point: Point) -> _Placed:
     first = tag.offset_in_table
     return _Placed(first, first + tag.register_count, tag, point, layer(tag))
-
-
-def _is_no_number(tag: ModbusTag, value: Value) -> bool:
-    return tag.wire_type.startswith("float") and isinstance(value, float) and math.isnan(value)
 
 
 def _refusal(tag: ModbusTag, reading: Reading) -> Refused:

@@ -19,6 +19,7 @@ BAD_NODE_ID_UNKNOWN = 0x8034_0000
 """The tag is not there: a Modbus server answers it as an illegal data address."""
 BAD_OUT_OF_RANGE = 0x803C_0000
 BAD_TYPE_MISMATCH = 0x8074_0000
+BAD_NOT_CONNECTED = 0x808A_0000
 BAD_SENSOR_FAILURE = 0x808C_0000
 BAD_NO_DATA = 0x809B_0000
 """OPC UA status codes (part 6, annex A)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from drivers.base import DeviceError, Scan, scan_groups
 from drivers.modbus.session import connect
 from simulators.modbus_faults import KINDS_OF_DEVICE
 from simulators.modbus_server import ModbusServer
-from simulators.source import Point, Reading
+from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, Point, Reading
 from simulators.upset import Disturbable, Upset
 from simulators.wire import KINDS_OF_WIRE, Wire
 from tests.system.modbus_peer import FixedClock
@@ -26,14 +26,17 @@ VALUES = {"delay": 1.0, "slow": 0.02}
 """Longer than the timeout, all in all."""
 
 
+@dataclass
 class Ramp:
     """A source in which no two tags show the same: the number in their name, and half."""
+
+    status: dict[str, int] = field(default_factory=dict)
 
     def refresh(self) -> int:
         return 0
 
     def point(self, _device: Device, tag: Tag) -> Point:
-        return lambda: Reading(int(tag.name[1:]) + 0.5)
+        return lambda: Reading(int(tag.name[1:]) + 0.5, self.status.get(tag.name, 0))
 
 
 def endpoint(port: int) -> ModbusEndpoint:
@@ -48,6 +51,7 @@ class Plant:
     wire: Wire
     server: ModbusServer
     endpoint: ModbusEndpoint
+    ramp: Ramp
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:
@@ -73,9 +77,10 @@ class Reader:
 async def plant() -> AsyncIterator[Plant]:
     async with Wire("bus") as wire:
         served = endpoint(wire.port)
-        async with ModbusServer(served, Ramp()) as server:
+        ramp = Ramp()
+        async with ModbusServer(served, ramp) as server:
             wire.target = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-            yield Plant(wire, server, served)
+            yield Plant(wire, server, served, ramp)
 
 
 async def outcome(reader: Reader) -> int:
@@ -118,3 +123,14 @@ async def test_a_read_that_outlasts_an_upset_gets_its_own_answer_and_so_does_the
                 await asyncio.sleep(0.02)
                 end()
                 assert (await reading, await outcome(reader)) == (100, 100)
+
+
+async def test_an_open_sensor_costs_itself_a_gone_tag_at_first_its_block_and_a_failed_one_never_a_wrong_value() -> None:
+    async with plant() as at, at.reader() as reader:
+        for status, least in ((BAD_NOT_CONNECTED, 99), (BAD_SENSOR_FAILURE, 0), (BAD_NODE_ID_UNKNOWN, 0)):
+            at.ramp.status["T7"] = status
+            assert least <= await outcome(reader) <= 99
+        for _ in range(20):
+            if await outcome(reader) == 99:
+                break
+        assert await outcome(reader) == 99

@@ -15,7 +15,7 @@ from config.model import Device, ModbusEndpoint
 from config.tags import Tag
 from simulators.modbus_server import ModbusServer
 from simulators.register_map import register_map
-from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE, Point, Reading, SimulationError, Value
+from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, Point, Reading, SimulationError, Value
 from simulators.upset import End, Upset
 
 SOON_S = 5.0
@@ -273,12 +273,11 @@ async def test_a_value_that_is_not_there_a_tag_that_is_gone_and_back() -> None:
         b.shown.status["PT"] = BAD_SENSOR_FAILURE
         assert await client.ask(1, SKID) == "8404"
         assert await client.ask(1, "04 0000 0002") == "040400003fc0"
-        b.shown.values["TT"], b.shown.status["TT"] = float("nan"), BAD_SENSOR_FAILURE
-        assert await client.ask(1, "04 0000 0002") == "040400007fc0", "the vendor's NaN"
+        b.shown.status["TT"] = BAD_NOT_CONNECTED
+        assert await client.ask(1, "04 0000 0002") == "040400007fc0", "an open sensor"
         b.shown.status["PT"] = BAD_NODE_ID_UNKNOWN
         assert await client.ask(1, SKID) == "8402"
         b.shown.status.clear()
-        b.shown.values["TT"] = 1.5
         assert await client.ask(1, SKID) == SKID_SHOWN
 
 

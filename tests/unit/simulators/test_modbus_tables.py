@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from config.model import Device, ModbusDevice
 from config.tags import Tag
 from simulators.modbus_tables import DEVICE_FAILURE, ILLEGAL_ADDRESS, Refused, Table, readable_spans
-from simulators.source import BAD_NO_DATA, BAD_NODE_ID_UNKNOWN, Point, Reading, Value
+from simulators.source import BAD_NO_DATA, BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, Point, Reading, Value
 
 UNCERTAIN = 0x4090_0000
 
@@ -107,16 +107,15 @@ def test_a_value_that_is_not_there_stops_only_requests_that_touch_it() -> None:
     assert registers(holding, 0, 1) == [1]
 
 
-def test_a_bad_nan_is_the_nan_of_the_vendor_where_a_register_can_hold_one() -> None:
+def test_an_open_sensor_is_nan_where_a_register_can_hold_one() -> None:
     tags: dict[str, dict[str, object]] = {
-        "FLOAT": {"address": "holding:0", "type": "float32"},
+        "FLOAT": {"address": "holding:0", "type": "float32", "scale": 2.0},
         "INTEGER": {"address": "holding:2", "type": "int16"},
     }
     device = ModbusDevice.model_validate({"name": "plc", "tags": tags})
-    nan = float("nan")
-    holding = Table("holding", device, Fixed({"FLOAT": nan, "INTEGER": nan}, {"FLOAT": BAD_NO_DATA, "INTEGER": BAD_NO_DATA}))
+    holding = Table("holding", device, Fixed({"FLOAT": 65.0, "INTEGER": 65}, dict.fromkeys(tags, BAD_NOT_CONNECTED)))
     assert registers(holding, 0, 2) == [0x7FC0, 0]
-    assert code(holding, 2, 1) == DEVICE_FAILURE
+    assert code(holding, 2, 1) == code(holding, 0, 3) == DEVICE_FAILURE
 
 
 def test_a_clamped_value_is_logged_once() -> None:
