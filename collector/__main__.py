@@ -12,6 +12,7 @@ from collector.commands.init import init
 from collector.commands.run import run
 from collector.commands.simulate import simulate
 from collector.commands.status import status
+from collector.commands.upset import upset
 from collector.version import VERSION
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, init, check, diff, simulate, status, export):
+for command in (demo, run, init, check, diff, simulate, upset, status, export):
     app.command()(command)
 
 

@@ -60,7 +60,7 @@ class Live:
 
     def point(self, device: Device, tag: Tag) -> Point:
         unit = self.unit_of(device, tag)
-        unit.take(tag)
+        unit.take([tag])
         role, convert = tag.role, _conversion(tag, unit.readings()[tag.role])
 
         def point() -> Reading:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from config.model import Plant
+from config.tags import Tag
 from simulators.board import Board
 from simulators.live import Live, PlantTime
 from simulators.programme import UnitPlan, unit_plan
@@ -38,6 +39,8 @@ class Simulation:
         self.board = Board(Targets(plant), self._apply, lambda: self.live.plant_s)
         self._script = Script(scenario.timeline, self.board, self.units)
         self.live = Live(tuple(self.units.values()), plant_time, self._script.second)
+        for name, tags in _tags_by_unit(plant).items():
+            self.units[name].take(tags)
         self._endpoints = endpoints if endpoints is not None else {}
 
     def begin(self) -> None:
@@ -65,6 +68,13 @@ class Simulation:
             end()
 
         return end_and_tell
+
+
+def _tags_by_unit(plant: Plant) -> dict[str, list[Tag]]:
+    found: dict[str, list[Tag]] = {}
+    for device, tag in plant.tags():
+        found.setdefault(device.unit_of(tag), []).append(tag)
+    return found
 
 
 def unit_plans(plant: Plant, scenario: Scenario, folder: Path) -> list[UnitPlan]:

@@ -38,7 +38,7 @@ class Sines:
 
     def __init__(self) -> None:
         self._sines: list[Sine] = []
-        self._columns = np.empty((4, 0))
+        self._columns: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self._sines)
@@ -46,10 +46,12 @@ class Sines:
     def add(self, sine: Sine) -> None:
         """The next column of `at`."""
         self._sines.append(sine)
-        self._columns = np.array(self._sines).T
+        self._columns = None
 
     def at(self, plant_s: int) -> NDArray[np.float64]:
         """float64[sine] at a plant second."""
+        if self._columns is None:
+            self._columns = np.array(self._sines, dtype=np.float64).reshape(-1, 4).T
         low, high, omega, phase = self._columns
         values: NDArray[np.float64] = low + (high - low) * (0.5 + 0.45 * np.sin(omega * plant_s + phase))
         return values

@@ -10,6 +10,7 @@ begun and ended until then, and on t alone. Second 0 is the simulation's beginni
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from config.tags import Kind, Tag
 from simulators import reactor, recipe
 from simulators.disturbances import PROCESS_KINDS, Disturbances
-from simulators.instruments import PERFECT, Instruments, Vector, instrument_of
+from simulators.instruments import PERFECT, Instrument, Instruments, Vector, instrument_of
 from simulators.overrides import OVERRIDES, Overrides
 from simulators.programme import UnitPlan
 from simulators.reactor import Readings
@@ -68,16 +69,21 @@ class ReactorUnit:
         """The OPC UA status of what a role shows."""
         return self._overrides.status(role) if self._overrides else 0
 
-    def take(self, tag: Tag) -> None:
-        """From now on there is something behind the tag, whether the model knows its role or not."""
-        if tag.role in self.readings():
-            return
-        if tag.value_kind in (Kind.BOOLEAN, Kind.TEXT):
-            self._constants[tag.role] = False if tag.value_kind is Kind.BOOLEAN else tag.name
-        else:
-            self._sines.add(slow_sine(tag))
-            self._instruments.add([(tag.role, PERFECT, float(self._sines.at(self.plant_s)[-1]))])
-        self._shown = None
+    def take(self, tags: Iterable[Tag]) -> None:
+        """From now on there is something behind each of the tags, whether the model knows its role or not."""
+        shown = self.readings()
+        strangers = {tag.role: tag for tag in tags if tag.role not in shown}
+        waves: list[tuple[str, Instrument, float]] = []
+        for role, tag in strangers.items():
+            if tag.value_kind in (Kind.BOOLEAN, Kind.TEXT):
+                self._constants[role] = False if tag.value_kind is Kind.BOOLEAN else tag.name
+            else:
+                self._sines.add(slow_sine(tag))
+                waves.append((role, PERFECT, 0.0))
+        if strangers:
+            values = self._sines.at(self.plant_s)[-len(waves) :] if waves else ()
+            self._instruments.add((*wave[:2], float(value)) for wave, value in zip(waves, values, strict=True))
+            self._shown = None
 
     @property
     def phase(self) -> str:
@@ -103,7 +109,7 @@ class ReactorUnit:
 
     def disturb_tag(self, upset: Upset, tag: Tag) -> End:
         """Begin an upset of the instrument behind a tag. Raises SimulationError."""
-        self.take(tag)
+        self.take([tag])
         if upset.kind in OVERRIDES:
             end = self._overrides.begin(upset, tag.role, self.readings()[tag.role])
         elif tag.role in self._instruments.channels:

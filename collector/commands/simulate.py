@@ -23,6 +23,7 @@ def simulate(
     speed: Annotated[float, typer.Option(help="Plant seconds per second.", min=0.01, max=3600)] = 1.0,
     scenario: Annotated[Path | None, typer.Option(help="A scenario: what runs in the units, and what goes wrong when.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plant.")] = 1,
+    control: Annotated[Path | None, typer.Option(help="Path of the socket that the command upset speaks to.")] = None,
     with_parent: Annotated[bool, typer.Option("--with-parent", help="End when standard input is closed.", hidden=True)] = False,
 ) -> None:
     """Serve the endpoints of a plant file as simulated reactors, until Ctrl-C."""
@@ -44,17 +45,20 @@ def simulate(
     log_to(sys.stderr)
     try:
         folder = scenario.parent if scenario else Path()
-        asyncio.run(_serve(SimulatedPlant(loaded, speed, seed, scenario=told, folder=folder), with_parent=with_parent))
+        asyncio.run(_serve(SimulatedPlant(loaded, speed, seed, scenario=told, folder=folder), control, with_parent=with_parent))
     except (SimulationError, SecretError) as exc:
         failed(str(exc))
 
 
-async def _serve(simulated: SimulatedPlant, *, with_parent: bool) -> None:
+async def _serve(simulated: SimulatedPlant, path: Path | None, *, with_parent: bool) -> None:
+    from simulators.control import Control
+
     with stop_on_signals() as stop:
-        async with simulated:
+        async with simulated, Control(simulated.board, simulated.live, simulated.speed, path) as control:
             for endpoint in simulated.plant.endpoints:
                 devices = ", ".join(f"{device.name} ({len(device.tags)} tags)" for device in endpoint.devices)
                 output.print(f"serving {simulated.urls[endpoint.name]}  {endpoint.name}: {devices}", markup=False)
+            output.print(f"upsets: reactorwatch upset KIND TARGET --simulator {control.path}", markup=False)
             output.print(f"plant time runs at {simulated.speed:g} times wall time; Ctrl-C ends it", markup=False)
             sys.stdout.flush()
             if with_parent:
