@@ -136,6 +136,30 @@ def test_restarting_waits_for_its_conditions_and_ramps_from_what_is_measured(sma
     assert (going.state, inputs(going, small).dosing_kg_per_h) == (BatchState.RUNNING, 100)
 
 
+def test_a_restart_ramps_from_what_is_measured_also_after_a_hold_on_the_product(tmp_path: Path) -> None:
+    recipe = recipe_of(tmp_path, SMALL.replace("temperature: {mode: jacket, setpoint_c: -10}", "temperature: {setpoint_c: 5}"))
+    run = held(recipe)
+    assert inputs(run, recipe).temperature_setpoint_c == 5
+    asked = inputs(advance(run, recipe, at_rest(product_temperature=12.0), Command.RESTART), recipe)
+    assert asked.temperature_setpoint_c == pytest.approx(12.05)
+
+
+def test_in_another_mode_a_ramp_begins_at_what_is_measured_and_its_limit_is_passed_on(tmp_path: Path) -> None:
+    jacket = (
+        "temperature: {mode: jacket, setpoint_c: 90, ramp_k_per_min: 3, jacket_limit_c: 95}\n        receive_distillate: true"
+    )
+    recipe = recipe_of(tmp_path, SMALL.replace("temperature: {setpoint_c: 21, ramp_k_per_min: 3}", jacket))
+    warm = at_rest(jacket_inlet_temperature=33.0)
+    run = after(begun(recipe), recipe, 19, at_rest(**CHARGED))
+    run = advance(run, recipe, at_rest(jacket_inlet_temperature=33.0, **CHARGED))
+    asked = inputs(run, recipe)
+    assert (asked.temperature_mode, asked.jacket_limit_c, asked.receive_distillate) == (TemperatureMode.JACKET, 95, True)
+    assert asked.jacket_setpoint_c == pytest.approx(33.05)
+    assert inputs(advance(run, recipe, warm), recipe).jacket_setpoint_c == pytest.approx(33.10), "then from the setpoint"
+    paused = after(advance(run, recipe, warm, Command.PAUSE), recipe, 60, warm)
+    assert (paused.state, inputs(paused, recipe).receive_distillate) == (BatchState.PAUSED, False)
+
+
 def test_a_recipe_may_restart_by_itself(tmp_path: Path) -> None:
     text = SMALL.replace("restart:\n", "restart:\n  when: [{role: product_temperature, high: 70, for_s: 5}]\n")
     recipe = recipe_of(tmp_path, text)
@@ -185,6 +209,7 @@ def test_the_last_phase_may_be_paused_too(small: Recipe) -> None:
     run = after(run, small, 60, at_rest())
     assert run.state is BatchState.PAUSED
     run = advance(run, small, at_rest(), Command.RESUME)
+    assert (run.state, run.phase_index) == (BatchState.RUNNING, 1)
     assert after(run, small, 61, at_rest()).state is BatchState.COMPLETE
 
 
