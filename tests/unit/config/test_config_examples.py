@@ -130,3 +130,15 @@ def test_names_and_versions_keep_their_spelling(tmp_path: Path) -> None:
     assert (plant.units[0].name, plant.units[0].recipe_version, plant.units[0].product) == ("0201", "3.10", "1e3")
     assert (plant.limits[0].recipe_version, plant.limits[0].product) == ("1.0", "007")
     assert type(plant.limits[0].par.high if plant.limits[0].par else None) is float
+
+
+def test_twenty_reactors_come_from_one_template() -> None:
+    plant, warnings = load_with_warnings(EXAMPLES / "many-reactors.yaml")
+    assert warnings == ()
+    assert [unit.name for unit in plant.units] == [f"R-{n}" for n in range(201, 221)]
+    assert {endpoint.host for endpoint in plant.endpoints} == {f"10.20.1.{n}" for n in range(11, 31)}
+    roles = {device.name: [tag.role for tag in device.tags] for endpoint in plant.endpoints for device in endpoint.devices}
+    assert len({tuple(found) for found in roles.values()}) == 1
+    levels = [limit.alarm.h for limit in plant.limits if limit.alarm and limit.role == "contents_mass"]
+    assert levels == [1450] * 12 + [5800] * 8
+    assert {limit.recipe_version for limit in plant.limits if limit.unit is None} == {"1.10"}

@@ -11,14 +11,17 @@ from typing import Any, get_args
 import pytest
 from pydantic.fields import FieldInfo
 
-from config import common, limits, model, sinks, tags
+from config import common, limits, model, parts, sinks, tags
+from config.csv_columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from config.load import load
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
 
 SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
-    model.Plant: ("Plant",),
+    parts.PlantFile: ("Plant",),
+    parts.Template: ("Templates",),
+    parts.Use: ("Use",),
     model.OpcUaEndpoint: ("Endpoint", "Endpoint, OPC UA"),
     model.ModbusEndpoint: ("Endpoint",),
     model.OpcUaDevice: ("Device",),
@@ -50,7 +53,7 @@ def models_in(annotation: Any) -> Iterator[type[common.Model]]:
 
 def all_models() -> set[type[common.Model]]:
     found: set[type[common.Model]] = set()
-    waiting: list[type[common.Model]] = [model.Plant]
+    waiting: list[type[common.Model]] = [parts.PlantFile]
     while waiting:
         if (here := waiting.pop()) not in found:
             found.add(here)
@@ -95,6 +98,26 @@ def test_a_section_has_the_keys_and_their_defaults(described: type[common.Model]
     if "role" in expected and issubclass(described, tags.Tag):
         expected["role"] = TOLD_IN_WORDS["role"]
     assert told == expected
+
+
+_COLUMN = re.compile(r"^\| `(?P<name>\w+)` \| (?P<aliases>[^|]+) \| (?:[^|\\]|\\.)+ \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(("heading", "columns"), [("Tag lists as CSV", TAG_COLUMNS), ("Limit tables as CSV", LIMIT_COLUMNS)])
+def test_a_table_has_the_columns_and_their_other_names(heading: str, columns: Columns) -> None:
+    section = re.search(rf"^### {heading}\n(.*?)(?=^##|\Z)", REFERENCE, re.MULTILINE | re.DOTALL)
+    assert section
+    told = {name: re.findall("`([^`]+)`", aliases) for name, aliases in _COLUMN.findall(section[1])}
+    assert told == {column.name: list(column.aliases) for column in columns.columns}
+    assert section[1].count("\n| `") == len(columns.columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "model_types"), [(TAG_COLUMNS, [tags.OpcUaTag, tags.ModbusTag]), (LIMIT_COLUMNS, [limits.Limit])]
+)
+def test_every_key_of_a_tag_or_limit_has_a_column(columns: Columns, model_types: list[type[common.Model]]) -> None:
+    keys = {key for model_type in model_types for key in model_type.model_fields}
+    assert {column.steps[0] for column in columns.columns} == keys
 
 
 def test_the_example_of_the_reference_loads(tmp_path: Path) -> None:
