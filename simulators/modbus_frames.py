@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 _HEADER = struct.Struct(">HHHB")
 _LONGEST, _SHORTEST = 254, 2
@@ -27,6 +27,20 @@ class Frame(NamedTuple):
 
     def encoded(self) -> bytes:
         return _HEADER.pack(self.transaction, 0, len(self.pdu) + 1, self.unit_id) + self.pdu
+
+
+class Framing(Protocol):
+    """How requests and answers stand in a stream."""
+
+    numbered: bool
+    """Whether frames carry a transaction's number."""
+    has_gateway: bool
+    """Whether somebody answers for a unit id that is not there."""
+
+    def take(self, buffer: bytearray) -> Iterator[Frame]:
+        """Every complete request, in order, removed from `buffer`. Raises StreamLost after those before the loss."""
+
+    def encoded(self, frame: Frame) -> bytes: ...
 
 
 class StreamLost(Exception):
@@ -49,3 +63,16 @@ def take_requests(buffer: bytearray) -> Iterator[Frame]:
                 yield Frame(transaction, unit_id, bytes(buffer[first:end]))
     finally:
         del buffer[:at]
+
+
+class Tcp:
+    """The framing of Modbus TCP."""
+
+    numbered = True
+    has_gateway = True
+
+    def take(self, buffer: bytearray) -> Iterator[Frame]:
+        return take_requests(buffer)
+
+    def encoded(self, frame: Frame) -> bytes:
+        return frame.encoded()

@@ -3,7 +3,7 @@
     unit id                           answered by
     configured                        its device (simulators.modbus_device)
     0, where it is not configured     nobody: a broadcast, which has no answer
-    any other                         the gateway: 11 gateway target device failed to respond
+    any other                         the gateway: 11 gateway target device failed to respond; over RTU nobody
 
 Every complete request is answered in the turn of the loop in which it came, in order, so a client may send several
 before it reads. One that does not read its answers is not read from. What is no Modbus TCP ends its connection, never
@@ -21,7 +21,7 @@ from config.model import ModbusEndpoint
 from simulators.listening import bracketed, listening, numeric_address
 from simulators.modbus_device import NO_RESPONSE, SimulatedDevice, exception
 from simulators.modbus_faults import KINDS_OF_DEVICE, Misbehaviour
-from simulators.modbus_frames import Frame, StreamLost, take_requests
+from simulators.modbus_frames import Frame, Framing, StreamLost, Tcp
 from simulators.source import SimulationError, Source
 from simulators.upset import KINDS, End, Upset
 
@@ -31,8 +31,11 @@ _log = structlog.get_logger()
 class ModbusServer:
     """Serves `endpoint` from `source` while its context is open; `url` then has the real port."""
 
-    def __init__(self, endpoint: ModbusEndpoint, source: Source, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._endpoint, self._source = endpoint, source
+    def __init__(
+        self, endpoint: ModbusEndpoint, source: Source, host: str = "127.0.0.1", port: int = 0, framing: Framing | None = None
+    ) -> None:
+        """`framing`: Modbus TCP unless said, or `modbus_rtu.Rtu()` for RTU over TCP."""
+        self._endpoint, self._source, self.framing = endpoint, source, framing or Tcp()
         self._host, self._port = host, port
         self._devices: dict[int, SimulatedDevice] = {}
         self._active: dict[object, Upset] = {}
@@ -70,7 +73,7 @@ class ModbusServer:
         device = self._devices.get(unit_id)
         if device:
             right = Frame(transaction, unit_id, device.answer(pdu))
-        elif unit_id == 0:
+        elif unit_id == 0 or not self.framing.has_gateway:
             return None
         else:
             right = Frame(transaction, unit_id, exception(pdu[0], NO_RESPONSE))
@@ -84,6 +87,8 @@ class ModbusServer:
             raise SimulationError(f"{upset}: no Modbus server does that, it does {', '.join(KINDS_OF_DEVICE)}")
         if upset.target not in names:
             raise SimulationError(f"{upset}: endpoint {self._endpoint.name} has no such device, it has {', '.join(names[1:])}")
+        if upset.kind == "wrong_transaction" and not self.framing.numbered:
+            raise SimulationError(f"{upset}: RTU frames carry no transaction's number; try foreign_unit or delay")
         _check_code(upset)
         key = object()
         self._active[key] = upset
@@ -153,9 +158,9 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         try:
-            for request in take_requests(self._received):
+            for request in self._server.framing.take(self._received):
                 if answer := self._server.answer(request):
-                    self._transport.write(answer.encoded())
+                    self._transport.write(self._server.framing.encoded(answer))
         except StreamLost as exc:
             _log.info("simulated Modbus server closes a connection", reason=str(exc))
             self._transport.close()
