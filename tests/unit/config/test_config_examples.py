@@ -20,11 +20,42 @@ NAMED = {"endpoints", "devices", "groups", "tags", "units", "sinks", "states"}
 """Keys of mappings whose keys are names or numbers, chosen by the site."""
 
 
-@pytest.mark.parametrize("name", ["minimal.yaml", "pilot-plant.yaml"])
-def test_an_example_loads_without_a_warning(name: str) -> None:
-    plant, warnings = load_with_warnings(EXAMPLES / name)
+PLANTS = sorted(file for file in EXAMPLES.rglob("*.yaml") if "\nsite:" in file.read_text("utf-8"))
+
+
+def test_there_are_examples_for_both_modes() -> None:
+    names = [str(file.relative_to(EXAMPLES)) for file in PLANTS]
+    assert names == ["demo.yaml", "gmp-suite/plant.yaml", "minimal.yaml", "pilot-plant.yaml"]
+
+
+@pytest.mark.parametrize("file", PLANTS, ids=lambda file: str(file.relative_to(EXAMPLES)))
+def test_an_example_loads_without_a_warning(file: Path) -> None:
+    plant, warnings = load_with_warnings(file)
     assert warnings == ()
-    assert plant.site == "Pilot plant"
+    assert plant.site
+
+
+def test_the_gmp_suite_is_three_alike_reactors_and_a_filter_dryer() -> None:
+    plant = load(EXAMPLES / "gmp-suite" / "plant.yaml")
+    assert {unit.name: unit.mode for unit in plant.units} == dict.fromkeys(["R-201", "R-202", "R-203", "FD-301"], "gmp")
+    roles: dict[str, list[str]] = {}
+    for device, tag in plant.tags():
+        roles.setdefault(device.unit_of(tag), []).append(tag.role)
+    assert roles["R-201"] == roles["R-202"] == roles["R-203"]
+    assert len(roles["R-201"]) > 35
+    dose = next(limit for limit in plant.limits if limit.phase == "Dose" and limit.role == "product_temperature")
+    assert (dose.nor, dose.par, dose.deadband, dose.cpp) == (Bounds(low=63, high=67), Bounds(low=60, high=70), 0.2, True)
+    (charge,) = [limit for limit in plant.limits if limit.phase == "Inert" and limit.role == "headspace_pressure"]
+    assert charge.par == Bounds(high=1.15), "a decimal comma"
+
+
+def test_every_critical_limit_of_the_gmp_suite_says_why_and_what_to_do() -> None:
+    plant = load(EXAMPLES / "gmp-suite" / "plant.yaml")
+    critical = [limit for limit in plant.limits if limit.cpp]
+    assert len(critical) > 8
+    assert all(limit.rationale and limit.consequence and limit.action and limit.par for limit in critical)
+    known = {tag.role for _, tag in plant.tags()}
+    assert {limit.role for limit in plant.limits} <= known
 
 
 def test_the_pilot_plant_is_two_units_on_two_protocols() -> None:
