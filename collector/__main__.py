@@ -10,6 +10,7 @@ from collector.commands.diff import diff
 from collector.commands.export import export
 from collector.commands.init import init
 from collector.commands.run import run
+from collector.commands.schema import schema
 from collector.commands.simulate import simulate
 from collector.commands.status import status
 from collector.commands.upset import upset
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, init, check, diff, simulate, upset, status, export):
+for command in (demo, run, init, check, diff, schema, simulate, upset, status, export):
     app.command()(command)
 
 

@@ -34,6 +34,7 @@ def init(
         failed(f"{file} can't be written: {exc.strerror}")
     output.print(f"wrote {file}. Edit it: the addresses are examples. Then", markup=False)
     for command, what in (
+        (f"schema -o {file.parent / 'plant.schema.json'}", "lets editors complete and explain keys"),
         (f"check {file}", "tells every fault at once"),
         (f"check {file} --live", "reads every tag once and compares"),
         (f"run {file} --data data", "collects until Ctrl-C"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config.schema import json_schema
 from tests.system.test_commands import reactorwatch
 
 EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
@@ -82,6 +83,7 @@ def test_a_plant_file_to_begin_with_passes_check(tmp_path: Path) -> None:
     result = reactorwatch("init", str(file), "--modbus", "modbus://10.1.2.3:1502", "--site", "Werk: 7", "--unit", "SK-301")
     assert (result.returncode, result.stderr) == (0, "")
     text = file.read_text("utf-8")
+    assert text.startswith("# yaml-language-server: $schema=plant.schema.json\n")
     assert '\nsite: "Werk: 7" ' in text
     assert "    url: modbus://10.1.2.3:1502\n" in text
     assert "  SK-301:\n" in text
@@ -128,5 +130,31 @@ def test_what_can_not_be_a_plant_is_told_and_nothing_is_written(tmp_path: Path, 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     result = reactorwatch("init", str(tmp_path / "absent" / "plant.yaml"))
+    assert result.returncode == 1
+    assert "can't be written: No such file or directory" in result.stderr
+
+
+def test_the_schema_is_written_where_the_plant_file_looks_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "plant.yaml"
+    told = reactorwatch("init", str(file)).stdout
+    (line,) = [line.partition("#")[0].split() for line in told.splitlines() if "reactorwatch schema" in line]
+    assert reactorwatch(*line[1:]).returncode == 0
+    name = file.read_text("utf-8").splitlines()[0].partition("$schema=")[2]
+    assert json.loads((tmp_path / name).read_text("utf-8")) == json_schema()
+    assert {path.name for path in tmp_path.iterdir()} == {"plant.yaml", name}
+
+
+def test_the_schema_on_standard_output() -> None:
+    result = reactorwatch("schema")
+    assert (result.returncode, result.stderr) == (0, "")
+    facts = json.loads(result.stdout)
+    assert facts == json_schema()
+    assert facts["required"] == ["site"]
+    part = reactorwatch("schema", "--part", "--output", "-")
+    assert json.loads(part.stdout) == json_schema(part=True)
+
+
+def test_a_schema_that_can_not_be_written(tmp_path: Path) -> None:
+    result = reactorwatch("schema", "-o", str(tmp_path / "absent" / "s.json"))
     assert result.returncode == 1
     assert "can't be written: No such file or directory" in result.stderr
