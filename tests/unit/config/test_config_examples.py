@@ -24,8 +24,8 @@ PLANTS = sorted(file for file in EXAMPLES.rglob("*.yaml") if "\nsite:" in file.r
 
 
 def test_there_are_examples_for_both_modes() -> None:
-    names = [str(file.relative_to(EXAMPLES)) for file in PLANTS]
-    assert names == ["demo.yaml", "gmp-suite/plant.yaml", "minimal.yaml", "pilot-plant.yaml"]
+    names = {str(file.relative_to(EXAMPLES)) for file in PLANTS}
+    assert {"demo.yaml", "gmp-suite/plant.yaml", "minimal.yaml", "pilot-plant.yaml"} <= names
 
 
 @pytest.mark.parametrize("file", PLANTS, ids=lambda file: str(file.relative_to(EXAMPLES)))
