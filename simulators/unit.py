@@ -27,7 +27,8 @@ from simulators.source import SimulationError
 from simulators.strangers import Sines, slow_sine
 from simulators.upset import End, Upset
 
-_COMMANDS = {"hold": Command.HOLD, "restart": Command.RESTART, "abort": Command.ABORT}
+_COMMANDS = {command.value.lower(): command for command in Command}
+"""By the kind of upset that asks for it."""
 
 
 class ReactorUnit:

@@ -115,7 +115,13 @@ _OPERATOR = (
     Kind("hold", _UNIT, "The operator holds the recipe.", once=_UNIT),
     Kind("restart", (Level.UNIT, Level.ENDPOINT), "Of a unit: the operator lets a held recipe go on. "
          "Of an endpoint: the server is gone with its sessions, and back afterwards.", once=_UNIT),
+    Kind("pause", _UNIT, "The operator pauses the recipe at the end of its phase.", once=_UNIT),
+    Kind("resume", _UNIT, "The operator lets a paused recipe go on.", once=_UNIT),
+    Kind("stop", _UNIT, "The operator stops the batch in an orderly way.", once=_UNIT),
     Kind("abort", _UNIT, "The operator aborts the batch.", once=_UNIT),
+    Kind("reset", (Level.UNIT, Level.ENDPOINT), "Of a unit: the operator resets a batch that is complete, stopped or aborted. "
+         "Of an endpoint: existing connections are reset, once.", once=(Level.UNIT, Level.ENDPOINT)),
+    Kind("start", _UNIT, "The operator starts the next batch.", once=_UNIT),
 )  # fmt: skip
 _INSTRUMENT = (
     Kind("flat_line", _TAG, "The reading stands still, its stamp goes on.", value="number",
@@ -138,7 +144,6 @@ _INSTRUMENT = (
 )  # fmt: skip
 _WIRE = (
     Kind("refuse", _ENDPOINT, "New connections are refused."),
-    Kind("reset", _ENDPOINT, "Existing connections are reset, once.", once=_ENDPOINT),
     Kind("freeze", _ENDPOINT, "Connections are accepted, nothing is answered."),
     Kind("half_open", _ENDPOINT, "Existing connections are dead and nobody says so."),
     Kind("delay", _ENDPOINT, "Every answer comes later.", value="number", meaning="how much later", unit="s", default=2.0,

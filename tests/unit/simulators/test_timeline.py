@@ -153,6 +153,18 @@ def test_an_operator_is_told_what_the_recipe_refuses() -> None:
         virtual.simulation.board.begin(Upset("restart", "R-201"))
 
 
+def test_an_operator_leads_a_recipe_that_does_nothing_by_itself(tmp_path: Path) -> None:
+    virtual = VirtualPlant(PLANT, scenario(tmp_path, "units: {R-201: {recipe: exothermic-dosing-gmp}}\ntimeline: []\n"))
+    board, states = virtual.simulation.board, []
+    commands = {10: "pause", 1000: "resume", 1010: "hold", 1100: "restart", 1500: "abort", 4000: "reset"}
+    for second, command in commands.items():
+        virtual.advance_to(second)
+        board.begin(Upset(command, "R-201"))
+        virtual.advance_to(second + 5)
+        states.append(virtual.value("STATE"))
+    assert states == [3, 1, 6, 7, 10, 0]
+
+
 def test_a_number_without_an_instrument_is_no_place_for_noise() -> None:
     virtual = VirtualPlant(PLANT)
     with pytest.raises(SimulationError, match="STEP is a number in the controller without an instrument"):

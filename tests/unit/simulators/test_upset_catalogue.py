@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simulators.recipe import Command
 from simulators.upset import KINDS, Kind, Level, Upset
 
 
@@ -34,4 +35,8 @@ def test_a_kind_without_value_has_no_number() -> None:
 
 
 def test_the_same_name_is_one_kind_at_both_levels() -> None:
-    assert KINDS["restart"].levels == (Level.UNIT, Level.ENDPOINT)
+    assert KINDS["restart"].levels == KINDS["reset"].levels == (Level.UNIT, Level.ENDPOINT)
+
+
+def test_there_is_a_kind_for_every_command_of_a_recipe() -> None:
+    assert all(Level.UNIT in KINDS[command.value.lower()].levels for command in Command)

@@ -18,7 +18,9 @@ def rows(heading: str) -> dict[str, list[str]]:
     text = REFERENCE[: REFERENCE.index("## Scenario")] if heading == "kind" else REFERENCE
     tables = re.findall(rf"^\| {re.escape(heading)} \|.*?(?=^$|\Z)", text, re.MULTILINE | re.DOTALL)
     found = [(match["name"], [cell.strip() for cell in match["rest"].split("|")]) for t in tables for match in _ROW.finditer(t)]
-    assert len(found) == len(dict(found)) + (heading == "kind"), "only restart is told twice: of a unit, of an endpoint"
+    assert len(found) == len(dict(found)) + 2 * (heading == "kind"), (
+        "only restart and reset are told twice: of a unit, of an endpoint"
+    )
     return dict(found)
 
 
