@@ -7,13 +7,12 @@ Server.start ─> Listener ─> Connection (one a client) ─> Requests ─> Des
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import Any, Protocol
 
 from asyncua import ua
 from asyncua.common.utils import Buffer, ServiceError
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
-from asyncua.server.internal_session import InternalSession, SessionState
+from asyncua.server.internal_session import SessionState
 from asyncua.server.server import Server
 from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua.object_ids import ObjectIds
@@ -99,17 +98,13 @@ class Requests(UaProcessor):
         response.ResponseHeader.ServiceResult = ua.StatusCode(ua.UInt32(code))
         self.send_response(request_handle, seqhdr, response)  # type: ignore[no-untyped-call]
 
-    def forget(self) -> InternalSession | None:
-        """Drop the session, the connection stays: waiting publishes are answered, what comes later is refused."""
-        session = self.session
-        if session is None or session.state is SessionState.Closed:
-            return None
+    def forget(self) -> None:
+        """The session is being dropped: publishes that wait are answered, the watchdog of the session ends."""
         while self._publish_requests:
             waiting = self._publish_requests.popleft()
             self._fault(waiting.requesthdr.RequestHandle, waiting.seqhdr, StatusCodes.BadSessionClosed)
         if self._session_watchdog_task is not None:
             self._session_watchdog_task.cancel()
-        return session
 
 
 class Connection(OPCUAProtocol):
@@ -165,11 +160,11 @@ class HookedServer(Server):
             raise
 
     async def drop_sessions(self) -> None:
-        """Forget every session, with its subscriptions; the connections stay."""
+        """Forget every session with its subscriptions, those that wait for their client to come back too; connections stay."""
         assert self.bserver is not None
         for connection in tuple(self.bserver.clients):
             processor = connection.processor
-            session = processor.forget() if isinstance(processor, Requests) else None
-            if session is not None:
-                with suppress(ConnectionError):
-                    await session.close_session(True)
+            if isinstance(processor, Requests):
+                processor.forget()
+        for session in tuple(self.iserver._external_sessions.values()):
+            await session.close_session(True)

@@ -21,14 +21,14 @@ from importlib.metadata import PackageNotFoundError, version
 from asyncua import ua
 
 from config.model import OpcUaDevice, OpcUaEndpoint
-from simulators.opcua_groups import description, functional_group
+from simulators.opcua_groups import description, tree_of
 from simulators.opcua_nodes import DI_URI, STRUCTURE_URI, Namespaces, standard
 from simulators.opcua_values import Variable
 from simulators.opcua_variables import add_tag
 from simulators.opcua_writing import HAS_COMPONENT, ORGANIZES, Writer, text
 from simulators.source import SimulationError
 
-_OBJECTS, _BASE_OBJECT_TYPE, _FOLDER_TYPE, _ENUMERATION = standard(85), standard(58), standard(61), standard(29)
+_OBJECTS, _BASE_OBJECT_TYPE, _FOLDER_TYPE = standard(85), standard(58), standard(61)
 _TOPOLOGY_ELEMENT_TYPE, _COMPONENT_TYPE, _DEVICE_TYPE, _GROUP_TYPE, _DEVICE_SET = 1001, 15063, 1002, 1005, 5001
 """NodeIds of OPC 10000-100."""
 MANUFACTURER = "Reactorwatch"
@@ -78,17 +78,15 @@ class Space:
         )
         self._identify(node, device)
         parameters = writer.add_object(node, self._di_name("ParameterSet"), description="Flat list of Parameters")
-        units: dict[str, ua.NodeId] = {}
-        groups: dict[tuple[str, str], ua.NodeId] = {}
+        by_name = {variable.tag.name: variable for variable in variables}
         for variable in variables:
-            unit = device.unit_of(variable.tag)
-            key = (unit or device.name, functional_group(variable.tag))
-            if key[0] not in units:
-                units[key[0]] = writer.add_object(node, self._name(key[0]), self._unit_type)
-            if key not in groups:
-                groups[key] = writer.add_object(units[key[0]], self._name(key[1]), self._di_id(_GROUP_TYPE))
-            add_tag(writer, parameters, variable, description(variable.tag, unit), lean=self._lean)
-            writer.refer(groups[key], variable.node_id, ORGANIZES)
+            add_tag(writer, parameters, variable, description(variable.tag, device.unit_of(variable.tag)), lean=self._lean)
+        for unit, groups in tree_of(device, (variable.tag for variable in variables)).items():
+            unit_node = writer.add_object(node, self._name(unit), self._unit_type)
+            for group, tags in groups.items():
+                group_node = writer.add_object(unit_node, self._name(group), self._di_id(_GROUP_TYPE))
+                for tag in tags:
+                    writer.refer(group_node, by_name[tag.name].node_id, ORGANIZES)
 
     def _identify(self, node: ua.NodeId, device: OpcUaDevice) -> None:
         """The properties of DI's DeviceType, and what a simulated controller can honestly say there."""

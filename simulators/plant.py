@@ -54,6 +54,8 @@ class _Served:
     server: Server
 
     def disturb(self, upset: Upset) -> End:
+        if upset.kind == "restart" and isinstance(self.server, OpcUaServer):
+            self.server.disturb(Upset("drop_sessions", upset.target))
         if upset.kind in KINDS_OF_WIRE:
             return self.wire.disturb(upset)
         return self.server.disturb(upset)

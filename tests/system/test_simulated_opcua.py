@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,8 +17,9 @@ from asyncua.common.subscription import DataChangeNotif, Subscription
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import BadNoSubscription, UaStatusCodeError
+from asyncua.ua.uaerrors import BadNoSubscription, UaError, UaStatusCodeError
 
+from simulators.opcua_answers import Plan
 from simulators.opcua_identity import OperationLimits
 from simulators.opcua_server import OpcUaServer
 from simulators.source import SimulationError
@@ -328,6 +330,60 @@ async def test_dropped_sessions_are_unknown_and_a_new_one_reads_again() -> None:
                 await second.uaclient.publish([])
         with pytest.raises(UaStatusCodeError, match="BadSessionIdInvalid"):
             await tag.read_value()
+
+
+async def test_a_session_that_waits_for_its_client_is_dropped_too() -> None:
+    async with OpcUaServer(opcua_endpoint(TAGS), Changeable()) as server, Client(server.url) as second:
+
+        async def left_behind() -> int:
+            """A subscription whose client has gone without a word."""
+            first = Client(server.url)
+            await first.connect()
+            subscription: Subscription = await first.create_subscription(50, Heard())
+            assert first.uaclient.protocol and first.uaclient.protocol.transport and subscription.subscription_id
+            first.uaclient.protocol.transport.abort()
+            with suppress(UaError, ConnectionError, TimeoutError):
+                await first.disconnect()
+            return subscription.subscription_id
+
+        async def taken_over(subscription_id: int) -> int:
+            asked = ua.TransferSubscriptionsParameters([ua.IntegerId(subscription_id)])
+            status: int = (await second.uaclient.transfer_subscriptions(asked))[0].StatusCode.value
+            return status
+
+        assert await taken_over(await left_behind()) == StatusCodes.Good
+        lost = await left_behind()
+        server.disturb(Upset("drop_sessions", "opc"))
+        with pytest.raises(UaStatusCodeError, match="BadSessionIdInvalid"):
+            for _ in range(100):
+                await second.nodes.server_state.read_value()
+                await asyncio.sleep(0.01)
+        await second.create_session()
+        await second.activate_session()
+        assert await taken_over(lost) == StatusCodes.BadSubscriptionIdInvalid
+
+
+async def test_a_read_as_large_as_the_limit_is_answered_in_many_chunks_and_from_prepared_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, answered = Changeable(), Counter[int]()
+    source.set("TT-201", 21.5)
+    stock = Plan.answer
+
+    def counted(plan: Plan, request_handle: int) -> bytes:
+        answered[id(plan)] += 1
+        return stock(plan, request_handle)
+
+    monkeypatch.setattr(Plan, "answer", counted)
+    async with served(source) as (_, client):
+        tag = await node(client, "TT-201")
+        for number in (21.5, 22.5):
+            source.set("TT-201", number)
+            answers = await read(client, *[tag] * 10_000)
+            assert len(answers) == 10_000 and {answer.Value.Value for answer in answers if answer.Value} == {number}
+        with pytest.raises(UaStatusCodeError, match="BadTooManyOperations"):
+            await read(client, *[tag] * 10_001)
+    assert list(answered.values()) == [2], "one plan, used twice"
 
 
 async def test_clients_are_told_the_advertised_address() -> None:
