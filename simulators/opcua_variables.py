@@ -4,7 +4,7 @@
     … with a unit alone               AnalogUnitType            EngineeringUnits
     … with neither                    BaseAnalogType
     integer with states 0, 1, 2 …     MultiStateDiscreteType    EnumStrings
-    integer with other states         MultiStateValueDiscreteType  EnumValues, ValueAsText left out
+    integer with other states         MultiStateValueDiscreteType  EnumValues, ValueAsText
     boolean                           TwoStateDiscreteType      FalseState, TrueState
     text                              DataItemType
 
@@ -17,13 +17,14 @@ from collections.abc import Iterator
 from functools import cache
 
 from asyncua import ua
+from asyncua.server.address_space import AttributeValue
 
 from config.tags import Kind, OpcUaTag
 from simulators.opcua_groups import is_measured, two_states
 from simulators.opcua_nodes import standard
 from simulators.opcua_units import engineering_unit, served_range, served_unit
-from simulators.opcua_values import Variable, counts_from_zero
-from simulators.opcua_writing import Writer, text
+from simulators.opcua_values import Sent, Variable, counts_from_zero
+from simulators.opcua_writing import HAS_PROPERTY, PROPERTY_TYPE, Writer, text
 
 _ANALOG_ITEM, _ANALOG_UNIT, _BASE_ANALOG, _DATA_ITEM = 2368, 17497, 15318, 2365
 _TWO_STATE, _MULTI_STATE, _MULTI_STATE_VALUE = 2373, 2376, 11238
@@ -46,6 +47,24 @@ def add_tag(writer: Writer, parent: ua.NodeId, variable: Variable, description: 
     )  # fmt: skip
     for property_name, variant, property_type in () if lean else _properties(tag):
         writer.add_property(variable.node_id, ua.QualifiedName(property_name, ua.Int16(0)), variant, property_type)
+
+    if not lean and _type_of(tag) == _MULTI_STATE_VALUE:
+        value = _value_as_text(variable)
+        own_name = ua.QualifiedName("ValueAsText", ua.Int16(0))
+        writer.add_variable(variable.node_id, own_name, PROPERTY_TYPE, value, standard(_LOCALIZED_TEXT), reference=HAS_PROPERTY)
+
+
+def _value_as_text(variable: Variable) -> AttributeValue:
+    """The name of the state that it shows, an empty text for a value without a name. OPC 10000-8, 5.3.3.4."""
+
+    def shown(_node_id: object, _attribute: object) -> ua.DataValue:
+        reading = variable.reading()
+        name = "" if reading.value is None or reading.bad else variable.tag.states.get(int(reading.value), "")
+        return Sent(ua.Variant(text(name), ua.VariantType.LocalizedText), ua.StatusCode(ua.UInt32(reading.status)))
+
+    attribute = AttributeValue(ua.DataValue())
+    attribute.value_callback = shown
+    return attribute
 
 
 def _type_of(tag: OpcUaTag) -> int:

@@ -155,6 +155,15 @@ async def test_states_are_named(client_of_all: Client) -> None:
     assert (true.Text, false.Text) == ("Open", "Closed")
 
 
+async def test_a_state_is_told_as_a_text_too() -> None:
+    source = Changeable()
+    async with served(source) as (_, client):
+        shown = await (await node(client, "MODE")).get_child("0:ValueAsText")
+        for number, name in ((4, "Remote"), (-1, "Local"), (7, None)):
+            source.set("MODE", number)
+            assert ((await shown.read_value()).Text or None) == name
+
+
 async def test_lean_leaves_the_properties_out_and_keeps_the_tags() -> None:
     source = Changeable()
     source.set("TT-201", 21.5)
