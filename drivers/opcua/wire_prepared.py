@@ -41,11 +41,15 @@ class PreparedRead:
             NodesToRead=[ua.ReadValueId(NodeId=node, AttributeId=attribute_id) for node in nodes],
         )
         self._parameters = struct_to_binary(parameters)
+        self._token: ua.NodeId | None = None
+        self._before_header = b""
 
     def encoded(self, token: ua.NodeId, at: datetime, handle: int, timeout_s: float) -> bytes:
         """The body of the request: `token` is the session's, `at` the time of sending."""
+        if token is not self._token:
+            self._token, self._before_header = token, _TYPE + nodeid_to_binary(token)
         header = _HEADER.pack(ua.datetime_to_win_epoch(at), handle, 0, -1, int(timeout_s * 1000), 0, 0)
-        return b"".join((_TYPE, nodeid_to_binary(token), header, self._parameters))
+        return b"".join((self._before_header, header, self._parameters))
 
 
 async def answer_to(protocol: UASocketProtocol, request: PreparedRead, timeout_s: float) -> bytes:

@@ -94,11 +94,14 @@ def test_a_prepared_read_has_the_bytes_that_asyncua_makes_of_the_request() -> No
     request, header = read_request(), ua.RequestHeader()
     header.AuthenticationToken = ua.NodeId(ua.ByteString(b"token"), ua.Int16(1))
     header.Timestamp = ua.DateTime(2026, 11, 22, 10, 20, 30, 123456, tzinfo=UTC)
-    header.RequestHandle, header.TimeoutHint = ua.UInt32(0x01020304), ua.UInt32(2500)
+    header.TimeoutHint = ua.UInt32(2500)
     request.RequestHeader = header
     prepared = PreparedRead(NODES)
-    encoded = prepared.encoded(header.AuthenticationToken, header.Timestamp, header.RequestHandle, 2.5)
-    assert encoded == struct_to_binary(request)
+    for token in (header.AuthenticationToken, ua.NodeId(ua.Int32(5), ua.Int16(0))):
+        header.AuthenticationToken = token
+        for handle in (0x01020304, 1):
+            header.RequestHandle = ua.UInt32(handle)
+            assert prepared.encoded(token, header.Timestamp, handle, 2.5) == struct_to_binary(request)
 
 
 async def test_and_it_is_sent_and_answered_as_asyncua_would() -> None:
