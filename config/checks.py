@@ -1,14 +1,15 @@
 """What needs two items of a plant to be seen: pure functions from a plant to findings.
 
 `FAULTS` hold for any part of a plant. `FAULTS_OF_A_WHOLE` say that something is missing, so they need all of it.
-The checks of limits are in `config.limit_checks`, those of wire and outside world in `config.wire_checks`.
+The checks of limits are in `config.limit_checks`, those of ranges in `config.range_checks`, those of wire and outside world
+in `config.wire_checks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from config import limit_checks, wire_checks
+from config import limit_checks, range_checks, wire_checks
 from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_devices, placed_tags, tags_by_role
 from config.model import Context, Device, Plant
@@ -148,6 +149,13 @@ FAULTS: tuple[Check, ...] = (
     kinds_agree,
     *wire_checks.FAULTS,
     *limit_checks.FAULTS,
+    *range_checks.FAULTS,
 )
 FAULTS_OF_A_WHOLE: tuple[Check, ...] = (units_exist, groups_exist, context_roles_fit, *limit_checks.FAULTS_OF_A_WHOLE)
-WARNINGS: tuple[Check, ...] = (units_are_used, groups_are_used, *wire_checks.WARNINGS, *limit_checks.WARNINGS)
+WARNINGS: tuple[Check, ...] = (
+    units_are_used,
+    groups_are_used,
+    *wire_checks.WARNINGS,
+    *limit_checks.WARNINGS,
+    *range_checks.WARNINGS,
+)

@@ -15,7 +15,7 @@ from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind
 
-_IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max")
+IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max")
 _LEAST_PERIODS, _MANY_PERIODS = 2, 36_000
 
 
@@ -40,19 +40,19 @@ def limits_are_unique(plant: Plant) -> Iterator[Finding]:
 def limits_can_be_met(plant: Plant) -> Iterator[Finding]:
     """A tag can be inside its limits only when they share something with its range."""
     for n, limit, tags in guarded(plant):
-        if limit.statistic not in _IN_UNITS_OF_THE_TAG:
+        if limit.statistic not in IN_UNITS_OF_THE_TAG:
             continue
         for key, interval in (("nor", limit.nor), ("par", limit.par)):
-            missed = next((tag for tag in tags if interval and tag.tag.range and _apart(interval, tag.tag.range)), None)
+            missed = next((tag for tag in tags if interval and tag.tag.range and apart(interval, tag.tag.range)), None)
             if missed:
-                span = _span(missed.tag.range)
                 yield (
                     ("limits", n, key),
-                    f"lies wholly outside the range {span} of {missed}, so it is never met: mend one of them",
+                    f"lies wholly outside the range {span(missed.tag.range)} of {missed}, so it is never met: mend one of them",
                 )
 
 
-def _apart(one: Bounds, other: Bounds) -> bool:
+def apart(one: Bounds, other: Bounds) -> bool:
+    """True when they share nothing."""
     return _is_below(one, other) or _is_below(other, one)
 
 
@@ -60,7 +60,8 @@ def _is_below(one: Bounds, other: Bounds) -> bool:
     return one.high is not None and other.low is not None and one.high < other.low
 
 
-def _span(interval: Bounds | None) -> str:
+def span(interval: Bounds | None) -> str:
+    """`[10, null]`"""
     low, high = (interval.low, interval.high) if interval else (None, None)
     return f"[{'null' if low is None else f'{low:g}'}, {'null' if high is None else f'{high:g}'}]"
 
@@ -149,12 +150,12 @@ def alarms_come_in_time(plant: Plant) -> Iterator[Finding]:
 def alarms_can_come(plant: Plant) -> Iterator[Finding]:
     """An alarm beyond the range of its tag never comes."""
     for n, limit, tags in guarded(plant):
-        if limit.alarm is None or limit.statistic not in _IN_UNITS_OF_THE_TAG:
+        if limit.alarm is None or limit.statistic not in IN_UNITS_OF_THE_TAG:
             continue
         for name, level in ((name, getattr(limit.alarm, name)) for name in ("ll", "l", "h", "hh")):
             beyond = next((tag for tag in tags if level is not None and tag.tag.range and level not in tag.tag.range), None)
             if beyond:
-                what = f"{level:g} lies outside the range {_span(beyond.tag.range)} of {beyond}: it may never come"
+                what = f"{level:g} lies outside the range {span(beyond.tag.range)} of {beyond}: it may never come"
                 yield ("limits", n, "alarm", name), what
 
 

@@ -11,6 +11,8 @@ from config.model import ModbusDevice, ModbusEndpoint, OpcUaEndpoint, Plant, for
 from config.sinks import InfluxDB1Sink, InfluxDB2Sink, Sink
 from config.tags import REGISTER_TABLES, ModbusTag, Tag
 
+_LONG_TIMEOUT = 10
+"""Periods."""
 _SINK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
@@ -94,16 +96,27 @@ def endpoints_differ(plant: Plant) -> Iterator[Finding]:
 
 
 def tags_differ(plant: Plant) -> Iterator[Finding]:
-    """Tags of a device that read the same place: one of the addresses is often a slip of copying."""
+    """Tags of a device that read the same place: one of the addresses or types is often a slip."""
     for placed in placed_devices(plant):
-        first: dict[tuple[str, int], str] = {}
+        first: dict[tuple[str, int], Tag] = {}
         for t, tag in enumerate(placed.device.tags):
-            others = {first.setdefault(cell, tag.name) for cell in _cells(tag)} - {tag.name}
+            others = {other.name: other for cell in _cells(tag) if (other := first.setdefault(cell, tag)) is not tag}
             if others:
-                yield (
-                    (*placed.loc, "tags", t, "address"),
-                    f"{tag.address} is also read by {', '.join(sorted(others))}: is it copied?",
-                )
+                yield (*placed.loc, "tags", t, "address"), _same_place(tag, list(others.values()))
+
+
+def _same_place(tag: Tag, others: list[Tag]) -> str:
+    names = ", ".join(sorted(other.name for other in others))
+    if isinstance(tag, ModbusTag) and any(list(_cells(tag)) != list(_cells(other)) for other in others):
+        return f"{_registers(tag)} overlaps {names}, which takes {_registers(others[0])}: is an address or a type wrong?"
+    return f"{tag.address} is also read by {names}: is it copied?"
+
+
+def _registers(tag: Tag) -> str:
+    """`holding:10-11`"""
+    if not isinstance(tag, ModbusTag) or tag.bit is not None or tag.register_count == 1:
+        return tag.address
+    return f"{tag.address}-{tag.offset_in_table + tag.register_count - 1}"
 
 
 def _cells(tag: Tag) -> Iterator[tuple[str, int]]:
@@ -123,6 +136,18 @@ def _destination(sink: Sink) -> tuple[str, ...]:
         case InfluxDB1Sink():
             return sink.kind, sink.url, sink.database, sink.retention_policy or ""
     return sink.kind, sink.url
+
+
+def timeouts_fit_periods(plant: Plant) -> Iterator[Finding]:
+    """An answer that comes after the next slot is lost; waiting for it much longer only delays the next attempt."""
+    for e, endpoint in enumerate(plant.endpoints):
+        slowest = max(group.period_s for device in endpoint.devices for group in device.groups)
+        if "timeout_s" in endpoint.model_fields_set and endpoint.timeout_s > _LONG_TIMEOUT * slowest:
+            what = (
+                f"{endpoint.timeout_s:g} s is more than {_LONG_TIMEOUT} periods of its slowest group ({slowest:g} s): "
+                f"an answer after the next slot is lost anyway; give a few seconds"
+            )
+            yield ("endpoints", e, "timeout_s"), what
 
 
 def sinks_differ(plant: Plant) -> Iterator[Finding]:
@@ -152,4 +177,4 @@ def _is_loopback(host: str) -> bool:
 
 Check = Callable[[Plant], Iterator[Finding]]
 FAULTS: tuple[Check, ...] = (unit_ids_are_unique, tags_can_be_read, passwords_have_users, backoff_grows, sink_names_are_safe)
-WARNINGS: tuple[Check, ...] = (endpoints_differ, tags_differ, sinks_differ, page_stays_here)
+WARNINGS: tuple[Check, ...] = (endpoints_differ, tags_differ, timeouts_fit_periods, sinks_differ, page_stays_here)

@@ -210,6 +210,56 @@ FAULTS = [
         "role: pressure, unit: R-201, statistic: mean, window_s: 119,",
         ["33: limits[2].window_s: window_s 119 holds fewer than 2 samples of PT-1 of device PLC-1, read every 60 s: lengthen it"],
     ),
+    (
+        'TT-2: {address: "holding:10", type: float32, role: temperature}',
+        'TT-2: {address: "holding:10", type: uint16, scale: 0.1, range: [0, 8000], role: temperature}',
+        [
+            f"21: {SKID}.SK-1.tags.TT-2.range: [0, 8000] is more than uint16 · 0.1 can show, which is 0 to 6553.5: "
+            "mend range, scale or type"
+        ],
+    ),
+    (
+        'TT-2: {address: "holding:10", type: float32, role: temperature}',
+        'TT-2: {address: "holding:10", type: uint16, scale: 0.1, range: [-30, 200], role: temperature}',
+        [
+            f"21: {SKID}.SK-1.tags.TT-2.range: [-30, 200] is more than uint16 · 0.1 can show, which is 0 to 6553.5: "
+            "is the type int16?"
+        ],
+    ),
+    (
+        'PT-2: {address: "input:10", type: float32, role: pressure}',
+        'PT-2: {address: "input:10", type: bcd16, role: x, states: {0: A, 10000: B}}',
+        [f"27: {SKID}.SK-2.tags.PT-2.states.10000: 10000 never comes: the register shows 0 to 9999"],
+    ),
+    (
+        "phase: Heat, par: [10, 90]",
+        "phase: Heat, nor: [20, 24], par: [10, 90], deadband: 4",
+        [
+            "33: limits[2].deadband: 4 is as wide as nor [20, 24], so what has left it on one side comes back on the other only: "
+            "give less than 4, usual is 0.04"
+        ],
+    ),
+    (
+        "phase: Heat, par: [10, 90]",
+        "phase: Heat, alarm: {l: 20, h: 24}, deadband: 5",
+        [
+            "33: limits[2].deadband: 5 is as wide as l 20 to h 24, so what has left it on one side comes back on the other only: "
+            "give less than 4, usual is 0.04"
+        ],
+    ),
+    (
+        "phase: Heat, par: [10, 90]",
+        "phase: Heat, statistic: std, window_s: 60, par: [null, -1]",
+        ["33: limits[2].par: a standard deviation is never below 0, so this is never met: mend it"],
+    ),
+    (
+        "unit: R-201, phase: Heat, par: [10, 90]",
+        "statistic: mean, window_s: 60, par: [91, 95]",
+        [
+            "33: limits[2].par: mean within [91, 95] and value within [10, 90] (limits[1]) are never met together: "
+            "mend one of them"
+        ],
+    ),
 ]
 
 
@@ -230,7 +280,10 @@ WARNINGS = [
     (
         'PH-2: {address: "holding:14"',
         'PH-2: {address: "holding:11"',
-        [f"22: {SKID}.SK-1.tags.PH-2.address: holding:11 is also read by TT-2: is it copied?"],
+        [
+            f"22: {SKID}.SK-1.tags.PH-2.address: holding:11-14 overlaps TT-2, which takes holding:10-11: "
+            "is an address or a type wrong?"
+        ],
     ),
     ("  R-202:\n", "  R-202:\n  R-203:\n", ["31: units.R-203: owns no tag: give a device or tags this unit, or take it out"]),
     (
@@ -265,6 +318,24 @@ WARNINGS = [
         "phase: Heat, par: [10, 90]",
         "statistic: mean, window_s: 36001, par: [10, 90]",
         ["33: limits[2].window_s: holds more than 36000 samples of TT-1 of device PLC-1, all in memory: is it so long?"],
+    ),
+    (
+        "phase: Heat, par: [10, 90]",
+        "phase: Heat, par: [10, 120]",
+        ["33: limits[2].par: 120 lies outside the range [0, 100] of TT-1 of device PLC-1: nobody would see it left on that side"],
+    ),
+    (
+        "XV-1: {address: i=3,",
+        "XV-1: {address: i=3, range: [0, 1],",
+        [f"12: {R201}.tags.XV-1.range: the tag is boolean, so a range says nothing: leave it out"],
+    ),
+    (
+        "    url: modbus://10.0.0.6\n",
+        "    url: modbus://10.0.0.6\n    timeout_s: 11\n",
+        [
+            "16: endpoints.skid.timeout_s: 11 s is more than 10 periods of its slowest group (1 s): an answer after the next "
+            "slot is lost anyway; give a few seconds"
+        ],
     ),
 ]
 
