@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pymodbus.framer import FramerRTU
-
 from simulators.modbus_frames import Frame
 
 _FIXED = {**dict.fromkeys((1, 2, 3, 4, 5, 6, 8), 8), **dict.fromkeys((7, 11, 12, 17), 4), 22: 10, 24: 6, 43: 7}
@@ -58,5 +56,17 @@ def _size(buffer: bytearray) -> int | None:
     return None if len(buffer) < size else size
 
 
+def _crc_of_byte(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ (0xA001 if byte & 1 else 0)
+    return byte
+
+
+_CRC = tuple(map(_crc_of_byte, range(256)))
+
+
 def _checksum(data: bytes) -> bytes:
-    return FramerRTU.compute_CRC(data).to_bytes(2, "big")
+    crc = 0xFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
+    return crc.to_bytes(2, "little")
