@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.faults import ConfigError
@@ -162,6 +162,7 @@ SCRAPS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_mutation_gives_anything_but_a_recipe_or_sentences(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.load import load
 from simulators.reactor import VESSELS, Inputs
-from simulators.recipe import BatchState, Recipe, Run, library, load_recipe
+from simulators.recipe import STATE_NAMES, BatchState, Recipe, Run, library, load_recipe
 from tests.unit.simulators.recipe_texts import Disturbance, Second, batch
 
 PILOT = [name for name in library() if not name.endswith("-gmp")]
@@ -176,6 +178,14 @@ def test_the_demonstrations_recipe_is_what_it_was() -> None:
     assert [(step.name, step.number) for step in recipe.phases] == [
         ("Inert", 1), ("Charge", 2), ("Heat", 3), ("Dose", 4), ("Hold", 5), ("Cool", 6), ("Idle", 0),
     ]  # fmt: skip
+
+
+def test_the_demonstrations_tags_have_a_word_for_every_state_and_phase() -> None:
+    plant = load(Path(__file__).parents[3] / "config" / "examples" / "demo.yaml")
+    words = {(tag.role, tag.name): tag.states for _, tag in plant.tags() if tag.states}
+    phases = {step.number: step.name for step in load_recipe("exothermic-dosing").phases}
+    assert {role for role, _ in words} == {"batch_state", "phase_number"}
+    assert all(states == (STATE_NAMES if role == "batch_state" else phases) for (role, _), states in words.items())
 
 
 def disturbed(recipe: Recipe, phase: str, after_s: int, lasts_s: int, **what: Any) -> Disturbance:

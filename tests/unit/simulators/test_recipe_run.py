@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.reactor import Readings, TemperatureMode
@@ -267,6 +267,7 @@ def days(draw: st.DrawFn) -> list[tuple[Readings, Command | None, int]]:
     return [(at_rest(**changed), command, seconds) for changed, command, seconds in draw(st.lists(stretch, max_size=25))]
 
 
+@settings(deadline=None)
 @given(days())
 def test_whatever_comes_the_run_keeps_to_the_table(small: Recipe, day: list[tuple[Readings, Command | None, int]]) -> None:
     moves = {(origin, target) for (origin, _), target in TRANSITIONS.items()}
