@@ -107,7 +107,7 @@ _PROCESS = (
     Kind("dosing_too_fast", _UNIT, "The dosing valve passes more than is asked for.", value="number",
          meaning="what it passes, as a multiple of what is asked", unit="1", default=2.85, low=0.0, high=20.0),
     Kind("runaway", _UNIT, "The exothermic side reaction goes faster.", value="number",
-         meaning="factor on its rate", unit="1", default=1000.0, low=1.0, high=1e9),
+         meaning="factor on its rate", unit="1", default=100_000.0, low=1.0, high=1e9),
     Kind("jacket_leak", _UNIT, "Heat transfer fluid leaks into the contents.", value="number",
          meaning="how much", unit="kg/h", default=60.0, low=0.0, high=10_000.0),
 )  # fmt: skip

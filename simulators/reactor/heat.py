@@ -17,7 +17,7 @@ from simulators.reactor.inputs import Inputs, TemperatureMode
 from simulators.reactor.parameters import Parameters
 from simulators.reactor.state import State
 
-_COVERED = 0.05
+_COVERED = 0.12
 """Share of the vessel, filled, from which on the product's probe is wet."""
 
 
@@ -41,8 +41,8 @@ def jacket_setpoint(state: State, asked: Inputs, parameters: Parameters) -> floa
     """What the jacket inlet is asked for: the outer controller's output or the given setpoint, inside the vessel's limits.
 
     The outer PI has external reset (F. G. Shinskey, Process Control Systems): its bias follows the jacket inlet as
-    it is, so no limit of temperature, difference or power can wind it up. While the product's probe hangs in gas the
-    jacket is held at the product's setpoint.
+    it is, so no limit of temperature, difference or power can wind it up. Its gain goes down with the contents, which
+    then follow faster; while the product's probe hangs in gas the jacket is held at the product's setpoint.
     """
     vessel, product_c = parameters.vessel, state.product_temperature_c
     if asked.temperature_mode is TemperatureMode.OFF:
@@ -51,7 +51,8 @@ def jacket_setpoint(state: State, asked: Inputs, parameters: Parameters) -> floa
     if asked.temperature_mode is TemperatureMode.PRODUCT:
         setpoint_c = asked.temperature_setpoint_c
         if probe_covered(state, parameters):
-            setpoint_c = state.controller_bias_c + parameters.controller_gain * (setpoint_c - product_c)
+            gain = parameters.controller_gain * min(1.0, state.contents_kg / parameters.tuned_kg)
+            setpoint_c = state.controller_bias_c + gain * (setpoint_c - product_c)
     high_c = min(vessel.jacket_high_c, product_c + vessel.glass_limit_k)
     if asked.jacket_limit_c is not None:
         high_c = min(high_c, asked.jacket_limit_c)

@@ -31,6 +31,8 @@ class Parameters:
     """Inside film, W/(m²·K), at one turn a second and 1 Pa·s: C·k/D·(ρd²)^(2/3)·(cp/k)^(1/3)."""
     antoine: tuple[float, float, float] = field(init=False)
     """ln(p/bar) = a − b/(c + °C)."""
+    tuned_kg: float = field(init=False)
+    """Contents for which the controller is tuned."""
     controller_gain: float = field(init=False)
     """Kelvin at the jacket per kelvin of the contents."""
     controller_reset_s: float = field(init=False)
@@ -73,6 +75,7 @@ class Parameters:
         lag_s = capacity * (1.0 / inner + 1.0 / outer) + wall_s / 2.0
         delay_s = wall_s / 2.0 + jacket_s + vessel.unit_lag_s
         closed_s = (_CLOSED_LOOP + 1.0) * delay_s
+        self._set("tuned_kg", contents_kg)
         self._set("controller_gain", lag_s / closed_s)
         self._set("controller_reset_s", min(lag_s, 4.0 * closed_s))
 
