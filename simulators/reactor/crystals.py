@@ -30,7 +30,7 @@ def solubility(temperature_c: float, parameters: Parameters) -> float:
 def grown_kg(state: State, h: float, parameters: Parameters) -> tuple[float, float]:
     """(mass that crystallises, negative where it dissolves; crystals by number that are new, as seed mass)."""
     chemistry, temperature_c = parameters.chemistry, state.product_temperature_c
-    if chemistry.solubility_at_0_c <= 0.0 or state.dissolved_kg + state.crystals_kg <= 0.0:
+    if chemistry.solubility_at_0_c <= 0.0 or state.contents_kg <= 0.0 or state.dissolved_kg + state.crystals_kg <= 0.0:
         return 0.0, 0.0
     solvent_kg = max(state.volatile_kg, 0.02 * state.contents_kg)
     surplus_kg = state.dissolved_kg - solubility(temperature_c, parameters) * solvent_kg

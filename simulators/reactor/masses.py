@@ -91,15 +91,15 @@ def turned(state: State, asked: Inputs, h: float, parameters: Parameters) -> Tur
 
 
 def contents_after(state: State, flow: Moved, turn: Turned, evaporated_kg: float, parameters: Parameters) -> Contents:
-    """The contents after the sub-step: what turned, then what the discharge left of it, then what came."""
+    """The contents after the sub-step: what turned and evaporated, then what the discharge left, then what came."""
     chemistry, kept, charged, fed = parameters.chemistry, flow.kept, flow.charged, flow.fed
     partner_mol = state.accumulated_mol - turn.reacted * chemistry.partner_per_reactant
     fed_mol = fed * chemistry.feed_mol_per_kg
     solid_kg = charged * chemistry.charge_solute + flow.seeded
     crystals_kg = max(0.0, kept * (state.crystals_kg + turn.grown) + solid_kg)
     return Contents(
-        max(0.0, kept * state.contents_kg + charged + fed + flow.seeded + flow.leaked - evaporated_kg),
-        max(0.0, kept * state.volatile_kg + charged * chemistry.charge_volatile + fed * chemistry.feed_volatile - evaporated_kg),
+        kept * max(0.0, state.contents_kg - evaporated_kg) + charged + fed + flow.seeded + flow.leaked,
+        kept * max(0.0, state.volatile_kg - evaporated_kg) + charged * chemistry.charge_volatile + fed * chemistry.feed_volatile,
         max(0.0, kept * (state.dissolved_kg - turn.grown)),
         crystals_kg,
         kept * (state.crystal_count_kg + turn.nuclei) + solid_kg if crystals_kg > 0.0 else 0.0,

@@ -93,7 +93,8 @@ def _heats(
 ) -> _Heats:
     """Liquids carry their heat from 0 °C; condensate that is not received returns at the condenser's temperature."""
     chemistry, vessel, before_c = parameters.chemistry, parameters.vessel, state.product_temperature_c
-    out_kg = (1.0 - flow.kept) * state.contents_kg + evaporated_kg(air, asked)
+    vapour_kg = evaporated_kg(air, asked)
+    out_kg = (1.0 - flow.kept) * (state.contents_kg - vapour_kg) + vapour_kg
     returned_kg = 0.0 if asked.receive_distillate else air.condensed_kg
     kg_k = flow.charged * chemistry.charge_temperature_c + flow.fed * chemistry.feed_temperature_c
     kg_k += flow.seeded * vessel.ambient_c + flow.leaked * state.jacket_outlet_c
@@ -115,6 +116,7 @@ def _equipment(
     """The fields of `State` from `inert_mol` to `distillate_kg_per_h`."""
     vessel, chemistry = parameters.vessel, parameters.chemistry
     asked_rpm = asked.stirrer_speed_rpm if asked.stirrer_available else 0.0
+    rpm = state.stirrer_rpm + (asked_rpm - state.stirrer_rpm) * h / (h + vessel.stirrer_lag_s)
     passing = air.condensed_kg / h * chemistry.latent_j_per_kg / vessel.condenser_w
     vapour_c = vessel.ambient_c + (state.product_temperature_c - vessel.ambient_c) * min(1.0, 50.0 * passing)
     return (
@@ -122,7 +124,7 @@ def _equipment(
         air.oxygen_mol,
         air.nitrogen_nm3_per_h,
         state.vapour_temperature_c + (vapour_c - state.vapour_temperature_c) * h / (h + _VAPOUR_LAG_S),
-        state.stirrer_rpm + (asked_rpm - state.stirrer_rpm) * h / (h + vessel.stirrer_lag_s),
+        rpm if rpm >= transfer.STANDING_RPM or asked_rpm > 0.0 else 0.0,
         flow.dosing_kg_per_h,
         air.condensed_kg / h * 3600.0 if asked.receive_distillate else 0.0,
     )

@@ -14,6 +14,8 @@ import math
 from simulators.reactor.parameters import Parameters
 from simulators.reactor.state import KELVIN, State, liquid_m3
 
+STANDING_RPM = 0.1
+"""Below this the stirrer stands: friction stops it."""
 _DRIVE_W_PER_M3 = 95.0
 """Lost in the drive, outside the contents, for the vessel's size."""
 
@@ -38,7 +40,7 @@ def conductances(fill: float, rpm: float, viscosity: float, parameters: Paramete
 
 def stirring_w(fill: float, rpm: float, viscosity: float, parameters: Parameters) -> float:
     """Ne·ρ·N³·d⁵ into the contents, Ne growing with 70/Re where it is laminar; less while the stirrer is half bare."""
-    if rpm < 0.01:  # a stirrer runs out exponentially: in the end its speed is too small to divide by
+    if rpm < STANDING_RPM:
         return 0.0
     vessel, density = parameters.vessel, parameters.chemistry.density_kg_per_m3
     turns_per_s, stirrer_m = rpm / 60.0, vessel.stirrer_ratio * parameters.diameter_m
