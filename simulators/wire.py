@@ -192,14 +192,16 @@ class Wire:
         """The life of one connection."""
         assert self._target
         loop = asyncio.get_running_loop()
-        accepted.setblocking(False)
-        await loop.connect_accepted_socket(lambda: link.client, accepted)
-        with suppress(OSError):  # then there is no server behind, and the client is reset
-            await loop.create_connection(lambda: link.server, *self._target)
-        link.begin()
-        await link.finished
-        del self._links[link]
-        self._settle()
+        try:
+            accepted.setblocking(False)
+            await loop.connect_accepted_socket(lambda: link.client, accepted)
+            with suppress(OSError):  # then there is no server behind, and the client is reset
+                await loop.create_connection(lambda: link.server, *self._target)
+            link.begin()
+            await link.finished
+        finally:
+            del self._links[link]
+            self._settle()
 
 
 def _number(upset: Upset) -> float:

@@ -158,6 +158,18 @@ async def test_a_client_is_reset_where_nobody_is_behind() -> None:
         writer.close()
 
 
+async def test_more_clients_than_a_wire_takes_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulators.wire.AT_MOST_LINKS", 2)
+    async with bench() as b:
+        one, two, three = [await b.peer() for _ in range(3)]
+        assert (await one.ask(), await two.ask()) == (b"HELLO", b"HELLO")
+        three.writer.write(b"waiting")
+        assert await three.hears_nothing()
+        two.writer.close()
+        async with asyncio.timeout(SOON_S):
+            assert await three.reader.readexactly(7) == b"WAITING"
+
+
 async def test_a_reset_on_one_side_is_a_reset_on_the_other() -> None:
     async with bench() as b:
         client = await b.peer()
