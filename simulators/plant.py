@@ -23,7 +23,6 @@ from simulators.opcua_access import Security
 from simulators.opcua_server import OpcUaServer
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
-from simulators.source import Source
 from simulators.unit import ReactorUnit
 from simulators.upset import Disturbable, End, Upset
 from simulators.wire import KINDS_OF_WIRE, Wire
@@ -78,11 +77,14 @@ class SimulatedPlant:
         scenario: Scenario | None = None,
         folder: Path = Path(),
         security: Security | None = None,
+        lean: bool = False,
     ) -> None:
+        """`lean`: its OPC UA servers have no properties around the tags, for farms."""
         self.plant, self.speed, self.seed, self.scenario = plant, speed, seed, scenario
         self.urls: dict[str, str] = {}
         self._ports, self._folder = ports, folder
-        self._security: Security = security or ("all" if ports == "as configured" else "none")
+        self._lean = lean
+        self.security: Security = security or ("all" if ports == "as configured" else "none")
         self._endpoints: dict[str, _Served] = {}
         self._open = AsyncExitStack()
         self._simulation: Simulation | None = None
@@ -126,18 +128,17 @@ class SimulatedPlant:
     async def _serve(self, endpoint: OpcUaEndpoint | ModbusEndpoint, stack: AsyncExitStack) -> None:
         host, port = (endpoint.host, endpoint.port) if self._ports == "as configured" else ("127.0.0.1", 0)
         wire = await stack.enter_async_context(Wire(endpoint.name, host, port, seed=self.seed))
-        server = _server(endpoint, self.live, (host, wire.port), self._security)
+        server = self._server(endpoint, (host, wire.port))
         await stack.enter_async_context(server)
         behind = urlsplit(server.url)
         wire.target = ("127.0.0.1", behind.port or 0)
         self._endpoints[endpoint.name] = _Served(wire, server)
         self.urls[endpoint.name] = f"{behind.scheme}://{bracketed(host)}:{wire.port}{behind.path}"
 
-
-def _server(endpoint: OpcUaEndpoint | ModbusEndpoint, source: Source, advertised: tuple[str, int], security: Security) -> Server:
-    if isinstance(endpoint, OpcUaEndpoint):
-        return OpcUaServer(endpoint, source, advertised=advertised, security=security)
-    return ModbusServer(endpoint, source)
+    def _server(self, endpoint: OpcUaEndpoint | ModbusEndpoint, advertised: tuple[str, int]) -> Server:
+        if isinstance(endpoint, OpcUaEndpoint):
+            return OpcUaServer(endpoint, self.live, advertised=advertised, security=self.security, lean=self._lean)
+        return ModbusServer(endpoint, self.live)
 
 
 async def _keep_up(live: Live, interval_s: float) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
+from collector.commands.aligned import aligned
 from collector.commands.terms import failed, output, wrong_input
 
 if TYPE_CHECKING:
@@ -92,33 +92,43 @@ def _tell(answer: Answer) -> None:
 def _list(simulator: Path | None) -> None:
     from simulators.control import Request, running
 
-    output.print(_catalogue())
+    for line in _catalogue():
+        output.print(line, markup=False)
+    output.print()
     if simulator is None and not running():
         output.print("no simulator of yours runs now", markup=False)
         return
-    answer = ask_simulator(simulator, Request(do="list"))
-    output.print(_active(answer) if answer.active else "nothing is active now")
+    for line in _active(ask_simulator(simulator, Request(do="list"))):
+        output.print(line, markup=False)
 
 
-def _catalogue() -> Table:
+def _catalogue() -> list[str]:
     from simulators.upset import KINDS
 
-    table = Table("kind", "of a", "value", "what happens", box=None, pad_edge=False, title="upsets", title_justify="left")
+    rows = []
     for kind in KINDS.values():
-        unit = f" {kind.unit}" if kind.unit not in ("", "1") else ""
         usual = "needed" if kind.needs_value else "" if kind.default is None else f"default {kind.default}"
-        value = f"{kind.meaning}{f' [{unit.strip()}]' if unit else ''}{f', {usual}' if usual else ''}".replace("[", r"\[")
-        table.add_row(kind.name, ", ".join(kind.levels), value, kind.help)
-    return table
+        unit = f" in {kind.unit}" if kind.unit not in ("", "1") else ""
+        value = f"{kind.meaning}{unit}{f', {usual}' if usual else ''}"
+        rows.append((kind.name, ", ".join(kind.levels), value, kind.help))
+    return aligned(("kind", "of a", "value", "what happens"), rows)
 
 
-def _active(answer: Answer) -> Table:
+def _active(answer: Answer) -> list[str]:
     from simulators.spans import span_text
 
-    now = f"active at plant time {span_text(answer.plant_s)}"
-    table = Table("kind", "of", "value", "since", "until", "begun by", box=None, pad_edge=False, title=now, title_justify="left")
-    for each in answer.active:
-        until = "it is ended" if each.ends_s is None else span_text(each.ends_s)
-        value = "" if each.value is None else str(each.value)
-        table.add_row(each.kind, each.target, value, span_text(each.begun_s), until, each.by)
-    return table
+    if not answer.active:
+        return [f"nothing is active at plant time {span_text(answer.plant_s)}"]
+    rows = [
+        (
+            each.kind,
+            each.target,
+            "" if each.value is None else str(each.value),
+            span_text(each.begun_s),
+            "it is ended" if each.ends_s is None else span_text(each.ends_s),
+            each.by,
+        )
+        for each in answer.active
+    ]
+    headings = ("kind", "of", "value", "since", "until", "begun by")
+    return [f"active at plant time {span_text(answer.plant_s)}:", *aligned(headings, rows)]

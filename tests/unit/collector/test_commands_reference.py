@@ -22,6 +22,9 @@ TOLD_IN_WORDS = {
     "tags": "all",
     "plant": "required",
     "scenario": "none",
+    "farm": "none",
+    "write": "none",
+    "security": "all; a farm: none",
     "control": "in a private folder",
     "kind": "none",
     "target": "none",
@@ -58,7 +61,8 @@ def names_of(parameter: Any) -> frozenset[str]:
 def default_of(parameter: Any) -> str:
     default = parameter.default
     if default is None or parameter.required:
-        return TOLD_IN_WORDS[parameter.name]
+        optional_plant = parameter.name == "plant" and not parameter.required
+        return "the practice plant" if optional_plant else TOLD_IN_WORDS[parameter.name]
     if isinstance(default, bool):
         return "on" if default else "off"
     if isinstance(default, Enum):
