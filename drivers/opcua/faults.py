@@ -72,10 +72,11 @@ async def guarded(place: str, doing: str, timeout_s: float) -> AsyncIterator[Cal
     except DeviceError:
         raise
     except Exception as exc:  # asyncua raises nearly anything on what a server should not have sent
-        raise _device_error(exc, f"{place}: {doing}", timeout_s) from exc
+        raise device_error(exc, f"{place}: {doing}", timeout_s) from exc
 
 
-def _device_error(exc: Exception, what: str, timeout_s: float) -> DeviceError:
+def device_error(exc: Exception, what: str, timeout_s: float) -> DeviceError:
+    """What an exception of asyncua means for those who asked."""
     match exc:
         case TimeoutError():
             text = f"no answer within {timeout_s:g} s: is the server alive, and timeout_s long enough for it?"

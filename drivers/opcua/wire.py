@@ -23,7 +23,8 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Status
-from drivers.opcua.faults import guarded, refused
+from drivers.opcua.deadlines import Deadlines
+from drivers.opcua.faults import device_error, guarded, refused
 from drivers.opcua.wire_plain import Shortcut
 from drivers.opcua.wire_prepared import PreparedRead, answer_to
 
@@ -52,6 +53,8 @@ class Connection:
     client: Client
     place: str
     timeout_s: float
+    deadlines: Deadlines
+    """Of polls."""
 
     @classmethod
     def to(cls, endpoint: OpcUaEndpoint) -> Connection:
@@ -62,7 +65,7 @@ class Connection:
         client.product_uri = "urn:reactorwatch"
         client.session_timeout = SESSION_TIMEOUT_MS
         client.secure_channel_timeout = TOKEN_LIFE_MS
-        return cls(client, f"{endpoint.name} ({endpoint.url})", endpoint.timeout_s)
+        return cls(client, f"{endpoint.name} ({endpoint.url})", endpoint.timeout_s, Deadlines(endpoint.timeout_s))
 
     async def open(self, host: str, port: int, user_name: str | None, password: str | None) -> None:
         """Socket, channel, session, all within `timeout_s`. Raises DeviceError; `close` is due in any case."""
@@ -96,10 +99,10 @@ class Connection:
 
     async def poll(self, request: PreparedRead, doing: str) -> bytes:
         """The same as `ask`, for a Read that was encoded beforehand. Raises DeviceError."""
-        async with guarded(self.place, doing, self.timeout_s):
-            if self.client.uaclient.protocol is None:
-                raise ConnectionError("it is not open")
-            return await answer_to(self.client.uaclient.protocol, request, self.timeout_s)
+        try:
+            return await answer_to(self.client.uaclient.protocol, request, self.timeout_s, self.deadlines)
+        except Exception as exc:
+            raise device_error(exc, f"{self.place}: {doing}", self.timeout_s) from exc
 
     async def renew(self) -> None:
         """Have a new security token for the channel. Raises DeviceError."""
@@ -139,6 +142,7 @@ class Connection:
         except DeviceError as exc:
             _log.info("session left to its timeout", reason=str(exc))
         finally:
+            self.deadlines.end()
             self.abort()
             await asyncio.sleep(0)  # the loop closes the socket in its next turn
 

@@ -1,8 +1,8 @@
 """A Read that is sent again and again: encoded once, and sent by a shorter way than asyncua's.
 
 `UASocketProtocol.send_request` encodes the request anew each time, and wraps its waiting into another task. Here everything
-behind the header is bytes, and the deadline is the caller's. What this touches of asyncua's inside is pinned to asyncua 2.1 in
-tests/unit/drivers/test_opcua_wire.py:
+behind the header is bytes, and one timer holds the deadlines of all requests. What this touches of asyncua's inside is pinned
+to asyncua 2.1 in tests/unit/drivers/test_opcua_wire.py:
 
 - `protocol._request_id`, `_request_handle`, `_callbackmap`: as its own `_send_request` keeps them;
 - `protocol._connection`, which makes a message of a body: chunked, signed, encrypted.
@@ -14,6 +14,7 @@ import asyncio
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from asyncua import ua
 from asyncua.client.ua_client import UASocketProtocol
@@ -22,6 +23,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 
+from drivers.opcua.deadlines import Deadlines
 from drivers.opcua.wire_plain import packed
 
 _TYPE = nodeid_to_binary(ua.FourByteNodeId(ua.Int32(ObjectIds.ReadRequest_Encoding_DefaultBinary)))
@@ -52,12 +54,12 @@ class PreparedRead:
         return b"".join((self._before_header, header, self._parameters))
 
 
-async def answer_to(protocol: UASocketProtocol, request: PreparedRead, timeout_s: float) -> bytes:
-    """The body of the answer, whole and decrypted. Waits without a deadline: `timeout_s` is told to the server.
+async def answer_to(protocol: UASocketProtocol | None, request: PreparedRead, timeout_s: float, deadlines: Deadlines) -> bytes:
+    """The body of the answer, whole and decrypted. `timeout_s` is told to the server, `deadlines` holds this side to its own.
 
-    Raises what `send_request` raises; UaStatusCodeError for a ServiceFault.
+    Raises what `send_request` raises: TimeoutError, UaStatusCodeError for a ServiceFault, ConnectionError.
     """
-    if protocol.transport is None:
+    if protocol is None or protocol.transport is None:
         raise ConnectionError("it is not open")
     protocol._request_handle += 1
     number = protocol._request_id + 1
@@ -65,10 +67,11 @@ async def answer_to(protocol: UASocketProtocol, request: PreparedRead, timeout_s
     protocol.revolve_security_token()
     message = packed(protocol._connection, body, number)
     protocol._request_id = number
-    waiting: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
+    waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     protocol._callbackmap[number] = waiting
     protocol.transport.write(message)
-    answer = await waiting
+    deadlines.watch(waiting)
+    answer: Buffer = await waiting
     answered = bytes(answer)
     if not answered.startswith(_ANSWER_TYPE):
         protocol.check_answer(answer, " in response to a prepared Read")

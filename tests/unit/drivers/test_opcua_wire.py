@@ -25,6 +25,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 import drivers.opcua
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError
+from drivers.opcua.deadlines import Deadlines
 from drivers.opcua.wire import Connection, Undecodable, read_results
 from drivers.opcua.wire_prepared import PreparedRead, answer_to
 
@@ -113,7 +114,7 @@ async def test_and_it_is_sent_and_answered_as_asyncua_would() -> None:
         their_future = theirs._send_request(request, 2.5)
         with patch("drivers.opcua.wire_prepared.datetime") as clock:
             clock.now.return_value = request.RequestHeader.Timestamp
-            answer = asyncio.ensure_future(answer_to(ours, PreparedRead(NODES), 2.5))
+            answer = asyncio.ensure_future(answer_to(ours, PreparedRead(NODES), 2.5, Deadlines(2.5)))
             await asyncio.sleep(0)
         assert our_transport.messages == their_transport.messages
         assert (ours._request_id, ours._request_handle) == (theirs._request_id, theirs._request_handle)
@@ -128,7 +129,7 @@ async def test_a_fault_instead_of_an_answer_is_raised() -> None:
     protocol, _ = open_protocol()
     fault = ua.ServiceFault()
     fault.ResponseHeader.ServiceResult = ua.StatusCode(ua.UInt32(StatusCodes.BadTooManyOperations))
-    asking = asyncio.ensure_future(answer_to(protocol, PreparedRead(NODES), 1))
+    asking = asyncio.ensure_future(answer_to(protocol, PreparedRead(NODES), 1, Deadlines(1)))
     await asyncio.sleep(0)
     protocol._call_callback(protocol._request_id, Buffer(struct_to_binary(fault)))
     with pytest.raises(UaStatusCodeError) as error:
@@ -138,13 +139,13 @@ async def test_a_fault_instead_of_an_answer_is_raised() -> None:
 
 async def test_a_lost_connection_ends_the_waiting_and_a_closed_one_takes_nothing() -> None:
     protocol, _ = open_protocol()
-    asking = asyncio.ensure_future(answer_to(protocol, PreparedRead(NODES), 1))
+    asking = asyncio.ensure_future(answer_to(protocol, PreparedRead(NODES), 1, Deadlines(1)))
     await asyncio.sleep(0)
     protocol.connection_lost(None)
     with pytest.raises(ConnectionError):
         await asking
     with pytest.raises(ConnectionError, match="not open"):
-        await answer_to(protocol, PreparedRead(NODES), 1)
+        await answer_to(protocol, PreparedRead(NODES), 1, Deadlines(1))
 
 
 async def test_a_client_that_did_not_connect_has_no_task_and_no_protocol() -> None:
