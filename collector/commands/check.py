@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from collector.commands.terms import load_plant, output, seconds, wrong_input
+from collector.commands.terms import counted, load_plant, output, seconds, wrong_input
 from config.model import Plant
 from drivers.base import scan_groups
 
@@ -37,7 +37,8 @@ def _tell(plant: Path, loaded: Plant) -> None:
     rate = sum(len(group.tags) * 1e9 / group.layout.period_ns for group in groups)
     devices = sum(len(endpoint.devices) for endpoint in loaded.endpoints)
     output.print(
-        f"{plant}: fine. site {loaded.site}: {len(loaded.units)} units, {len(loaded.endpoints)} endpoints, {devices} devices, "
-        f"{tags} tags in {len(groups)} scan groups ({rate:g} values/s), {len(loaded.limits)} limits, {len(loaded.sinks)} sinks",
+        f"{plant}: fine. site {loaded.site}: {counted(len(loaded.units), 'unit')}, {counted(len(loaded.endpoints), 'endpoint')}, "
+        f"{counted(devices, 'device')}, {counted(tags, 'tag')} in {counted(len(groups), 'scan group')} ({rate:g} values/s), "
+        f"{counted(len(loaded.limits), 'limit')}, {counted(len(loaded.sinks), 'sink')}",
         markup=False,
     )

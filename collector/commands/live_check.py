@@ -14,13 +14,14 @@ import typer
 from rich.console import Console
 
 from collector.acquire.clock import PlantClock
-from collector.commands.terms import FAILED, errors, output
+from collector.commands.terms import FAILED, counted, errors, output
 from collector.survey.judgement import remarks
 from collector.survey.reading import Level, Visit
 from collector.survey.table import Judged, show
 from collector.survey.visit import DriversWords, Progress, visit
 from collector.terms import Json
 from config.model import Plant
+from drivers.base import Endpoint
 from drivers.opcua.faults import status_name
 
 PLAIN_WIDTH = 10_000
@@ -46,22 +47,24 @@ def check_live(plant: Plant, deadline_s: float, *, json: bool) -> None:
 
 
 async def _visits(plant: Plant, deadline_s: float, words: DriversWords, progress: Progress) -> list[Visit]:
-    clock = PlantClock()
+    clock, done = PlantClock(), 0
 
-    async def one(number: int) -> Visit:
-        endpoint = plant.endpoints[number]
+    async def one(endpoint: Endpoint) -> Visit:
+        nonlocal done
         told = await visit(endpoint, clock, deadline_s, words, progress)
+        done += 1
         lost = f", {len(told.lost)} of {len(endpoint.devices)} devices gave nothing" if told.lost else ""
-        progress(f"{endpoint.name}: {len(told.readings)} tags read in {told.took_s:.1f} s{lost}")
+        read = f"{len(told.readings)} tags read in {told.took_s:.1f} s{lost}"
+        progress(f"{endpoint.name}: {read} ({done} of {len(plant.endpoints)} done)")
         return told
 
-    return list(await asyncio.gather(*(one(number) for number in range(len(plant.endpoints)))))
+    return list(await asyncio.gather(*(one(endpoint) for endpoint in plant.endpoints)))
 
 
 @contextmanager
 def _progress(endpoints: int) -> Iterator[Progress]:
     """A spinner on a terminal, a line per step elsewhere; on standard error."""
-    asked = f"asking {_counted(endpoints, 'endpoint')}"
+    asked = f"asking {counted(endpoints, 'endpoint')}"
     if not errors.is_terminal:
         yield lambda text: errors.print(text, markup=False)
         return
@@ -79,12 +82,8 @@ def _level_count(judgement: Judgement, level: Level) -> int:
 def _summary(plant: Plant, judgement: Judgement) -> str:
     faults, warnings = (_level_count(judgement, level) for level in (Level.FAULT, Level.WARNING))
     read, tags = sum(len(judged) for _, judged in judgement), sum(1 for _ in plant.tags())
-    where = _counted(len(plant.endpoints), "endpoint")
-    return f"{read} of {tags} tags read from {where}: {_counted(faults, 'fault')}, {_counted(warnings, 'warning')}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    where = counted(len(plant.endpoints), "endpoint")
+    return f"{read} of {tags} tags read from {where}: {counted(faults, 'fault')}, {counted(warnings, 'warning')}"
 
 
 def _facts(plant: Plant, judgement: Judgement) -> dict[str, Json]:

@@ -45,6 +45,11 @@ def faulty(path: Path, exc: ConfigError) -> NoReturn:
     wrong_input(f"{len(exc.faults)} fault{'s' if len(exc.faults) != 1 else ''} in {path}")
 
 
+def counted(number: int, what: str) -> str:
+    """`1 tag`, `2 tags`"""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def load_plant(path: Path, *, quiet: bool = False) -> Plant:
     """The plant of a file; its faults are printed and end the command, its warnings are printed."""
     try:

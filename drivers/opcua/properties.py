@@ -26,6 +26,8 @@ from drivers.opcua.wire import Connection, Undecodable, translate_results
 
 NODES_PER_REQUEST = 1000
 """Or fewer where the server says so: a request for everything at once could outlast its deadline."""
+LONGEST_TEXT = 80
+"""What is longer is no unit."""
 _UNIT, _RANGE = "EngineeringUnits", "EURange"
 _NO_SUCH_SERVICE = (StatusCodes.BadServiceUnsupported, StatusCodes.BadNotImplemented, StatusCodes.BadNotSupported)
 _LIMIT = ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds))
@@ -172,7 +174,7 @@ def _unit(value: object) -> ToldUnit | None:
 
 
 def _text(text: ua.LocalizedText | None) -> str:
-    return (text.Text or "").strip() if text is not None else ""
+    return (text.Text or "").strip()[:LONGEST_TEXT] if text is not None else ""
 
 
 def _range(value: object) -> tuple[float, float] | None:

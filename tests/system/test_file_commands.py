@@ -59,6 +59,19 @@ def test_an_order_that_does_not_matter_is_said_and_is_exit_0(tmp_path: Path) -> 
     assert (code, out) == (0, "plant\n  ↕ the order of units changed: it does not matter\n")
 
 
+def test_secrets_beside_the_plant_file_are_the_same_in_another_folder(tmp_path: Path) -> None:
+    token = ("token: {env: INFLUX_TOKEN}", "token: {file: secrets/influx-token}")
+    files = []
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        files.append(str(edited(tmp_path / name, token)))
+    result = reactorwatch("diff", *files)
+    assert (result.returncode, result.stdout) == (0, "no differences\n")
+    other = edited(tmp_path / "new", (token[0], "token: {file: secrets/other}"))
+    result = reactorwatch("diff", files[0], str(other))
+    assert (result.returncode, result.stdout) == (1, "sink historian\n  ~ token: its reference changed\n")
+
+
 def test_differences_for_machines(tmp_path: Path) -> None:
     code, out, _ = diff(edited(tmp_path, ("mode: pilot", "mode: gmp")), "--json")
     facts = json.loads(out)
