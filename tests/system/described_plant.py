@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from asyncua import ua
 from asyncua.common.node import Node
+from asyncua.ua.attribute_ids import AttributeIds
 
 from config.engineering_units import UNECE_NAMESPACE, unit_id_of
 from tests.system.opcua_peers import PlantServer
@@ -26,13 +28,22 @@ class DescribedPlant(PlantServer):
         code: str | None = None,
         description: str = "",
         range_: tuple[float, float] | None = None,
-        stamp: datetime | None = None,
+        age_s: float = 0.0,
         status: int = 0,
     ) -> None:
-        """`unit` and `code` make its EngineeringUnits, `range_` its EURange."""
+        """`unit` and `code` make its EngineeringUnits, `range_` its EURange; its stamp is always `age_s` old."""
         self.call(self._describe(name, value, kind, unit, code, description, range_))
-        given = ua.DataValue(ua.Variant(value, kind), ua.StatusCode(ua.UInt32(status)), SourceTimestamp=stamp)  # type: ignore[arg-type]  # a DateTime is a datetime
-        self.put(name, given)
+        variant, code_ = ua.Variant(value, kind), ua.StatusCode(ua.UInt32(status))
+
+        def now(*_: object) -> ua.DataValue:
+            stamp = datetime.now(UTC) - timedelta(seconds=age_s)
+            return ua.DataValue(variant, code_, SourceTimestamp=stamp)  # type: ignore[arg-type]  # a DateTime is a datetime
+
+        node_id = ua.NodeId(ua.String(name), ua.Int16(self.index))
+        self.call(self._give(node_id, now))
+
+    async def _give(self, node_id: ua.NodeId, now: Callable[..., ua.DataValue]) -> None:
+        self.server.iserver.aspace.set_attribute_value_callback(node_id, AttributeIds.Value, now)
 
     async def _describe(
         self,
