@@ -1,6 +1,6 @@
 """Engineering units as an OPC UA server tells them: `EUInformation` with the identifiers of UNECE recommendation 20.
 
-OPC 10000-8, 5.6.3: `unitId` is the common code of the unit, its ASCII characters read as a big-endian number
+OPC 10000-8, 5.6.4: `unitId` is the common code of the unit, its ASCII characters read as a big-endian number
 (CEL -> 0x43454C = 4408652), `namespaceUri` names UN/CEFACT, `displayName` is free: here it is what the plant file
 writes, so `bar(a)` and `bar(g)` can be told apart though both are BAR. A unit that UNECE does not know gets our own
 namespace and the unitId -1.
@@ -18,7 +18,7 @@ from config.tags import Tag
 
 UN_CEFACT = "http://www.opcfoundation.org/UA/units/un/cefact"
 OWN_UNITS = "urn:reactorwatch:simulator:units"
-_UNITS: dict[str, tuple[str, str]] = {
+UNITS: dict[str, tuple[str, str]] = {
     "CEL": ("degree Celsius", "°C degC ℃"),
     "FAH": ("degree Fahrenheit", "°F degF ℉"),
     "KEL": ("kelvin", "K"),
@@ -27,6 +27,8 @@ _UNITS: dict[str, tuple[str, str]] = {
     "PAL": ("pascal", "Pa"),
     "KPA": ("kilopascal", "kPa"),
     "MPA": ("megapascal", "MPa"),
+    "A97": ("hectopascal", "hPa"),
+    "PS": ("pound-force per square inch", "psi"),
     "P1": ("percent", "%"),
     "RPM": ("revolutions per minute", "rpm 1/min min-1 r/min U/min"),
     "KWT": ("kilowatt", "kW"),
@@ -34,6 +36,7 @@ _UNITS: dict[str, tuple[str, str]] = {
     "KWH": ("kilowatt hour", "kWh"),
     "KGM": ("kilogram", "kg"),
     "GRM": ("gram", "g"),
+    "MGM": ("milligram", "mg"),
     "TNE": ("tonne (metric ton)", "t"),
     "E93": ("kilogram per hour", "kg/h"),
     "KGS": ("kilogram per second", "kg/s"),
@@ -60,9 +63,9 @@ _UNITS: dict[str, tuple[str, str]] = {
     "C62": ("one", "1"),
 }
 """UNECE common code -> its name, and how people write it (³ is folded to 3)."""
-_CODES = {spelling: code for code, (_, spellings) in _UNITS.items() for spelling in spellings.split()}
+_CODES = {spelling: code for code, (_, spellings) in UNITS.items() for spelling in spellings.split()}
 _FOLDED = str.maketrans("²³·", "23.")
-_GAUGE = re.compile(r"(bar|mbar|Pa|kPa|MPa)[ _]?(?:\((?:a|g|abs|gauge)\)|a|g|abs|gauge)")
+_GAUGE = re.compile(r"(bar|mbar|Pa|hPa|kPa|MPa|psi)[ _]?(?:\((?:a|g|abs|gauge)\)|a|g|abs|gauge)")
 """Pressures whose reference is written along; UNECE knows one unit for both."""
 _RAW_UNITS: dict[str, tuple[tuple[float, float, str], ...]] = {
     "°C": ((5 / 9, -160 / 9, "°F"), (1.0, -273.15, "K")),
@@ -78,7 +81,7 @@ _AS_WRITTEN = 1e-3
 
 
 def unit_id(common_code: str) -> int:
-    """The number of a UNECE common code, e.g. `CEL` -> 4408652. OPC 10000-8, 5.6.3.3."""
+    """The number of a UNECE common code, e.g. `CEL` -> 4408652. OPC 10000-8, 5.6.4.3."""
     return int.from_bytes(common_code.encode("ascii"), "big")
 
 
@@ -95,7 +98,7 @@ def engineering_unit(text: str) -> ua.EUInformation:
     code = common_code(text)
     if code is None:
         return ua.EUInformation(OWN_UNITS, ua.Int32(-1), ua.LocalizedText(text), ua.LocalizedText(text))
-    return ua.EUInformation(UN_CEFACT, ua.Int32(unit_id(code)), ua.LocalizedText(text), ua.LocalizedText(_UNITS[code][0]))
+    return ua.EUInformation(UN_CEFACT, ua.Int32(unit_id(code)), ua.LocalizedText(text), ua.LocalizedText(UNITS[code][0]))
 
 
 def served_unit(tag: Tag) -> str | None:

@@ -34,4 +34,4 @@ class Changeable:
 def opcua_endpoint(tags: Tags, **fields: object) -> OpcUaEndpoint:
     """One controller `plc` of unit R-201 behind an endpoint `opc`."""
     devices = {"plc": {"unit": "R-201", "tags": {name: dict(tag) for name, tag in tags.items()}}}
-    return OpcUaEndpoint.model_validate({"name": "opc", "url": "opc.tcp://h:1/path", "devices": devices, **fields})
+    return OpcUaEndpoint.model_validate({"name": "opc", "url": "opc.tcp://h:1/path", "devices": devices} | fields)

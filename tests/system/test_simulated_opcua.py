@@ -19,9 +19,11 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import BadNoSubscription, UaError, UaStatusCodeError
 
+from config.model import Plant
 from simulators.opcua_answers import Plan
 from simulators.opcua_identity import OperationLimits
 from simulators.opcua_server import OpcUaServer
+from simulators.plant import SimulatedPlant
 from simulators.source import SimulationError
 from simulators.upset import Upset
 from tests.simulated_source import STAMP_NS, Changeable, opcua_endpoint
@@ -341,35 +343,52 @@ async def test_dropped_sessions_are_unknown_and_a_new_one_reads_again() -> None:
             await tag.read_value()
 
 
+async def left_behind(url: str) -> int:
+    """A subscription whose client has gone without a word."""
+    client = Client(url)
+    await client.connect()
+    subscription: Subscription = await client.create_subscription(50, Heard())
+    assert client.uaclient.protocol and client.uaclient.protocol.transport and subscription.subscription_id
+    client.uaclient.protocol.transport.abort()
+    with suppress(UaError, ConnectionError, TimeoutError):
+        await client.disconnect()
+    return subscription.subscription_id
+
+
+async def taken_over(client: Client, subscription_id: int) -> int:
+    """The status of transferring it to another client."""
+    asked = ua.TransferSubscriptionsParameters([ua.IntegerId(subscription_id)])
+    status: int = (await client.uaclient.transfer_subscriptions(asked))[0].StatusCode.value
+    return status
+
+
 async def test_a_session_that_waits_for_its_client_is_dropped_too() -> None:
-    async with OpcUaServer(opcua_endpoint(TAGS), Changeable()) as server, Client(server.url) as second:
-
-        async def left_behind() -> int:
-            """A subscription whose client has gone without a word."""
-            first = Client(server.url)
-            await first.connect()
-            subscription: Subscription = await first.create_subscription(50, Heard())
-            assert first.uaclient.protocol and first.uaclient.protocol.transport and subscription.subscription_id
-            first.uaclient.protocol.transport.abort()
-            with suppress(UaError, ConnectionError, TimeoutError):
-                await first.disconnect()
-            return subscription.subscription_id
-
-        async def taken_over(subscription_id: int) -> int:
-            asked = ua.TransferSubscriptionsParameters([ua.IntegerId(subscription_id)])
-            status: int = (await second.uaclient.transfer_subscriptions(asked))[0].StatusCode.value
-            return status
-
-        assert await taken_over(await left_behind()) == StatusCodes.Good
-        lost = await left_behind()
+    async with OpcUaServer(opcua_endpoint(TAGS), Changeable()) as server, Client(server.url) as client:
+        assert await taken_over(client, await left_behind(server.url)) == StatusCodes.Good
+        lost = await left_behind(server.url)
         server.disturb(Upset("drop_sessions", "opc"))
         with pytest.raises(UaStatusCodeError, match="BadSessionIdInvalid"):
             for _ in range(100):
-                await second.nodes.server_state.read_value()
+                await client.nodes.server_state.read_value()
                 await asyncio.sleep(0.01)
-        await second.create_session()
-        await second.activate_session()
-        assert await taken_over(lost) == StatusCodes.BadSubscriptionIdInvalid
+        await client.create_session()
+        await client.activate_session()
+        assert await taken_over(client, lost) == StatusCodes.BadSubscriptionIdInvalid
+
+
+async def test_a_restarted_server_has_forgotten_its_sessions() -> None:
+    plant = Plant.model_validate({"site": "s", "units": {"R-201": {}}, "endpoints": {"opc": opcua_endpoint(TAGS)}})
+    async with SimulatedPlant(plant, speed=60, ports="free") as simulated:
+        url = simulated.urls["opc"]
+        lost = await left_behind(url)
+        simulated.board.begin(Upset("restart", "opc", None, 6.0))
+        async with asyncio.timeout(20):
+            while True:
+                with suppress(OSError, TimeoutError):
+                    async with Client(url) as client:
+                        assert await taken_over(client, lost) == StatusCodes.BadSubscriptionIdInvalid
+                    break
+                await asyncio.sleep(0.02)
 
 
 async def test_a_read_as_large_as_the_limit_is_answered_in_many_chunks_and_from_prepared_bytes(

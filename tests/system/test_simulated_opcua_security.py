@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,8 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from config.model import OpcUaEndpoint
+from config.model import OpcUaEndpoint, Plant
+from simulators.opcua_access import Security
 from simulators.opcua_server import OpcUaServer
+from simulators.plant import SimulatedPlant
 from simulators.source import SimulationError
 from tests.simulated_source import Changeable, opcua_endpoint
 
@@ -261,3 +264,16 @@ async def test_without_security_there_is_no_certificate() -> None:
     async with OpcUaServer(endpoint_with(), Changeable()) as server:
         (only,) = await Client(server.url).connect_and_get_server_endpoints()
     assert only.SecurityMode == ua.MessageSecurityMode.None_ and not only.ServerCertificate
+
+
+@pytest.mark.parametrize(("security", "count"), [(None, 7), ("none", 1)])
+async def test_a_plant_served_as_configured_offers_every_policy_unless_told_otherwise(
+    security: Security | None, count: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    endpoint = endpoint_with(url=f"opc.tcp://127.0.0.1:{port}/plant")
+    plant = Plant.model_validate({"site": "s", "units": {"R-201": {}}, "endpoints": {"opc": endpoint}})
+    async with SimulatedPlant(plant, security=security) as simulated:
+        offered = await Client(simulated.urls["opc"]).connect_and_get_server_endpoints()
+    assert [one.EndpointUrl for one in offered] == [f"opc.tcp://127.0.0.1:{port}/plant"] * count

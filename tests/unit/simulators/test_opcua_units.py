@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.engineering_units import understood
 from config.load import load
 from config.model import OpcUaDevice
 from config.tags import OpcUaTag
 from simulators.opcua_groups import functional_group, tree_of, two_states
-from simulators.opcua_units import OWN_UNITS, UN_CEFACT, common_code, engineering_unit, served_range, served_unit, unit_id
+from simulators.opcua_units import OWN_UNITS, UN_CEFACT, UNITS, common_code, engineering_unit, served_range, served_unit, unit_id
 
 DEMO = Path(__file__).parents[3] / "config" / "examples" / "demo.yaml"
 
@@ -51,6 +52,18 @@ def test_a_unit_has_the_number_of_its_unece_code(text: str, code: str, number: i
 def test_the_number_is_the_code_read_in_base_256() -> None:
     for code in ("CEL", "P1", "E93"):
         assert unit_id(code) == sum(ord(char) * 256**place for place, char in enumerate(reversed(code)))
+
+
+def test_the_codes_are_those_that_live_checks_know() -> None:
+    """Two tables, written apart: one for the simulated servers, one for the check against real ones."""
+    compared = 0
+    for code, (_, spellings) in UNITS.items():
+        for spelling in spellings.split():
+            known = understood(spelling)
+            if known and known.unit.code:
+                assert known.unit.code == code == common_code(spelling), spelling
+                compared += 1
+    assert compared > 40
 
 
 def test_an_unknown_unit_keeps_its_text_in_our_namespace() -> None:
