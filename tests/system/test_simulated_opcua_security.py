@@ -110,7 +110,7 @@ async def served(endpoint: OpcUaEndpoint, keys: Keys, trusted: Path | None = Non
 async def client_of(
     url: str, secure: tuple[type[security_policies.SecurityPolicy], ua.MessageSecurityMode] | None, pair: Pair
 ) -> Client:
-    client = Client(url)
+    client = Client(url, timeout=30.0)
     client.application_uri = CLIENT_URI
     if secure:
         await client.set_security(secure[0], pair.certificate, pair.key, mode=secure[1])
