@@ -11,7 +11,7 @@ and vapour flows: the contents boil at the pressure that is held, and every kilo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulators.reactor.inputs import Inputs
 from simulators.reactor.parameters import Parameters
@@ -24,8 +24,7 @@ _MOST_SHARE = 0.5
 """Of the gas, or of the solvent, that leaves in one sub-step at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breathed:
+class Breathed(NamedTuple):
     """The headspace after the step, and what went out during it."""
 
     inert_mol: float

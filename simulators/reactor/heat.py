@@ -11,7 +11,7 @@ then P is what brings the inlet to where its closed loop wants it, or the power 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulators.reactor.inputs import Inputs, TemperatureMode
 from simulators.reactor.parameters import Parameters
@@ -21,8 +21,7 @@ _COVERED = 0.12
 """Share of the vessel, filled, from which on the product's probe is wet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conducted:
+class Conducted(NamedTuple):
     """Temperatures after the step, °C, and mean heat flows during it, W."""
 
     contents_c: float

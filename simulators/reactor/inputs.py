@@ -32,7 +32,7 @@ class Inputs:
     jacket_setpoint_c: float = 20.0
     """Followed in mode JACKET only."""
     jacket_limit_c: float | None = None
-    """The jacket inlet is never asked to be warmer, in any mode."""
+    """The jacket inlet is never asked to be warmer, in any mode, unless the glass limit needs it over hot contents."""
     stirrer_speed_rpm: float = 0.0
     charge_kg_per_h: float = 0.0
     dosing_kg_per_h: float = 0.0

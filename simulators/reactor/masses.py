@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from simulators.reactor import crystals
@@ -16,8 +15,7 @@ _FLOW_CUT_OFF_PER_H = 0.02
 """Of a dosing flow, kg/h per m³ of the vessel: below it the valve is shut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """Masses that pass the vessel's wall as liquid or solid, kg."""
 
     charged: float
@@ -30,8 +28,7 @@ class Moved:
     dosing_kg_per_h: float
 
 
-@dataclass(frozen=True, slots=True)
-class Turned:
+class Turned(NamedTuple):
     """What became something else inside: mol, and kg of solute."""
 
     reacted: float
