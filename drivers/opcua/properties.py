@@ -165,6 +165,9 @@ def _is_array(value: object) -> bool:
 
 
 def _unit(value: object) -> ToldUnit | None:
+    if isinstance(value, str | ua.LocalizedText):  # not as part 8 has it, but servers do so
+        text = _text(ua.LocalizedText(value) if isinstance(value, str) else value)
+        return ToldUnit(text) if text else None
     if not isinstance(value, ua.EUInformation):
         return None
     name, description = _text(value.DisplayName), _text(value.Description)

@@ -27,12 +27,15 @@ class DescribedPlant(PlantServer):
         unit: str | None = None,
         code: str | None = None,
         description: str = "",
+        property_: object = None,
         range_: tuple[float, float] | None = None,
         age_s: float = 0.0,
         status: int = 0,
     ) -> None:
-        """`unit` and `code` make its EngineeringUnits, `range_` its EURange; its stamp is always `age_s` old."""
-        self.call(self._describe(name, value, kind, unit, code, description, range_))
+        """`unit` and `code` make its EngineeringUnits, or `property_` is it as given; `range_` makes its EURange. Its stamp is
+        always `age_s` old."""
+        made = property_ if unit is None and code is None else _unit(unit, code, description)
+        self.call(self._describe(name, value, kind, made, range_))
         variant, code_ = ua.Variant(value, kind), ua.StatusCode(ua.UInt32(status))
 
         def now(*_: object) -> ua.DataValue:
@@ -50,9 +53,7 @@ class DescribedPlant(PlantServer):
         name: str,
         value: object,
         kind: ua.VariantType,
-        unit: str | None,
-        code: str | None,
-        description: str,
+        units: object,
         range_: tuple[float, float] | None,
     ) -> None:
         node_id = ua.NodeId(ua.String(name), ua.Int16(self.index))
@@ -60,8 +61,8 @@ class DescribedPlant(PlantServer):
             self._known.add(name)
             await self.server.nodes.objects.add_variable(node_id, name, ua.Variant(value, kind), varianttype=kind)
         node = self.server.get_node(node_id)
-        if unit is not None or code is not None:
-            await self._property(node, "EngineeringUnits", _unit(unit, code, description))
+        if units is not None:
+            await self._property(node, "EngineeringUnits", units)
         if range_ is not None:
             await self._property(node, "EURange", ua.Range(*range_))
 

@@ -191,6 +191,29 @@ async def test_what_a_server_tells_of_its_variables(plant: DescribedPlant) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("°C", ToldUnit("°C")),
+        (ua.LocalizedText("bar(g)"), ToldUnit("bar(g)")),
+        (ua.EUInformation(), None),
+        (ua.EUInformation(DisplayName=ua.LocalizedText(None), UnitId=ua.Int32(4408652)), ToldUnit("", "", "CEL")),
+        (
+            ua.EUInformation(NamespaceUri="urn:own", DisplayName=ua.LocalizedText("x" * 999), UnitId=ua.Int32(4408652)),
+            ToldUnit("x" * 80),
+        ),
+        (17, None),
+        ("", None),
+        (ua.Range(0, 1), None),
+    ],
+)
+async def test_units_as_servers_may_have_them(plant: DescribedPlant, given: object, told: ToldUnit | None) -> None:
+    name = f"EU{abs(hash(repr(given)))}"
+    plant.describe(name, 20.0, property_=given, range_=(0.0, 0.0))
+    (reading,) = (await visited(plant, {"T": {"address": name}})).readings
+    assert (reading.value, reading.description.unit, reading.description.range) == (20.0, told, None)
+
+
 async def test_a_thousand_tags_are_a_handful_of_requests(plant: DescribedPlant) -> None:
     names = [f"N{number}" for number in range(1000)]
     for name in names:
