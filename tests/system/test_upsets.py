@@ -15,8 +15,10 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
+from config.model import OpcUaEndpoint
 from simulators.board import Happening
 from simulators.control import Control, Request, ask
+from simulators.node_map import namespace_uris, node_map
 from simulators.plant import SimulatedPlant
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE
 from simulators.upset import KINDS, Level, Upset
@@ -226,3 +228,16 @@ async def test_two_simulators_cannot_have_one_socket_and_nonsense_is_answered(pl
     with pytest.raises(SimulationError, match="too long for a socket"):
         async with Control(plant.board, plant.live, 1.0, tmp_path / ("x" * 120)):
             pass
+
+
+async def test_every_node_of_the_map_is_there(plant: SimulatedPlant) -> None:
+    endpoint = plant.plant.endpoints[0]
+    assert isinstance(endpoint, OpcUaEndpoint)
+    rows = list(node_map(endpoint))
+    async with Client(plant.urls[OPCUA]) as client:
+        assert await client.get_namespace_array() == list(namespace_uris(endpoint))
+        for _, address, type_name, *_, tag in rows:
+            value = await client.get_node(address).read_data_value()
+            assert value.Value is not None
+            assert (value.Value.VariantType.name, value.StatusCode and value.StatusCode.value) == (type_name, 0), tag
+    assert len(rows) == len(endpoint.devices[0].tags)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from simulators.scenario import Scenario
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE, SimulationError
@@ -169,3 +170,15 @@ def test_a_number_without_an_instrument_is_no_place_for_noise() -> None:
     virtual = VirtualPlant(PLANT)
     with pytest.raises(SimulationError, match="STEP is a number in the controller without an instrument"):
         virtual.simulation.board.begin(Upset("noise", "STEP"))
+
+
+def test_what_is_logged_is_what_is_recorded(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        virtual = happened_in(tmp_path, 60, 300)
+    told = [(line["plant_s"], line["event"].removeprefix("upset "), line["kind"], line["target"]) for line in logs]
+    assert told == virtual.happenings
+    assert len(told) > 15
+    assert logs[0] == {
+        "event": "upset begins", "kind": "flat_line", "target": "TT-201A", "lasts": "20s", "plant_s": 60, "by": "timeline",
+        "log_level": "info",
+    }  # fmt: skip
