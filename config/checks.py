@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from config import limit_checks, range_checks, wire_checks
 from config.faults import did_you_mean
-from config.findings import Finding, PlacedTag, homeless_roles, placed_devices, placed_tags, tags_by_role
+from config.findings import Finding, PlacedTag, homeless_roles, placed_devices, placed_tags, roles_by_unit, tags_by_role
 from config.model import Context, Device, Plant
 from config.tags import Kind
 
@@ -103,9 +103,9 @@ def groups_exist(plant: Plant) -> Iterator[Finding]:
 
 def context_roles_fit(plant: Plant) -> Iterator[Finding]:
     """A context role that is written exists; and one that exists can name a batch, phase or recipe."""
-    homeless = homeless_roles(plant)
+    homeless, by_unit = homeless_roles(plant), roles_by_unit(plant)
     for u, unit in enumerate(plant.units):
-        roles = tags_by_role(plant, unit.name)
+        roles = by_unit[unit.name]
         for key in Context.model_fields:
             role = str(getattr(unit.context, key))
             if role in roles:

@@ -83,33 +83,31 @@ class Items:
                 self._faults.append(place.fault("names no tag: fill the column tag, or put # before the row to skip it"))
             elif name is not UNREADABLE:
                 shown = str(getattr(name, "text", name))
-                yield shown, *self._item(row, rest, place._replace(path=key_text(shown)))
+                yield shown, *self._item(row, rest, key_text(shown))
 
     def limits(self) -> Iterator[tuple[object, Place]]:
         """Data and place of each limit."""
         for row in self._sheet.table.rows:
-            yield self._item(row, self._sheet.columns, Place(row.line, "", {}, True, self._sheet.table.file, self._where))
+            yield self._item(row, self._sheet.columns, "")
 
-    def _item(self, row: Row, columns: list[tuple[int, Column]], place: Place) -> tuple[dict[str, Any], Place]:
+    def _item(self, row: Row, columns: list[tuple[int, Column]], name: str) -> tuple[dict[str, Any], Place]:
         data: dict[str, Any] = {}
         places: dict[Scalar, Place] = {}
+        line, file, where, before = row.line, self._sheet.table.file, self._where, f"{name}." if name else ""
         for index, column in columns:
             if not row.cells[index]:
                 continue
-            path = f"{place.path}.{column.name}" if place.path else column.name
-            here = Place(place.line, path, {}, False, place.file, place.row)
+            here = Place(line, before + column.name, {}, False, file, where)
             value = self._value(row.cells[index], column, here)
             key, *inner = column.steps
-            if inner:
-                data.setdefault(key, {})[inner[0]] = value
-                around = places.get(key) or here._replace(
-                    path=f"{place.path}.{key}" if place.path else key, is_mapping=True, inside={}
-                )
-                places[key] = around
-                around.inside[inner[0]] = here
-            else:
+            if not inner:
                 data[key], places[key] = value, self._of_states(value, here) if column.kind == "states" else here
-        return data, place._replace(inside=places)
+                continue
+            data.setdefault(key, {})[inner[0]] = value
+            if key not in places:
+                places[key] = Place(line, before + key, {}, True, file, where)
+            places[key].inside[inner[0]] = here
+        return data, Place(line, name, places, True, file, where)
 
     def _of_states(self, value: object, here: Place) -> Place:
         return here._replace(inside=dict.fromkeys(value, here), is_mapping=True) if isinstance(value, dict) else here

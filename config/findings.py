@@ -59,12 +59,19 @@ def placed_tags(plant: Plant) -> Iterator[PlacedTag]:
             yield PlacedTag((*placed.loc, "tags", t), placed.device, tag)
 
 
-def tags_by_role(plant: Plant, unit: str | None = None) -> dict[str, list[PlacedTag]]:
-    """The tags of a unit, or of all, by their role."""
+def tags_by_role(plant: Plant) -> dict[str, list[PlacedTag]]:
+    """The tags of all units by their role."""
     found: dict[str, list[PlacedTag]] = {}
     for placed in placed_tags(plant):
-        if unit is None or placed.unit == unit:
-            found.setdefault(placed.tag.role, []).append(placed)
+        found.setdefault(placed.tag.role, []).append(placed)
+    return found
+
+
+def roles_by_unit(plant: Plant) -> dict[str, dict[str, list[PlacedTag]]]:
+    """The tags of each unit by their role, in one pass over the plant."""
+    found: dict[str, dict[str, list[PlacedTag]]] = {unit.name: {} for unit in plant.units}
+    for placed in placed_tags(plant):
+        found.setdefault(placed.unit, {}).setdefault(placed.tag.role, []).append(placed)
     return found
 
 

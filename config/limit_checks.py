@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from config.common import Bounds
 from config.faults import did_you_mean
-from config.findings import Finding, PlacedTag, homeless_roles, placed_tags, tags_by_role
+from config.findings import Finding, PlacedTag, homeless_roles, placed_tags, roles_by_unit, tags_by_role
 from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind
@@ -69,13 +69,14 @@ def span(interval: Bounds | None) -> str:
 def limits_guard_something(plant: Plant) -> Iterator[Finding]:
     """The unit and role of a limit exist, and the role is a number."""
     units, homeless = [unit.name for unit in plant.units], homeless_roles(plant)
+    by_role, by_unit = tags_by_role(plant), roles_by_unit(plant)
     for n, limit, tags in guarded(plant):
         if limit.unit is not None and limit.unit not in units:
             names = f"units of this plant: {', '.join(units) or 'none'}"
             yield ("limits", n, "unit"), f"no unit {limit.unit!r}{did_you_mean(limit.unit, units)}; {names}"
         elif not tags and limit.role not in homeless:
             where = f"unit {limit.unit}" if limit.unit else "any unit"
-            roles = tags_by_role(plant, limit.unit)
+            roles = by_unit[limit.unit] if limit.unit else by_role
             yield ("limits", n, "role"), f"no tag of {where} has role {limit.role!r}{did_you_mean(limit.role, roles)}"
         for tag in tags[:1]:
             if tag.tag.value_kind not in (Kind.REAL, Kind.INTEGER):
