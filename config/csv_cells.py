@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from enum import Enum
 
-from config.text import WrittenFloat, WrittenInt
+from config.text import UnclearNumber, WrittenFloat, WrittenInt
 from config.yaml_core import BadValue
 
 _WHOLE = re.compile(r"[-+]?[0-9]+")
@@ -19,10 +19,11 @@ _COMMA = re.compile(r"[-+]?(?:[0-9]+,[0-9]*|,[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _MAYBE_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(?:[ '\u2019\xa0\u202f.,][0-9]{3})+(?:[.,][0-9]*)?")
 _WITH_UNIT = re.compile(r"([-+]?[0-9]+(?:[.,][0-9]+)?)\s*([^0-9\s.,'].*)")
+_OTHER_MINUS = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212")
 _LONGEST_NUMBER = 400
 
-_TRUE = ("true", "yes", "x", "1", "ja", "wahr")
-_FALSE = ("false", "no", "0", "nein", "falsch")
+_TRUE = ("true", "yes", "x", "1", "ja", "wahr", "oui", "vrai")
+_FALSE = ("false", "no", "0", "nein", "falsch", "non", "faux")
 
 
 class Decimal(Enum):
@@ -49,13 +50,14 @@ def _tells(cell: str) -> bool:
 
 def number(text: str, decimal: Decimal, separator: str) -> WrittenInt | WrittenFloat:
     """`65,5` -> 65.5, with its text. Raises BadValue."""
+    if isinstance(text, UnclearNumber):
+        raise BadValue(text.why)
     if len(text) > _LONGEST_NUMBER:
         raise BadValue("is longer than any number: is it a text?")
     if _WHOLE.fullmatch(text):
         return WrittenInt(int(text), text)
     if _is_ambiguous(text, decimal, separator):
-        one, other = text.replace(",", "."), re.sub("[.,]", "", text)
-        raise BadValue(f"{text} may mean {one.rstrip('0')} or {other}: write it without a separator of thousands")
+        raise BadValue(_two_meanings(text))
     if _POINT.fullmatch(text):
         return WrittenFloat(float(text), text)
     if _COMMA.fullmatch(text):
@@ -64,13 +66,21 @@ def number(text: str, decimal: Decimal, separator: str) -> WrittenInt | WrittenF
 
 
 def _is_ambiguous(text: str, decimal: Decimal, separator: str) -> bool:
-    """A comma before three digits is a decimal sign in a file whose other numbers say so or whose cells end with ; or tab;
-    a point is one unless other numbers have a comma."""
+    """A sign before three digits is a decimal sign in a file whose other numbers say so. Where none does, a comma is one between
+    semicolons, which stand there because the comma is taken, and a point is one between commas."""
     if not _MAYBE_THOUSANDS.fullmatch(text):
         return False
-    if "," in text:
-        return decimal in (Decimal.POINT, Decimal.MIXED) or (decimal is Decimal.UNKNOWN and separator == ",")
-    return decimal in (Decimal.COMMA, Decimal.MIXED)
+    sign = Decimal.COMMA if "," in text else Decimal.POINT
+    if decimal is Decimal.UNKNOWN:
+        return separator != (";" if sign is Decimal.COMMA else ",")
+    return decimal is not sign
+
+
+def _two_meanings(text: str) -> str:
+    one, other = re.sub("[.,]", ".", text), re.sub("[.,]", "", text)
+    short = one.rstrip("0").rstrip(".")
+    right = f"{one}0" if short == one else short  # four digits can't be thousands
+    return f"{text} may mean {short} or {other}: write {right} or {other}"
 
 
 def _no_number(text: str) -> str:
@@ -84,7 +94,7 @@ def _no_number(text: str) -> str:
         )
     if match:
         return f"found {shown}, expected a number alone: write {match[1]}; a unit has its own column, engineering_unit"
-    if text.startswith("\u2212"):
+    if text.startswith(_OTHER_MINUS):
         return f"found {shown}, expected a number: write the minus as -"
     return f"found {shown}, expected a number such as 65.5 or 65,5"
 
@@ -111,8 +121,10 @@ def states(text: str) -> dict[WrittenInt, str]:
     return named
 
 
-def parameter(text: str) -> object:
+def parameter(text: str, decimal: Decimal, separator: str) -> object:
     """A cell of a table of parameters: a number with its text, true or false, else the text."""
+    if _is_ambiguous(text, decimal, separator):
+        return UnclearNumber(text, _two_meanings(text))
     if _WHOLE.fullmatch(text) and len(text) <= _LONGEST_NUMBER:
         return WrittenInt(int(text), text)
     if (_POINT.fullmatch(text) or _COMMA.fullmatch(text)) and len(text) <= _LONGEST_NUMBER:

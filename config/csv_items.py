@@ -147,11 +147,13 @@ def parameter_rows(table: Table) -> tuple[list[dict[str, Parameter]], list[Fault
             faults.append(Fault(table.file, table.header.line, "", f"columns {other!r} and {cell!r} are one parameter: keep one"))
     if len(faults) > len(table.faults):
         return [], faults
-    return [_parameters(row, table) for row in table.rows], faults
+    decimal = decimal_of(cell for row in table.rows for cell in row.cells)
+    return [_parameters(row, table, decimal) for row in table.rows], faults
 
 
-def _parameters(row: Row, table: Table) -> dict[str, Parameter]:
+def _parameters(row: Row, table: Table, decimal: Decimal) -> dict[str, Parameter]:
+    values = [parameter(cell, decimal, table.separator) if cell else None for cell in row.cells]
     return {
-        normal(name): Parameter(name, parameter(cell) if cell else None, Place(row.line, name, file=table.file))
-        for name, cell in zip(table.header.cells, row.cells, strict=True)
+        normal(name): Parameter(name, value, Place(row.line, name, file=table.file))
+        for name, value in zip(table.header.cells, values, strict=True)
     }

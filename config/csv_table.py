@@ -1,8 +1,8 @@
 """A CSV file as spreadsheets save it -> a header and rows of cells, each with its line. Pure.
 
 Separator `;`, `,` or tab: that of the line `sep=;` if there is one, else the one most used in the header. Blank lines and
-lines that begin with # are skipped, as are empty columns at the end. Cells lose the spaces around them, nothing else.
-A row that does not fit the header is a fault: a cell never slips into the next column.
+lines that begin with # are skipped, as are empty columns at the end. Cells lose the spaces and line breaks around
+them, nothing else. A row that does not fit the header is a fault: a cell never slips into the next column.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _rows(lines: _Lines, separator: str, file: str, faults: list[Fault]) -> Iter
             if not lines.between_records and "end of data" in str(exc):
                 return
             continue
-        yield Row(lines.start, [cell.strip(" \t\xa0") for cell in cells])
+        yield Row(lines.start, [cell.strip() for cell in cells])
 
 
 def _plain_words(error: csv.Error, separator: str) -> str:

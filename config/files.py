@@ -10,6 +10,8 @@ from config.faults import ConfigError, Fault, did_you_mean, key_text
 
 MAX_BYTES = 16 * 2**20
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_ZIPPED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How .xlsx, .ods and .xls begin."""
 
 
 class Files:
@@ -38,6 +40,8 @@ class Files:
         Bytes of an older code page are refused rather than guessed at: 0xB0 is ° in one and ∞ in another.
         """
         content, file = self._bytes(path), str(path)
+        if content.startswith(_ZIPPED):
+            raise ConfigError([Fault(file, 1, "", 'is a workbook, no text: save the table as "CSV UTF-8" and name that file')])
         if content.startswith(_UTF_16):
             try:
                 return content.decode("utf-16")
@@ -92,6 +96,8 @@ def no_such_file(name: str, file: str) -> str:
     """That there is no such file beside `file`, and which one may be meant."""
     path = beside(name, file)
     try:
+        if path.is_dir():
+            return f"{key_text(name)!r} is a folder: name a file in it"
         there = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
     except (OSError, ValueError):
         return f"no file {key_text(name)!r}: the name counts from the folder of this file"

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic_core import ErrorDetails
+
 from config import checks, yaml_source
 from config.assembly import Assembly, assemble
 from config.common import Model
@@ -95,7 +97,7 @@ def load_model(
 def _examine(assembly: Assembly, folder: Path) -> Examination:
     source, faults = assembly.source, list(assembly.faults)
     plant, errors = validated(source.data, Plant, folder)
-    faults += faults_of(errors, source, Plant)
+    faults += faults_of((error for error in errors if not (faults and _may_be_left_out(error))), source, Plant)
     part = SoundPart(plant, source.place, is_whole=True) if plant else sound_part(source, folder)
     if part is None:
         return Examination(None, in_order(faults), ())
@@ -103,6 +105,11 @@ def _examine(assembly: Assembly, folder: Path) -> Examination:
     faults += _placed(checks.faults(part.plant, whole=whole), part.place, Plant)
     warnings = [*assembly.warnings, *(_placed(checks.warnings(part.plant), part.place, Plant) if whole else ())]
     return Examination(None if faults else plant, in_order(faults), in_order(warnings))
+
+
+def _may_be_left_out(error: ErrorDetails) -> bool:
+    """True for a key that a file or template may give which could not be taken in; the site stands in the file itself."""
+    return error["type"] == "missing" and error["loc"] == ("endpoints",)
 
 
 def _placed(findings: Iterable[Finding], place: Place, root: type[Model]) -> Iterator[Fault]:

@@ -34,6 +34,17 @@ class WrittenFloat(float):
         return number
 
 
+class UnclearNumber(str):
+    """A text such as `1.500` from a table, which may be 1.5 or 1500: fine in a text, a fault where a number belongs."""
+
+    why: str
+
+    def __new__(cls, text: str, why: str) -> UnclearNumber:
+        unclear = super().__new__(cls, text)
+        unclear.why = why
+        return unclear
+
+
 Written = WrittenInt | WrittenFloat
 """A number that remembers the text it was written with."""
 

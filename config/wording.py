@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from config.faults import did_you_mean, key_head, key_text
 from config.places import Spot
-from config.text import Written
+from config.text import UnclearNumber, Written
 
 _SCHEME = re.compile(r"[A-Za-z.+-]{1,12}://")
 _BEGINS_AS_NUMBER = re.compile(r"[-+]?\.?\d")
@@ -80,6 +80,8 @@ def _quoted(text: str) -> str:
 
 
 def _number(value: object, _: dict[str, Any]) -> str:
+    if isinstance(value, UnclearNumber):
+        return f"a number: {value.why}"
     if isinstance(value, int) and not isinstance(value, bool):
         return "a smaller one"
     if isinstance(value, str) and _BEGINS_AS_NUMBER.match(value):
@@ -88,6 +90,8 @@ def _number(value: object, _: dict[str, Any]) -> str:
 
 
 def _whole_number(value: object, _: dict[str, Any]) -> str:
+    if isinstance(value, UnclearNumber):
+        return f"a whole number: {value.why}"
     hint = ": without quotes or unit" if isinstance(value, str) and _BEGINS_AS_NUMBER.match(value) else ""
     return f"a whole number{hint}"
 

@@ -150,7 +150,7 @@ FAULTS = [
     ("200,5", "1.200,5", ["tags.csv:2: TT-1.high: found '1.200,5': write numbers without separators of thousands"]),
     ("200,5", "1 200", ["tags.csv:2: TT-1.high: found '1 200': write numbers without separators of thousands"]),
     ("200,5", "1.200", [
-        "tags.csv:2: TT-1.high: 1.200 may mean 1.2 or 1200: write it without a separator of thousands",
+        "tags.csv:2: TT-1.high: 1.200 may mean 1.2 or 1200: write 1.2 or 1200",
     ]),
     ("200,5", "−1", ["tags.csv:2: TT-1.high: found '−1', expected a number: write the minus as -"]),
     ("200,5", "hot", ["tags.csv:2: TT-1.high: found 'hot', expected a number such as 65.5 or 65,5"]),
@@ -204,11 +204,64 @@ def test_a_table_that_is_none(tmp_path: Path, tags: str | bytes, expected: list[
 
 def test_a_comma_before_three_digits_is_never_guessed_at(tmp_path: Path) -> None:
     limits = 'role,par_low,par_high\ntemperature,0,"1,500"\n'
-    assert told(tmp_path, files(limits=limits)) == [
-        "limits.csv:2: par_high: 1,500 may mean 1.5 or 1500: write it without a separator of thousands"
-    ]
+    assert told(tmp_path, files(limits=limits)) == ["limits.csv:2: par_high: 1,500 may mean 1.5 or 1500: write 1.5 or 1500"]
     loaded = plant_of(tmp_path, files(limits=limits.replace(",0,", ',"0,5",')))
     assert loaded.limits[0].par == Bounds(low=0.5, high=1.5)
+
+
+@pytest.mark.parametrize(
+    ("separator", "other", "written", "told_of_it"),
+    [
+        (";", "0", "1.500", "1.500 may mean 1.5 or 1500: write 1.5 or 1500"),
+        (";", "0", "1.125", "1.125 may mean 1.125 or 1125: write 1.1250 or 1125"),
+        (";", "0", "2.000", "2.000 may mean 2 or 2000: write 2 or 2000"),
+        (";", "0,5", "1.500", "1.500 may mean 1.5 or 1500: write 1.5 or 1500"),
+        ("\t", "0", "1,500", "1,500 may mean 1.5 or 1500: write 1.5 or 1500"),
+        ("\t", "0", "1.500", "1.500 may mean 1.5 or 1500: write 1.5 or 1500"),
+        (";", "0", "1,500", None),
+        (";", "0.5", "1.500", None),
+        ("\t", "0.5", "1.500", None),
+        ("\t", "0,5", "1,500", None),
+        (",", "0", "1.500", None),
+        (";", "0", "1.1250", None),
+    ],
+)
+def test_a_sign_before_three_digits_counts_where_the_file_tells_what_it_is(
+    tmp_path: Path, separator: str, other: str, written: str, told_of_it: str | None
+) -> None:
+    limits = "role,par_low,par_high\n".replace(",", separator) + separator.join(("temperature", other, written))
+    if told_of_it:
+        assert told(tmp_path, files(limits=limits)) == [f"limits.csv:2: par_high: {told_of_it}"]
+    else:
+        par = plant_of(tmp_path, files(limits=limits)).limits[0].par
+        assert par and par.high == float(written.replace(",", "."))
+
+
+def test_line_breaks_around_a_cell_are_none_of_it(tmp_path: Path) -> None:
+    limits = 'role;phase;par_low;par_high;rationale\n"temperature\n";;1;"\n2";"one\ntwo\n"\n'
+    limit = plant_of(tmp_path, files(limits=limits)).limits[0]
+    assert (limit.role, limit.par, limit.rationale) == ("temperature", Bounds(low=1, high=2), "one\ntwo")
+
+
+@pytest.mark.parametrize("minus", "\u2010\u2011\u2012\u2013\u2014\u2212")
+def test_a_minus_of_a_typesetter_is_told_as_one(tmp_path: Path, minus: str) -> None:
+    limits = f"role;par_low\ntemperature;{minus}30\n"
+    assert told(tmp_path, files(limits=limits)) == [
+        f"limits.csv:2: par_low: found '{minus}30', expected a number: write the minus as -"
+    ]
+
+
+@pytest.mark.parametrize(("written", "meant"), [("VRAI", True), ("oui", True), ("FAUX", False), ("Non", False)])
+def test_yes_and_no_in_french(tmp_path: Path, written: str, meant: bool) -> None:
+    limits = f"role;par_low;cpp\ntemperature;1;{written}\n"
+    assert plant_of(tmp_path, files(limits=limits)).limits[0].cpp is meant
+
+
+@pytest.mark.parametrize("begin", [b"PK\x03\x04\x14", b"\xd0\xcf\x11\xe0\xa1"])
+def test_a_workbook_is_told_as_one(tmp_path: Path, begin: bytes) -> None:
+    assert told(tmp_path, files(limits=begin)) == [
+        'limits.csv:1: is a workbook, no text: save the table as "CSV UTF-8" and name that file'
+    ]
 
 
 def test_a_file_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:

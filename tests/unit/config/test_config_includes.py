@@ -130,3 +130,8 @@ def test_the_order_of_faults_is_stable(tmp_path: Path) -> None:
     path = written(tmp_path, FILES | {"units/b.csv": B.replace("i=1", "i"), "sinks.yaml": SINKS + "x: 1\n"})
     assert examine(path).faults == examine(path).faults == examined(tmp_path, {}).faults
     assert [Path(fault.file).name for fault in examine(path).faults] == ["sinks.yaml", "b.csv"]
+
+
+def test_a_folder_is_told_as_one(tmp_path: Path) -> None:
+    lines = told(tmp_path, {"plant.yaml": "site: W\ninclude: units\n", "units/r1.yaml": "units: {R-1: }\n"})
+    assert lines == ["plant.yaml:2: include: 'units' is a folder: name a file in it"]

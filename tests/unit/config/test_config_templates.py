@@ -214,3 +214,25 @@ def test_twenty_reactors(tmp_path: Path) -> None:
     rows = "".join(f"R-{n};10.0.0.{n};4840;{n};1,6 m³;2,5;200\n" for n in range(230, 250))
     plant = plant_of(tmp_path, FILES | {"reactors.csv": REACTORS.splitlines()[0] + "\n" + rows})
     assert len(plant.units) == len(plant.endpoints) == len(plant.limits) == 21
+
+
+def test_a_number_that_may_mean_two_is_no_number_of_a_template(tmp_path: Path) -> None:
+    """In a text it is what was written; the separators and other numbers of the table tell, not those of the list it fills."""
+    unclear = "1.500 may mean 1.5 or 1500: write 1.5 or 1500"
+    table = REACTORS.replace("R-201;10.0.0.1;4840;0201;1,6 m³;2,5;200", "R-201;10.0.0.1;4840;0201;1.500;1.500;1.500")
+    lists = {"tags.csv": TAGS.replace("high\n", "high;scale\n").replace("{high}", "{high};0.5")}
+    assert told(tmp_path, FILES | lists | {"reactors.csv": table}) == [
+        f"limits.csv:2: par_high: {unclear} [row reactors.csv:2]",
+        f"plant.yaml:8: endpoints.R-201-opcua.timeout_s: found the text '1.500', expected a number: {unclear} "
+        "[row reactors.csv:2]",
+        f"tags.csv:2: TT-0201.high: {unclear} [row reactors.csv:2]",
+    ]
+    table = table.replace("1.500;1.500;1.500", "1.500;2;100")
+    assert plant_of(tmp_path, FILES | {"reactors.csv": table}).units[0].description == "1.500 reactor {no 0201}"
+
+
+def test_a_template_that_is_not_filled_is_not_told_as_endpoints_that_are_missing(tmp_path: Path) -> None:
+    plant = PLANT.partition("use:")[0] + "use:\n  - {template: reactr, table: reactors.csv}\n"
+    assert told(tmp_path, FILES | {"plant.yaml": plant}) == [
+        "plant.yaml:13: use[1].template: no template 'reactr'; did you mean 'reactor'?; templates: reactor"
+    ]
