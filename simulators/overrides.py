@@ -12,6 +12,8 @@ from functools import cache
 
 from asyncua.ua.status_codes import StatusCodes
 
+from config.faults import did_you_mean
+from config.tags import Kind, Tag
 from simulators.source import BAD_NODE_ID_UNKNOWN, GOOD, SimulationError, Value
 from simulators.upset import KINDS, End, Upset
 
@@ -33,11 +35,10 @@ class Overrides:
     def __init__(self) -> None:
         self._active: dict[str, list[_Override]] = {}
 
-    def begin(self, upset: Upset, channel: str, now: Value) -> End:
-        """`now` is what is shown at this moment: a flat line stands there unless it says where. Raises SimulationError."""
+    def begin(self, upset: Upset, channel: str, stands: Value) -> End:
+        """`stands` is where a flat line stands. Raises SimulationError."""
         status = status_of(upset)
-        held = (now if upset.value is None else upset.value) if upset.kind == "flat_line" else None
-        override = _Override(_GRAVITY[upset.kind], status, held)
+        override = _Override(_GRAVITY[upset.kind], status, stands if upset.kind == "flat_line" else None)
         self._active.setdefault(channel, []).append(override)
 
         def end() -> None:
@@ -61,6 +62,24 @@ class Overrides:
         """The OPC UA status of the channel's reading."""
         active = self._active.get(channel)
         return max(reversed(active), key=lambda override: override.gravity).status if active else GOOD
+
+
+def stands_at(value: float | str, tag: Tag) -> Value:
+    """Where a flat line of `tag` stands: a text, or a number; of an enumeration its number. Raises SimulationError."""
+    if tag.value_kind is Kind.TEXT:
+        return value if isinstance(value, str) else f"{value:g}"
+    if isinstance(value, float | int):
+        if tag.value_kind is not Kind.REAL and value != int(value):
+            raise SimulationError(f"{value:g} is no whole number, and {tag.name} is {tag.value_kind}")
+        return value
+    number = next((number for number, text in tag.states.items() if text == value), None)
+    if number is None and tag.states:
+        names = ", ".join(tag.states.values())
+        close = did_you_mean(value, tag.states.values())
+        raise SimulationError(f"{value!r} is no state of {tag.name}{close}; its states: {names}")
+    if number is None:
+        raise SimulationError(f"{value!r} is no number, and {tag.name} is {tag.value_kind}")
+    return number
 
 
 def status_of(upset: Upset) -> int:

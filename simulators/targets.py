@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 
 from config.faults import did_you_mean
 from config.model import Device, ModbusEndpoint, OpcUaEndpoint, Plant
 from config.tags import Kind as TagKind
 from config.tags import Tag
 from simulators.instruments import ANALOGUE
-from simulators.overrides import OVERRIDES, status_of
+from simulators.overrides import OVERRIDES, stands_at, status_of
 from simulators.source import SimulationError
 from simulators.upset import KINDS, MODBUS, OPC_UA, Kind, Level, Upset
 
@@ -106,6 +107,8 @@ def check_value(kind: Kind, value: float | str | None) -> None:
         return
     if kind.value == "none":
         raise SimulationError(f"{kind.name} takes no value: leave {value!r} out")
+    if isinstance(value, float) and not isfinite(value):
+        raise SimulationError(f"{value:g} is no number that a plant can have: {kind.name} takes the {what}")
     if kind.value == "text" or kind.name == "flat_line":
         return
     if isinstance(value, str):
@@ -121,8 +124,8 @@ def _check_tag(upset: Upset, tag: Tag) -> None:
         held = "an enumeration" if tag.states else tag.value_kind
         can = ", ".join(sorted(OVERRIDES))
         raise SimulationError(f"{upset.target} is {held}: {upset.kind} needs a number; it can have {can}")
-    if upset.kind == "flat_line" and isinstance(upset.value, str) and tag.value_kind is not TagKind.TEXT and not tag.states:
-        raise SimulationError(f"{upset.value!r} is no number, and {upset.target} is {tag.value_kind}")
+    if upset.kind == "flat_line" and upset.value is not None:
+        stands_at(upset.value, tag)
     status_of(upset)
 
 

@@ -19,11 +19,11 @@ from config.tags import Kind, Tag
 from simulators import reactor, recipe
 from simulators.disturbances import PROCESS_KINDS, Disturbances
 from simulators.instruments import PERFECT, Instrument, Instruments, Vector, instrument_of
-from simulators.overrides import OVERRIDES, Overrides
+from simulators.overrides import OVERRIDES, Overrides, stands_at
 from simulators.programme import UnitPlan
 from simulators.reactor import Readings
 from simulators.recipe import Command
-from simulators.source import SimulationError
+from simulators.source import SimulationError, Value
 from simulators.strangers import Sines, slow_sine
 from simulators.upset import End, Upset
 
@@ -112,7 +112,7 @@ class ReactorUnit:
         """Begin an upset of the instrument behind a tag. Raises SimulationError."""
         self.take([tag])
         if upset.kind in OVERRIDES:
-            end = self._overrides.begin(upset, tag.role, self.readings()[tag.role])
+            end = self._overrides.begin(upset, tag.role, self._stands(upset, tag))
         elif tag.role in self._instruments.channels:
             end = self._instruments.disturb(upset, tag.role, self.plant_s)
         else:
@@ -124,6 +124,14 @@ class ReactorUnit:
             self._shown = None
 
         return end_and_show
+
+    def _stands(self, upset: Upset, tag: Tag) -> Value:
+        """Where a flat line stands, as the model has it: a state that is a text there is one here."""
+        now = self.readings()[tag.role]
+        if upset.kind != "flat_line" or upset.value is None:
+            return now
+        value = stands_at(upset.value, tag)
+        return tag.states.get(int(value), str(value)) if isinstance(now, str) and not isinstance(value, str) else value
 
     def _ask(self, command: Command) -> None:
         """It is obeyed within the next second."""

@@ -95,6 +95,8 @@ class Kind:
         return float(value)
 
 
+MOST_EU = 1e9
+"""What a reading can be put off by, either way."""
 _UNIT, _TAG, _ENDPOINT = (Level.UNIT,), (Level.TAG,), (Level.ENDPOINT,)
 _MODBUS_SIDE, _MODBUS_ONLY, _OPC_UA_ONLY = (Level.DEVICE, Level.ENDPOINT), frozenset({MODBUS}), frozenset({OPC_UA})
 
@@ -127,11 +129,11 @@ _INSTRUMENT = (
     Kind("flat_line", _TAG, "The reading stands still, its stamp goes on.", value="number",
          meaning="where it stands; else where it was", unit="EU"),
     Kind("spike", _TAG, "The reading jumps by this much, for a second where nobody says.", value="number",
-         meaning="height", unit="EU", needs_value=True, default_s=1.0),
+         meaning="height", unit="EU", needs_value=True, low=-MOST_EU, high=MOST_EU, default_s=1.0),
     Kind("drift", _TAG, "The reading runs away steadily, and is right again afterwards.", value="number",
-         meaning="speed", unit="EU/h", needs_value=True),
+         meaning="speed", unit="EU/h", needs_value=True, low=-MOST_EU, high=MOST_EU),
     Kind("offset", _TAG, "The reading is off by this much: two probes disagree.", value="number",
-         meaning="how far", unit="EU", needs_value=True),
+         meaning="how far", unit="EU", needs_value=True, low=-MOST_EU, high=MOST_EU),
     Kind("noise", _TAG, "The noise of the instrument grows.", value="number", meaning="factor on its noise",
          unit="1", default=10.0, low=0.0, high=1e6),
     Kind("lag", _TAG, "The reading follows more slowly.", value="number", meaning="time constant", unit="s",

@@ -17,6 +17,7 @@ _R201: dict[str, dict[str, object]] = {
     "XS-201": {"address": "ns=2;s=X", "role": "stirrer_running", "kind": "boolean"},
     "PHASE": {"address": "ns=2;s=PHASE", "role": "phase", "kind": "text"},
     "STATE": {"address": "ns=2;s=STATE", "role": "batch_state", "kind": "integer", "states": {0: "Idle", 1: "Running"}},
+    "NAMED": {"address": "ns=2;s=N", "role": "phase", "kind": "integer", "states": {0: "Inert", 4: "Dose", 5: "Hold"}},
     "STEP": {"address": "ns=2;s=STEP", "role": "step_number", "kind": "integer"},
     "EXTRA": {"address": "ns=2;s=E", "range": [0, 10]},
 }

@@ -145,10 +145,10 @@ def test_of_overrides_the_gravest_is_seen_and_ends_uncover_the_others() -> None:
     assert not overrides
 
 
-def test_a_flat_line_stands_where_it_was_or_where_it_is_told() -> None:
+def test_of_two_flat_lines_the_last_is_seen() -> None:
     overrides = Overrides()
     overrides.begin(Upset("flat_line", "x"), "x", 65.0)
-    end = overrides.begin(Upset("flat_line", "x", 0.0), "x", 66.0)
+    end = overrides.begin(Upset("flat_line", "x", 0.0), "x", 0.0)
     assert overrides.held() == {"x": 0.0}
     end()
     assert overrides.held() == {"x": 65.0}

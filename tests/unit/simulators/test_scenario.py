@@ -87,6 +87,15 @@ def test_an_empty_scenario_is_none(tmp_path: Path) -> None:
         ("{at: 1min, upset: noise, target: PHASE}", "'PHASE' is a tag of several units: write R-201/PHASE or R-301/PHASE"),
         ("{at: 1min, upset: offset, target: STATE, value: 1}", "STATE is an enumeration: offset needs a number"),
         ("{at: 1min, upset: flat_line, target: TT-201A, value: high}", "'high' is no number"),
+        ("{at: 1min, upset: flat_line, target: STATE, value: Runing}", "'Runing' is no state of STATE; did you mean 'Running'?"),
+        ("{at: 1min, upset: flat_line, target: STEP, value: 1.5}", "1.5 is no whole number, and STEP is integer"),
+        ("{at: 1min, upset: flat_line, target: TT-201A, value: .inf}", "inf is no number that a plant can have"),
+        (
+            "{at: 1min, upset: spike, target: TT-201A, value: .nan}",
+            "nan is no number that a plant can have: spike takes",
+        ),
+        ("{at: 1min, upset: jacket_leak, target: R-201, value: .nan}", "nan is no number that a plant can have"),
+        ("{at: 1min, upset: drift, target: TT-201A, value: 1.0e+308}", "1e+308 does not fit: drift takes the speed"),
         (
             "{in: {unit: R-201, phase: Doze}, upset: stirrer_trip, target: R-201}",
             "the recipe has no phase 'Doze'; did you mean 'Dose'?",

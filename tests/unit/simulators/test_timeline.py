@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from simulators.scenario import Scenario
-from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE, SimulationError
+from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE, GOOD, SimulationError
 from simulators.upset import Upset
 from tests.unit.simulators.small_plant import PLANT, scenario
 from tests.unit.simulators.virtual import VirtualPlant
@@ -145,6 +145,25 @@ def test_somebody_who_asks_is_answered_and_the_value_of_this_second_changes() ->
     assert board.end("offset", "R-201/TT-201A") == 1
     assert virtual.value("TT-201A") == before
     assert [each.by for each in board.happenings] == ["command", "command"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "shown"),
+    [
+        ("STATE", "Running", 1),
+        ("STATE", 7.0, 7),
+        ("STEP", 40.0, 40),
+        ("R-201/PHASE", "Dose", "Dose"),
+        ("R-201/PHASE", 7.0, "7"),
+        ("NAMED", "Hold", 5),
+        ("NAMED", 5.0, 5),
+        ("XS-201", 1.0, True),
+    ],
+)
+def test_a_flat_line_stands_where_it_is_told_in_the_words_of_its_tag(tag: str, value: float | str, shown: object) -> None:
+    virtual = VirtualPlant(PLANT)
+    virtual.simulation.board.begin(Upset("flat_line", tag, value))
+    assert virtual.reading(tag.rpartition("/")[2]) == (shown, GOOD, 0)
 
 
 def test_an_operator_is_told_what_the_recipe_refuses() -> None:
