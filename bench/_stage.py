@@ -1,5 +1,5 @@
-"""The stage of `bench.pipeline`, a process of its own: a simulated OPC UA server, and a proxy that gives Debian's
-InfluxDB 1 the v2 write path, so that influxdb-client can write to it. Ends when its standard input is closed.
+"""The stage of `bench.pipeline` and `bench.gateway`, a process of its own: simulated servers, and a proxy that gives
+Debian's InfluxDB 1 the v2 write path, so that influxdb-client can write to it. Ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 import aiohttp
 from aiohttp import web
@@ -15,23 +17,57 @@ from aiohttp import web
 from config.model import Plant
 from simulators.plant import SimulatedPlant
 
-TAGS = 500
-PERIOD_S = 0.2
 TOKEN_VARIABLE = "BENCH_TOKEN"  # noqa: S105  its name
 
 
-def plant_of(server_url: str, sink_url: str) -> Plant:
-    """TAGS real tags behind one server, a fifth of them with limits."""
-    names = [f"AI_{i:04d}" for i in range(TAGS)]
-    tags: dict[str, Any] = {name: {"address": f"nsu=urn:bench;s={name}", "range": [0.0, 100.0]} for name in names}
-    device = {"unit": "R-1", "groups": {"main": {"period_s": PERIOD_S}}, "tags": tags}
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many tags behind how many servers, read how often; all real, a fifth of them with limits."""
+
+    protocol: Literal["opcua", "modbus"]
+    endpoints: int
+    tags: int
+    """Of each endpoint."""
+    period_s: float
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Self:
+        """What `words` wrote."""
+        protocol, endpoints, tags, period_s = words
+        assert protocol in ("opcua", "modbus")
+        return cls("opcua" if protocol == "opcua" else "modbus", int(endpoints), int(tags), float(period_s))
+
+    def words(self) -> tuple[str, ...]:
+        """For a command line."""
+        return self.protocol, str(self.endpoints), str(self.tags), str(self.period_s)
+
+    def tag(self, number: int) -> dict[str, Any]:
+        """A tag of any endpoint, by its number."""
+        name = tag_name(number)
+        if self.protocol == "opcua":
+            return {"address": f"nsu=urn:bench;s={name}", "range": [0.0, 100.0]}
+        return {"address": f"holding:{2 * number}", "type": "float32", "range": [0.0, 100.0]}
+
+
+def tag_name(number: int) -> str:
+    """As in plant file and server."""
+    return f"AI_{number:04d}"
+
+
+def plant_of(shape: Shape, urls: Sequence[str], sink_url: str) -> Plant:
+    """`shape` behind the servers at `urls`."""
+    endpoints: dict[str, Any] = {}
+    for number, url in enumerate(urls, 1):
+        tags = {tag_name(tag): shape.tag(tag) for tag in range(shape.tags)}
+        device = {"unit": f"R-{number}", "groups": {"main": {"period_s": shape.period_s}}, "tags": tags}
+        endpoints[f"server-{number}"] = {"url": url, "devices": {f"R-{number}": device}}
     sink = {"kind": "influxdb2", "url": sink_url, "bucket": "bench", "token": {"env": TOKEN_VARIABLE}}
     return Plant.model_validate(
         {
             "site": "bench",
-            "endpoints": {"server": {"url": server_url, "devices": {"R-1": device}}},
-            "units": {"R-1": None},
-            "limits": [{"role": name, "nor": [10.0, 90.0], "par": [5.0, 95.0]} for name in names[::5]],
+            "endpoints": endpoints,
+            "units": {f"R-{number}": None for number in range(1, len(urls) + 1)},
+            "limits": [{"role": tag_name(tag), "nor": [10.0, 90.0], "par": [5.0, 95.0]} for tag in range(0, shape.tags, 5)],
             "sinks": {"influx": sink},
             "web": None,
         }
@@ -50,18 +86,20 @@ def _proxy(influx_url: str, session: aiohttp.ClientSession) -> web.Application:
     return app
 
 
-async def serve(influx_url: str) -> None:
-    """Print where both are, as JSON, and serve."""
-    plant = SimulatedPlant(plant_of("opc.tcp://127.0.0.1:1", "http://127.0.0.1:1"), ports="free")
+async def serve(influx_url: str, shape: Shape) -> None:
+    """Print where all are, as JSON, and serve."""
+    scheme = "opc.tcp" if shape.protocol == "opcua" else "modbus"
+    nowhere = [f"{scheme}://127.0.0.1:{number + 1}" for number in range(shape.endpoints)]
+    plant = SimulatedPlant(plant_of(shape, nowhere, "http://127.0.0.1:1"), ports="free", lean=True)
     async with aiohttp.ClientSession() as session, plant:
         runner = web.AppRunner(_proxy(influx_url, session), auto_decompress=False)  # a compressed body goes on as it is
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         sink_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        print(json.dumps({"server": plant.urls["server"], "sink": sink_url}), flush=True)
+        print(json.dumps({"servers": " ".join(plant.urls.values()), "sink": sink_url}), flush=True)
         await asyncio.to_thread(sys.stdin.read)
         await runner.cleanup()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(sys.argv[1], Shape.of(sys.argv[2:])))
