@@ -26,6 +26,7 @@ from bench._figures import child, end, figure, first_line
 from bench._opcua_stage import endpoint_of
 from config.model import OpcUaEndpoint
 from drivers.base import scan_groups
+from drivers.opcua.identity import User
 from drivers.opcua.read import GroupReader
 from drivers.opcua.wire import Connection
 
@@ -91,7 +92,7 @@ async def ours(endpoint: OpcUaEndpoint, folder: Path | None) -> AsyncIterator[Co
     if folder:
         await secure(connection.client, folder)
     try:
-        await connection.open(endpoint.host, endpoint.port, None, None)
+        await connection.open(endpoint.host, endpoint.port, User())
         yield connection
     finally:
         await connection.close()

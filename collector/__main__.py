@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from collector.commands.certs import certs
 from collector.commands.check import check
 from collector.commands.demo import demo
 from collector.commands.diff import diff
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for command in (demo, run, init, check, diff, schema, simulate, upset, status, export):
     app.command()(command)
+app.add_typer(certs, name="certs")
 
 
 def _version(asked: bool) -> None:

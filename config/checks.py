@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from config import limit_checks, range_checks, wire_checks
+from config import limit_checks, range_checks, security_checks, wire_checks
 from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_devices, placed_tags, roles_by_unit, tags_by_role
 from config.model import Context, Device, Plant
@@ -148,6 +148,7 @@ FAULTS: tuple[Check, ...] = (
     roles_are_unique,
     kinds_agree,
     *wire_checks.FAULTS,
+    *security_checks.FAULTS,
     *limit_checks.FAULTS,
     *range_checks.FAULTS,
 )
@@ -156,6 +157,7 @@ WARNINGS: tuple[Check, ...] = (
     units_are_used,
     groups_are_used,
     *wire_checks.WARNINGS,
+    *security_checks.WARNINGS,
     *limit_checks.WARNINGS,
     *range_checks.WARNINGS,
 )

@@ -43,9 +43,9 @@ def load(path: Path) -> Plant:
     return plant
 
 
-def load_with_warnings(path: Path) -> tuple[Plant, tuple[Fault, ...]]:
-    """The plant of a file, and what in it is allowed but unwise. Raises ConfigError."""
-    examination = examine(path)
+def load_with_warnings(path: Path, folder: Path | None = None) -> tuple[Plant, tuple[Fault, ...]]:
+    """The plant of a file, and what in it is allowed but unwise. Raises ConfigError. `folder` as of `examine`."""
+    examination = examine(path, folder)
     if examination.plant is None:
         raise ConfigError(examination.faults)
     return examination.plant, examination.warnings
@@ -61,13 +61,16 @@ def config_hash(path: Path) -> str:
     return files.digest()
 
 
-def examine(path: Path) -> Examination:
-    """All that is to be said of a file; a file that is no YAML at all is an examination with its fault, too."""
+def examine(path: Path, folder: Path | None = None) -> Examination:
+    """All that is to be said of a file; a file that is no YAML at all is an examination with its fault, too.
+
+    Keys, certificates and secrets of the plant count from `folder`, that of the file unless said.
+    """
     try:
         assembly = assemble(path, Files(path.parent))
     except ConfigError as unreadable:
         return Examination(None, unreadable.faults, ())
-    return _examine(assembly, path.parent.absolute())
+    return _examine(assembly, path.parent.absolute() if folder is None else folder)
 
 
 def load_model(

@@ -15,6 +15,7 @@ from pydantic import Tag as Variant
 
 from config.common import Model, Named, NamedItems, Seconds, server_address
 from config.limits import Limit
+from config.security import PlantPath, Security
 from config.sinks import Secret, Sink
 from config.tags import ModbusTag, OpcUaTag, Tag
 from config.text import Name, Text
@@ -134,6 +135,12 @@ class OpcUaEndpoint(_Endpoint):
     """An account that may only read; with `password`, or neither."""
     password: Secret | None = None
     """Where the password is found: `{env: NAME}` or `{file: PATH}`."""
+    user_certificate: PlantPath | None = None
+    """The certificate of a user, instead of a name and a password; with `user_key`, or neither."""
+    user_key: PlantPath | None = None
+    """The private key of that certificate, PEM or DER without a password, readable by its owner only."""
+    security: Security = Security()
+    """How the connection is signed and encrypted; left out, it is not."""
     devices: Annotated[tuple[OpcUaDevice, ...], NamedItems, Field(min_length=1)]
     """Controllers behind it, by name; a name is unique in the plant."""
 

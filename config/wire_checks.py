@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from config.findings import Finding, Loc, placed_devices, placed_tags
-from config.model import ModbusDevice, ModbusEndpoint, OpcUaEndpoint, Plant, forbidden_range
+from config.model import ModbusDevice, ModbusEndpoint, Plant, forbidden_range
 from config.sinks import InfluxDB1Sink, InfluxDB2Sink, Sink
 from config.tags import REGISTER_TABLES, ModbusTag, Tag
 
@@ -43,23 +43,6 @@ def tags_can_be_read(plant: Plant) -> Iterator[Finding]:
                     (*placed.loc, "address"),
                     f"{tag.address} lies in {text}, which is forbidden for this device: take one of them out",
                 )
-
-
-def passwords_have_users(plant: Plant) -> Iterator[Finding]:
-    """A user name and a password come together."""
-    for e, endpoint in enumerate(plant.endpoints):
-        if isinstance(endpoint, OpcUaEndpoint):
-            yield from _half_a_login(endpoint, ("endpoints", e))
-    for s, sink in enumerate(plant.sinks):
-        if isinstance(sink, InfluxDB1Sink):
-            yield from _half_a_login(sink, ("sinks", s))
-
-
-def _half_a_login(item: OpcUaEndpoint | InfluxDB1Sink, loc: Loc) -> Iterator[Finding]:
-    if item.password is not None and item.user_name is None:
-        yield (*loc, "password"), "a password without user_name would never be used: give both or neither"
-    if item.user_name is not None and item.password is None:
-        yield (*loc, "user_name"), "a user_name without password: give both or neither"
 
 
 def backoff_grows(plant: Plant) -> Iterator[Finding]:
@@ -176,5 +159,5 @@ def _is_loopback(host: str) -> bool:
 
 
 Check = Callable[[Plant], Iterator[Finding]]
-FAULTS: tuple[Check, ...] = (unit_ids_are_unique, tags_can_be_read, passwords_have_users, backoff_grows, sink_names_are_safe)
+FAULTS: tuple[Check, ...] = (unit_ids_are_unique, tags_can_be_read, backoff_grows, sink_names_are_safe)
 WARNINGS: tuple[Check, ...] = (endpoints_differ, tags_differ, timeouts_fit_periods, sinks_differ, page_stays_here)

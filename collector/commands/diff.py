@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import orjson
 import typer
@@ -13,13 +13,10 @@ from rich.text import Text
 from collector.commands.terms import FAILED, load_plant, output
 from collector.terms import Json
 from collector.words import written
-from config.common import Named
 from config.difference import Change, Kind, differences
 from config.model import Plant
-from config.sinks import Secret
 from drivers.base import scan_groups
 
-N = TypeVar("N", bound=Named)
 _MARKS = {Kind.ADDED: "+", Kind.REMOVED: "−", Kind.RENAMED: "»", Kind.MOVED: "»", Kind.CHANGED: "~", Kind.ORDER: "↕"}
 _STYLES = {Kind.ADDED: "green", Kind.REMOVED: "red", Kind.ORDER: "dim"}
 
@@ -30,7 +27,8 @@ def diff(
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
 ) -> None:
     """Tell what changed between two plant files. Exit 0: nothing; 1: something; 2: a file is faulty."""
-    before, after = (_without_folder(load_plant(file, quiet=True), file.parent.absolute()) for file in (old, new))
+    # Secrets and keys beside the plant file are the same ones wherever the two plant files lie.
+    before, after = (load_plant(file, quiet=True, folder=Path()) for file in (old, new))
     changes = differences(before, after)
     layouts = new_layouts(before, after)
     if json:
@@ -39,22 +37,6 @@ def diff(
         _print(changes, layouts)
     if layouts or any(matters(change) for change in changes):
         raise typer.Exit(FAILED)
-
-
-def _without_folder(plant: Plant, folder: Path) -> Plant:
-    """Secrets in files beside the plant file are the same ones wherever the two plant files lie."""
-    endpoints = tuple(_secrets_beside(endpoint, folder) for endpoint in plant.endpoints)
-    sinks = tuple(_secrets_beside(sink, folder) for sink in plant.sinks)
-    return plant.model_copy(update={"endpoints": endpoints, "sinks": sinks})
-
-
-def _secrets_beside(item: N, folder: Path) -> N:
-    secrets = {key: value for key in type(item).model_fields if isinstance(value := getattr(item, key), Secret)}
-    beside = {key: secret for key, secret in secrets.items() if secret.file and secret.file.is_relative_to(folder)}
-    shorter = {
-        key: secret.model_copy(update={"file": secret.file.relative_to(folder)}) for key, secret in beside.items() if secret.file
-    }
-    return item.model_copy(update=shorter)
 
 
 def matters(change: Change) -> bool:

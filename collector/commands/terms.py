@@ -50,10 +50,10 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def load_plant(path: Path, *, quiet: bool = False) -> Plant:
+def load_plant(path: Path, *, quiet: bool = False, folder: Path | None = None) -> Plant:
     """The plant of a file; its faults are printed and end the command, its warnings are printed."""
     try:
-        plant, warnings = load_with_warnings(path)
+        plant, warnings = load_with_warnings(path, folder)
     except ConfigError as exc:
         faulty(path, exc)
     if not quiet:

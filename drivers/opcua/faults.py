@@ -12,8 +12,10 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import cryptography.exceptions
+from asyncua.crypto import uacrypto
 from asyncua.ua.status_codes import StatusCodes, get_name_and_doc
-from asyncua.ua.uaerrors import UaStatusCodeError
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from drivers.base import DeviceError, Status
 
@@ -77,26 +79,36 @@ async def guarded(place: str, doing: str, timeout_s: float) -> AsyncIterator[Cal
 
 def device_error(exc: Exception, what: str, timeout_s: float) -> DeviceError:
     """What an exception of asyncua means for those who asked."""
+    if isinstance(exc, UaStatusCodeError):
+        return refused(exc.code, what)
+    text, status = _meaning(exc, timeout_s)
+    return DeviceError(f"{what}: {text}", status=status)
+
+
+def _meaning(exc: Exception, timeout_s: float) -> tuple[str, int]:
     match exc:
         case TimeoutError():
             text = f"no answer within {timeout_s:g} s: is the server alive, and timeout_s long enough for it?"
-            return DeviceError(f"{what}: {text}", status=Status.BAD_TIMEOUT)
-        case UaStatusCodeError():
-            return refused(exc.code, what)
+            told = text, Status.BAD_TIMEOUT
+        case uacrypto.InvalidSignature() | cryptography.exceptions.InvalidSignature():  # type: ignore[attr-defined]
+            text = "what came is not signed with the key of the server's certificate: it is not taken for the server's"
+            told = text, int(StatusCodes.BadSecurityChecksFailed)
+        case UaError() if "certificate mismatch" in str(exc):
+            text = "the certificate of the session is not that of the endpoint: another server answers, or it has just changed"
+            told = text, int(StatusCodes.BadCertificateInvalid)
         case ConnectionRefusedError():
-            text = "refused: is the server running, and are host and port right?"
-            return DeviceError(f"{what}: {text}", status=Status.BAD_NO_COMMUNICATION)
+            told = "refused: is the server running, and are host and port right?", Status.BAD_NO_COMMUNICATION
         case socket.gaierror():
             text = f"the host name is not known ({exc.strerror}): check the url, or the name service"
-            return DeviceError(f"{what}: {text}", status=Status.BAD_NO_COMMUNICATION)
+            told = text, Status.BAD_NO_COMMUNICATION
         case OSError():
             text = f"the connection failed or was closed ({exc}): see the server's own log, and the network between"
-            return DeviceError(f"{what}: {text}", status=Status.BAD_NO_COMMUNICATION)
+            told = text, Status.BAD_NO_COMMUNICATION
         case _:
-            text = (
-                f"the server's answer is not understood ({type(exc).__name__}: {exc}): is it an OPC UA server without security?"
-            )
-            return DeviceError(f"{what}: {text}", status=Status.BAD_COMMUNICATION_ERROR)
+            found = f"{type(exc).__name__}: {exc}"
+            text = f"the server's answer is not understood ({found}): is it an OPC UA server, and one of the asked-for security?"
+            told = text, Status.BAD_COMMUNICATION_ERROR
+    return told
 
 
 def refused(code: int, what: str) -> DeviceError:

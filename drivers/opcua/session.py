@@ -1,7 +1,7 @@
 """The OPC UA driver: one session with one server, for as long as its context lasts.
 
-    connect ─ socket ─ channel ─ session ─ namespaces and limits ─┬─ read, read, read ...  ─┬─ session, channel, socket closed
-                                                                  └─ channel and session kept up ─┘
+    connect ─ what the server offers ─ socket ─ channel ─ session ─ namespaces and limits ─┬─ read, read ... ─┬─ all closed
+              (where it is secured)                                                        └─ kept up ─────────┘
 
 A fresh asyncua client each time; nothing here connects a second time, that is the endpoint's. Whatever goes wrong, and
 also when cancelled, the way out closes the session within a short deadline, and the socket for certain.
@@ -9,21 +9,24 @@ also when cancelled, the way out closes the session within a short deadline, and
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from asyncua import ua
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.status_codes import StatusCodes
 
 from config.model import OpcUaEndpoint
-from config.sinks import SecretError
 from drivers.base import Clock, DeviceError, Scan, ScanGroup
+from drivers.opcua.faults import guarded
+from drivers.opcua.identity import read_user
 from drivers.opcua.properties import NOT_TOLD, Description, describe
 from drivers.opcua.read import GroupReader, NodeReader
+from drivers.opcua.security import Secured, explained, own_of, secured
 from drivers.opcua.upkeep import kept_up
 from drivers.opcua.wire import Connection
 
@@ -32,6 +35,8 @@ _FACTS = {
     _NAMESPACES: ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray)),
     _NODES_PER_READ: ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead)),
 }
+
+Made = TypeVar("Made")
 
 _log = structlog.get_logger()
 
@@ -43,15 +48,42 @@ async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: C
     Connecting ends within `endpoint.timeout_s`, and so does each request after it.
     """
     _keep_requests_out_of_logs()
-    connection = Connection.to(endpoint)
+    place = f"{endpoint.name} ({endpoint.url})"
+    async with guarded(place, "connecting", endpoint.timeout_s):
+        user = await _unhurried(read_user, endpoint, place)
+        how = None if endpoint.security.is_none else await _secured(endpoint, place)
+    connection = Connection.to(endpoint, how)
     try:
-        await connection.open(endpoint.host, endpoint.port, endpoint.user_name, _password(endpoint, connection.place))
+        try:
+            await connection.open(endpoint.host, endpoint.port, user)
+        except DeviceError as exc:
+            raise (explained(exc, how.own) if how else exc) from exc
         namespaces, nodes_per_read = await _server_facts(connection)
         readers = {group.layout.id: GroupReader(connection, group, namespaces, nodes_per_read, clock) for group in groups}
         async with kept_up(connection, min((group.layout.period_ns for group in groups), default=0) / 1e9):
-            yield Session(connection, readers, nodes_per_read)
+            yield Session(connection, readers, nodes_per_read, namespaces, how.notices if how else ())
     finally:
         await connection.close()
+
+
+async def offered(endpoint: OpcUaEndpoint) -> list[ua.EndpointDescription]:
+    """What the server says it offers; nobody vouches for it. Raises DeviceError."""
+    connection = Connection.to(endpoint)
+    try:
+        return await connection.offers(endpoint.host, endpoint.port)
+    finally:
+        await connection.close()
+
+
+async def _secured(endpoint: OpcUaEndpoint, place: str) -> Secured:
+    await _unhurried(own_of, endpoint.security, place)  # what is missing here is told before a server is asked
+    offers = await offered(endpoint)
+    return await _unhurried(secured, endpoint, offers, place)
+
+
+async def _unhurried(work: Callable[..., Made], *given: object) -> Made:
+    """Files are read and keys checked beside the event loop: a key takes tens of milliseconds."""
+    return await asyncio.to_thread(work, *given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +93,10 @@ class Session:
     connection: Connection
     readers: Mapping[str, GroupReader]
     nodes_per_read: int | None
+    namespaces: Sequence[str] = ()
+    """The server's NamespaceArray."""
+    notices: tuple[str, ...] = ()
+    """What people should know of the certificates: one that ends soon, one that is for another host."""
 
     async def read(self, group: ScanGroup, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError."""
@@ -78,13 +114,6 @@ def _keep_requests_out_of_logs() -> None:
     library = logging.getLogger("asyncua")
     if library.getEffectiveLevel() < logging.INFO:
         library.setLevel(logging.INFO)
-
-
-def _password(endpoint: OpcUaEndpoint, place: str) -> str | None:
-    try:
-        return endpoint.password.reveal() if endpoint.password else None
-    except SecretError as exc:
-        raise DeviceError(f"{place}: no password to connect with: {exc}", status=StatusCodes.BadConfigurationError) from None
 
 
 async def _server_facts(connection: Connection) -> tuple[Sequence[str], int | None]:

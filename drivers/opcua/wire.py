@@ -10,6 +10,7 @@ closing its socket, so it is not used: the polls are the watchdog, and `upkeep` 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Status
 from drivers.opcua.deadlines import Deadlines
 from drivers.opcua.faults import device_error, guarded, refused
+from drivers.opcua.identity import User, activation
+from drivers.opcua.security import Secured
 from drivers.opcua.wire_plain import Shortcut
 from drivers.opcua.wire_prepared import PreparedRead, answer_to
 
@@ -57,28 +60,41 @@ class Connection:
     """Of polls."""
 
     @classmethod
-    def to(cls, endpoint: OpcUaEndpoint) -> Connection:
+    def to(cls, endpoint: OpcUaEndpoint, secured: Secured | None = None) -> Connection:
         """A connection, not open yet."""
         client = Client(endpoint.url, timeout=endpoint.timeout_s)
         client.name = client.description = f"Reactorwatch {endpoint.name}"
-        client.application_uri = "urn:reactorwatch:collector"
+        client.application_uri = secured.own.application_uri if secured else "urn:reactorwatch:collector"
         client.product_uri = "urn:reactorwatch"
         client.session_timeout = SESSION_TIMEOUT_MS
         client.secure_channel_timeout = TOKEN_LIFE_MS
+        if secured:
+            client.security_policy = secured.policy  # type: ignore[assignment]  # asyncua says None of it
+            client.uaclient.set_security(secured.policy)
         return cls(client, f"{endpoint.name} ({endpoint.url})", endpoint.timeout_s, Deadlines(endpoint.timeout_s))
 
-    async def open(self, host: str, port: int, user_name: str | None, password: str | None) -> None:
+    async def open(self, host: str, port: int, user: User) -> None:
         """Socket, channel, session, all within `timeout_s`. Raises DeviceError; `close` is due in any case."""
         async with guarded(self.place, "connecting", self.timeout_s) as honour:
-            await self.client.uaclient.connect_socket(host, port)
-            honour()
-            assert self.client.uaclient.protocol is not None
-            Shortcut.into(self.client.uaclient.protocol)
+            await self._open_channel(host, port, honour)
+            session = await self.client.create_session()
             url = self.client.server_url.geturl()
-            self._keep_limits(await self.client.uaclient.send_hello(url))
-            await self.client.open_secure_channel()
-            await self.client.create_session()
-            await self.client.activate_session(user_name, password)
+            parameters = activation(user, self.client.security_policy, session, url, self.place)
+            await self.client.uaclient.activate_session(parameters)
+
+    async def offers(self, host: str, port: int) -> list[ua.EndpointDescription]:
+        """What the server offers, asked over a channel of its own, without session. Raises DeviceError; `close` is due."""
+        async with guarded(self.place, "asking for its endpoints", self.timeout_s) as honour:
+            await self._open_channel(host, port, honour)
+            return await self.client.get_endpoints() or []
+
+    async def _open_channel(self, host: str, port: int, honour: Callable[[], None]) -> None:
+        await self.client.uaclient.connect_socket(host, port)
+        honour()
+        assert self.client.uaclient.protocol is not None
+        Shortcut.into(self.client.uaclient.protocol)
+        self._keep_limits(await self.client.uaclient.send_hello(self.client.server_url.geturl()))
+        await self.client.open_secure_channel()
 
     def _keep_limits(self, acknowledge: ua.Acknowledge) -> None:
         # asyncua takes the server's receive buffer for its own and the server's bounds of a request for bounds of an

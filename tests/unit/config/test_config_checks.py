@@ -142,6 +142,39 @@ FAULTS = [
         ["5: endpoints.r201.user_name: a user_name without password: give both or neither"],
     ),
     (
+        "    url: opc.tcp://10.0.0.5\n",
+        "    url: opc.tcp://10.0.0.5\n    user_certificate: u.der\n",
+        ["5: endpoints.r201.user_certificate: a user_certificate without user_key proves nothing: give both or neither"],
+    ),
+    (
+        "    url: opc.tcp://10.0.0.5\n",
+        "    url: opc.tcp://10.0.0.5\n    user_key: u.pem\n",
+        ["5: endpoints.r201.user_key: a user_key without user_certificate would never be used: give both or neither"],
+    ),
+    (
+        "    url: opc.tcp://10.0.0.5\n",
+        "    url: opc.tcp://10.0.0.5\n    security: {mode: sign, trust: certs}\n",
+        [
+            "5: endpoints.r201.security.mode: without a security policy it would never be used: give policy, e.g. "
+            "Basic256Sha256, or leave it out",
+            "5: endpoints.r201.security.trust: without a security policy it would never be used: give policy, e.g. "
+            "Basic256Sha256, or leave it out",
+        ],
+    ),
+    (
+        "    url: opc.tcp://10.0.0.5\n",
+        "    url: opc.tcp://10.0.0.5\n    security: {policy: Basic256}\n",
+        [
+            "5: endpoints.r201.security.policy: found the text 'Basic256', expected one of none, Basic256Sha256, "
+            "Aes128_Sha256_RsaOaep, Aes256_Sha256_RsaPss; did you mean 'Basic256Sha256'?"
+        ],
+    ),
+    (
+        "    url: opc.tcp://10.0.0.5\n",
+        "    url: opc.tcp://10.0.0.5\n    security: Basic256Sha256\n",
+        ["5: endpoints.r201.security: found a text, expected a mapping: lines of `key: value`, indented below"],
+    ),
+    (
         "database: d",
         "database: d, password: {file: p}",
         ["35: sinks.db.password: a password without user_name would never be used: give both or neither"],
@@ -271,6 +304,22 @@ def test_items_do_not_fit(tmp_path: Path, old: str, new: str, expected: list[str
 
 
 WARNINGS = [
+    (
+        "    url: opc.tcp://10.0.0.5\n",
+        "    url: opc.tcp://10.0.0.5\n    user_name: reader\n    password: {env: A}\n",
+        [
+            "6: endpoints.r201.password: without security others on the network may read it, and the server is not known to be "
+            "the right one: give security, e.g. {policy: Basic256Sha256}"
+        ],
+    ),
+    (
+        "    url: opc.tcp://10.0.0.5\n",
+        "    url: opc.tcp://10.0.0.5\n    user_certificate: u.der\n    user_key: u.pem\n",
+        [
+            "5: endpoints.r201.user_certificate: without security it proves the user to whoever answers, and values can be "
+            "changed on the way: give security, e.g. {policy: Basic256Sha256}"
+        ],
+    ),
     (
         "  skid:",
         RECORDER.replace("10.0.0.7", "10.0.0.5:4840/x") + "  skid:",

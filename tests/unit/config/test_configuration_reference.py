@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 from pydantic.fields import FieldInfo
 
-from config import common, limits, model, parts, sinks, tags
+from config import common, limits, model, parts, security, sinks, tags
 from config.csv_columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from config.load import load
 
@@ -23,6 +23,7 @@ SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
     parts.Template: ("Templates",),
     parts.Use: ("Use",),
     model.OpcUaEndpoint: ("Endpoint", "Endpoint, OPC UA"),
+    security.Security: ("Security",),
     model.ModbusEndpoint: ("Endpoint",),
     model.OpcUaDevice: ("Device",),
     model.ModbusDevice: ("Device", "Device, Modbus"),
@@ -40,7 +41,7 @@ SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
     model.Web: ("Web",),
     sinks.Secret: ("Secret",),
 }
-TOLD_IN_WORDS = {"role": "its name", "groups": "`main`, 1 s", "web": "on", "context": "the roles below"}
+TOLD_IN_WORDS = {"role": "its name", "groups": "`main`, 1 s", "web": "on", "context": "the roles below", "security": "none"}
 _ROW = re.compile(r"^\| `(?P<key>\w+)` \| (?P<default>[^|]+) \| [^|]+ \|$", re.MULTILINE)
 
 
