@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Discriminator, Field, field_validator
+from pydantic import Discriminator, Field, field_validator, model_validator
 from pydantic import Tag as Variant
 
 from config.common import Model, Named, NamedItems, Seconds, server_address
 from config.limits import Limit
+from config.modbus_line import PORTS, TRANSPORTS, ModbusLine, Transport, check_url, misplaced
 from config.security import PlantPath, Security
 from config.sinks import Secret, Sink
 from config.tags import ModbusTag, OpcUaTag, Tag
@@ -95,7 +96,8 @@ def forbidden_range(text: str) -> tuple[str, int, int]:
 
 class _Endpoint(Named):
     url: Text
-    """Address of the server: `opc.tcp://host:4840/path` or `modbus://host:502`; no user or password in it."""
+    """Address of the server: `opc.tcp://host:4840/path` or `modbus://host:502`; no user or password in it.
+    Modbus also as `modbus+tls://host:802`, `modbus+rtu://host:502` and `modbus+serial:///dev/ttyUSB0`."""
     timeout_s: Seconds = 4.0
     """Deadline of connecting and of each request, in seconds."""
     backoff_s: Seconds = 1.0
@@ -103,18 +105,17 @@ class _Endpoint(Named):
     backoff_limit_s: Seconds = 30.0
     """The longest wait before an attempt to connect again, in seconds."""
 
-    scheme: ClassVar[str]
-    """With what its url begins."""
-    _example: ClassVar[str]
-    _has_path: ClassVar[bool]
+    schemes: ClassVar[tuple[str, ...]]
+    """With what its url may begin."""
 
     @field_validator("url")
     @classmethod
     def _is_server(cls, url: str) -> str:
-        parts = server_address(url, cls._example)
-        if parts.path.strip("/") and not cls._has_path:
-            raise ValueError(f"{url!r} has more than a host and a port: write e.g. {cls._example}")
-        return url
+        return cls._checked_url(url)
+
+    @classmethod
+    def _checked_url(cls, url: str) -> str:
+        raise NotImplementedError
 
     @property
     def host(self) -> str:
@@ -128,9 +129,7 @@ class _Endpoint(Named):
 class OpcUaEndpoint(_Endpoint):
     """One OPC UA server: `opc.tcp://host:4840/path`."""
 
-    scheme = "opc.tcp"
-    _example = "opc.tcp://10.0.0.5:4840"
-    _has_path = True
+    schemes = ("opc.tcp",)
     user_name: Text | None = None
     """An account that may only read; with `password`, or neither."""
     password: Secret | None = None
@@ -144,26 +143,49 @@ class OpcUaEndpoint(_Endpoint):
     devices: Annotated[tuple[OpcUaDevice, ...], NamedItems, Field(min_length=1)]
     """Controllers behind it, by name; a name is unique in the plant."""
 
+    @classmethod
+    def _checked_url(cls, url: str) -> str:
+        server_address(url, "opc.tcp://10.0.0.5:4840")
+        return url
+
     @property
     def port(self) -> int:
         return urlsplit(self.url).port or 4840
 
 
-class ModbusEndpoint(_Endpoint):
-    """One Modbus TCP server or gateway: `modbus://host:502`."""
+class ModbusEndpoint(ModbusLine, _Endpoint):
+    """One Modbus server, gateway or serial line: `modbus://host:502`, and see `config.modbus_line`."""
 
-    scheme = "modbus"
-    _example = "modbus://10.0.0.5:502"
-    _has_path = False
+    schemes = tuple(TRANSPORTS)
     devices: Annotated[tuple[ModbusDevice, ...], NamedItems, Field(min_length=1)]
     """Controllers behind it, by name; a name is unique in the plant."""
 
+    @classmethod
+    def _checked_url(cls, url: str) -> str:
+        return check_url(url)
+
+    @model_validator(mode="after")
+    def _keys_fit_the_url(self) -> ModbusEndpoint:
+        if wrong := misplaced(self, self.transport):
+            raise ValueError(wrong)
+        return self
+
+    @property
+    def transport(self) -> Transport:
+        """How it is reached, by its url."""
+        return TRANSPORTS[self.url.partition("://")[0]]
+
+    @property
+    def serial_port(self) -> str:
+        """Path of the serial port; empty on a network."""
+        return urlsplit(self.url).path if self.transport == "serial" else ""
+
     @property
     def port(self) -> int:
-        return urlsplit(self.url).port or 502
+        return urlsplit(self.url).port or PORTS[self.transport]
 
 
-_SCHEMES = {OpcUaEndpoint.scheme: "opcua", ModbusEndpoint.scheme: "modbus"}
+_SCHEMES = dict.fromkeys(OpcUaEndpoint.schemes, "opcua") | dict.fromkeys(ModbusEndpoint.schemes, "modbus")
 
 
 def _protocol(value: Any) -> str | None:
@@ -176,7 +198,7 @@ Endpoint = Annotated[
     Discriminator(
         _protocol,
         custom_error_type="unknown_url",
-        custom_error_message="url must begin with opc.tcp:// (OPC UA) or modbus:// (Modbus TCP)",
+        custom_error_message="url must begin with opc.tcp:// (OPC UA) or modbus:// (Modbus)",
     ),
 ]
 

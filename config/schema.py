@@ -32,7 +32,7 @@ def json_schema(*, part: bool = False) -> Schema:
     for model in (OpcUaEndpoint, ModbusEndpoint):
         definitions[model.__name__]["properties"]["url"] |= {
             "type": "string",
-            "pattern": f"^{model.scheme.replace('.', '[.]')}://",
+            "pattern": f"^({'|'.join(map(_literal, model.schemes))})://",
         }
     for name, keys in (("Secret", ("env", "file")), ("Use", ("table", "rows"))):
         definitions[name]["oneOf"] = [{"required": [key]} for key in keys]
@@ -96,6 +96,10 @@ def _by_name(array: Schema, least: int) -> Schema:
     if least:
         named["minProperties"] = least
     return named | {key: array[key] for key in ("description",) if key in array}
+
+
+def _literal(text: str) -> str:
+    return "".join(f"[{sign}]" if sign in ".+" else sign for sign in text)
 
 
 def _files_instead(root: Schema, definitions: dict[str, Schema]) -> None:

@@ -27,6 +27,16 @@ def unit_ids_are_unique(plant: Plant) -> Iterator[Finding]:
                 yield loc, f"device {other} has unit_id {device.unit_id} on this endpoint: give each device its own"
 
 
+def nobody_is_everybody(plant: Plant) -> Iterator[Finding]:
+    """In RTU frames unit id 0 is a broadcast, which nobody answers."""
+    for e, endpoint in enumerate(plant.endpoints):
+        if isinstance(endpoint, ModbusEndpoint) and endpoint.transport in ("rtu", "serial"):
+            for d, device in enumerate(endpoint.devices):
+                if device.unit_id == 0:
+                    what = "unit_id 0 speaks to all devices of a serial line, and none answers: give the device's own, 1 to 247"
+                    yield ("endpoints", e, "devices", d, "unit_id"), what
+
+
 def tags_can_be_read(plant: Plant) -> Iterator[Finding]:
     """A Modbus tag fits into one read, and touches nothing forbidden."""
     for placed in placed_tags(plant):
@@ -70,7 +80,8 @@ def endpoints_differ(plant: Plant) -> Iterator[Finding]:
     """Two endpoints with one address are two connections to one server."""
     first: dict[tuple[str, int], str] = {}
     for e, endpoint in enumerate(plant.endpoints):
-        other = first.setdefault((endpoint.host.lower(), endpoint.port), endpoint.name)
+        serial_port = endpoint.serial_port if isinstance(endpoint, ModbusEndpoint) else ""
+        other = first.setdefault((serial_port or endpoint.host.lower(), endpoint.port), endpoint.name)
         if other != endpoint.name:
             yield (
                 ("endpoints", e, "url"),
@@ -159,5 +170,5 @@ def _is_loopback(host: str) -> bool:
 
 
 Check = Callable[[Plant], Iterator[Finding]]
-FAULTS: tuple[Check, ...] = (unit_ids_are_unique, tags_can_be_read, backoff_grows, sink_names_are_safe)
+FAULTS: tuple[Check, ...] = (unit_ids_are_unique, nobody_is_everybody, tags_can_be_read, backoff_grows, sink_names_are_safe)
 WARNINGS: tuple[Check, ...] = (endpoints_differ, tags_differ, timeouts_fit_periods, sinks_differ, page_stays_here)

@@ -146,7 +146,7 @@ def _variant(value: object, context: dict[str, Any]) -> str:
 
 
 def _url(value: object, _: dict[str, Any]) -> str:
-    right = "opc.tcp://host:4840 (OPC UA) or modbus://host:502 (Modbus TCP)"
+    right = "opc.tcp://host:4840 (OPC UA) or modbus://host:502 (Modbus)"
     if not isinstance(value, dict):
         return f"found {_shape(value)}, expected {_mapping(value, {})}"
     url = value.get("url")

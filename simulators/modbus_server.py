@@ -47,7 +47,8 @@ class ModbusServer:
     @property
     def url(self) -> str:
         """Where a client connects to."""
-        return f"modbus://{bracketed(self._host)}:{self._port}"
+        scheme = "modbus" if self.framing.numbered else "modbus+rtu"
+        return f"{scheme}://{bracketed(self._host)}:{self._port}"
 
     async def __aenter__(self) -> Self:
         self._devices = _by_unit_id(self._endpoint, self._source)

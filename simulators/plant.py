@@ -18,11 +18,13 @@ from config.model import ModbusEndpoint, OpcUaEndpoint, Plant
 from simulators.board import Board
 from simulators.listening import bracketed
 from simulators.live import Live, PlantTime
+from simulators.modbus_rtu import Rtu
 from simulators.modbus_server import ModbusServer
 from simulators.opcua_access import Security
 from simulators.opcua_server import OpcUaServer
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
+from simulators.source import SimulationError
 from simulators.unit import ReactorUnit
 from simulators.upset import Disturbable, End, Upset
 from simulators.wire import KINDS_OF_WIRE, Wire
@@ -126,6 +128,7 @@ class SimulatedPlant:
         await self._open.aclose()
 
     async def _serve(self, endpoint: OpcUaEndpoint | ModbusEndpoint, stack: AsyncExitStack) -> None:
+        _check_simulated(endpoint)
         host, port = (endpoint.host, endpoint.port) if self._ports == "as configured" else ("127.0.0.1", 0)
         wire = await stack.enter_async_context(Wire(endpoint.name, host, port, seed=self.seed))
         server = self._server(endpoint, (host, wire.port))
@@ -138,7 +141,13 @@ class SimulatedPlant:
     def _server(self, endpoint: OpcUaEndpoint | ModbusEndpoint, advertised: tuple[str, int]) -> Server:
         if isinstance(endpoint, OpcUaEndpoint):
             return OpcUaServer(endpoint, self.live, advertised=advertised, security=self.security, lean=self._lean)
-        return ModbusServer(endpoint, self.live)
+        return ModbusServer(endpoint, self.live, framing=Rtu() if endpoint.transport == "rtu" else None)
+
+
+def _check_simulated(endpoint: OpcUaEndpoint | ModbusEndpoint) -> None:
+    if isinstance(endpoint, ModbusEndpoint) and endpoint.transport in ("tls", "serial"):
+        instead = f"modbus{'+rtu' if endpoint.transport == 'serial' else ''}://127.0.0.1:1502"
+        raise SimulationError(f"endpoint {endpoint.name}: {endpoint.url} can't be simulated: give it e.g. {instead} for that")
 
 
 async def _keep_up(live: Live, interval_s: float) -> None:

@@ -77,8 +77,7 @@ def log_to(stream: TextIO) -> None:
     logging.basicConfig(
         stream=stream, level=logging.WARNING, format="%(asctime)s [%(levelname)s] %(name)s: %(message)s", force=True
     )
-    for chatty in ("asyncua", "pymodbus.logging"):  # what matters of theirs, the drivers tell in our words
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # what matters of its, the driver tells in our words
 
 
 @dataclass(frozen=True, slots=True)

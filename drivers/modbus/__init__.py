@@ -1,1 +1,1 @@
-"""Modbus, through pymodbus."""
+"""Modbus over TCP, TLS and in RTU frames, in our own framing."""

@@ -1,11 +1,10 @@
-"""What the one answer to a request must look like, byte for byte. Pure.
+"""Which bytes are the answer to which request: all bytes that come, compared one by one with what may come. Pure.
 
-    transaction | protocol 0 | length | unit | function | byte count | data        an answer
-    transaction | protocol 0 |      3 | unit | +0x80    | code                     a refusal (Modbus exception)
-         2            2          2       1       1           1
+    asked ──► pending, by transaction number or unit id ──► answered
+                 └── forsaken: nobody waits any more; its late answer is known when it comes, and dropped
 
-Everything but data and code is known from the request. An answer to an earlier request, of another unit, of another
-length, one byte too many or one that nobody asked for is a fault, and after a fault nothing more is believed.
+Everything but data and code is known from the request. An answer to a request that nobody made, of another unit or length,
+one byte too many, a wrong checksum: that is a fault, and after a fault nothing more is believed, not even what came with it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.base import Status
+from drivers.modbus.framing import Expected, Framing
+from drivers.modbus.plan import Read
 
 _TEXTS = {
     1: "illegal function",
@@ -27,14 +28,6 @@ _TEXTS = {
 }
 _ADDRESS_REFUSED = (2, 3)
 _GATEWAY = (10, 11)
-_HEAD = (
-    (0, 2, "transaction id"),
-    (2, 4, "protocol id"),
-    (4, 6, "length"),
-    (6, 7, "unit id"),
-    (7, 8, "function code"),
-    (8, 9, "byte count"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,43 +52,92 @@ class Refusal:
         return f"exception {self.code} ({_TEXTS.get(self.code, 'unknown')})"
 
 
-class AnswerGuard:
-    """Learns from each request what may come, and tells of everything else."""
+class NotAsked(Exception):
+    """Bytes that are no answer to anything; the text says why."""
 
-    def __init__(self) -> None:
-        self._answer = self._refusal = b""
-        self._answer_size = 0
 
-    def asked(self, request: bytes) -> None:
-        """`request` is sent: a whole frame with function 1 to 4."""
-        function, count = request[7], int.from_bytes(request[10:12], "big")
-        size = 2 * count if function > 2 else (count + 7) // 8
-        self._answer = request[:4] + (size + 3).to_bytes(2, "big") + request[6:8] + bytes([size])
-        self._refusal = request[:4] + bytes([0, 3, request[6], function | 0x80])
-        self._answer_size = size + 9
+Answer = bytes | Refusal
 
-    def fault(self, received: bytes) -> str | None:
-        """What is wrong with `received`, all bytes that came since the request; None: nothing so far."""
-        if not self._answer:
-            return f"{len(received)} bytes that nobody asked for: {received[:16].hex(' ')}"
-        if received.startswith(self._answer):
-            return self._complete(received, self._answer_size)
-        if received.startswith(self._refusal):
-            return self._complete(received, len(self._refusal) + 1)
-        if self._answer.startswith(received) or self._refusal.startswith(received):
-            return None
-        return self._difference(received)
 
-    def _complete(self, received: bytes, size: int) -> str | None:
-        if len(received) > size:
-            return f"{len(received) - size} bytes more than asked for: {received[size : size + 16].hex(' ')}"
-        if len(received) == size:
-            self._answer = b""
-        return None
+class Answers:
+    """What was asked on one connection, and what came."""
 
-    def _difference(self, received: bytes) -> str:
-        right = self._refusal if received[7:8] == self._refusal[7:8] else self._answer
-        for start, end, name in _HEAD:
+    def __init__(self, framing: Framing) -> None:
+        self._framing = framing
+        self._pending: dict[bytes, Expected] = {}
+        self._forsaken: set[bytes] = set()
+        self._buffer = b""
+
+    @property
+    def half_an_answer(self) -> bytes:
+        """What has come of an answer that is not complete."""
+        return self._buffer
+
+    def asked(self, unit_id: int, read: Read) -> tuple[bytes, bytes]:
+        """The request to send, and the key under which its answer will come."""
+        request, expected = self._framing.request(unit_id, read)
+        key = expected.answer[: self._framing.key_size]
+        self._pending[key] = expected
+        self._forsaken.discard(key)
+        return request, key
+
+    def forsake(self, key: bytes) -> None:
+        """Nobody waits for this answer any more; it may come all the same."""
+        self._forsaken.add(key)
+
+    def received(self, data: bytes) -> list[tuple[bytes, Answer | None]]:
+        """The answers that are now complete, by their keys; None for one that nobody waits for any more.
+
+        Raises NotAsked; then nothing of `data` is to be believed.
+        """
+        buffer = self._buffer + data if self._buffer else data
+        complete: list[tuple[bytes, Answer | None]] = []
+        while buffer:
+            expected = self._whose(buffer, after_an_answer=bool(complete))
+            size = self._size(buffer, expected)
+            if size > len(buffer):
+                break
+            complete.append(self._taken(buffer[:size], expected))
+            buffer = buffer[size:]
+        self._buffer = buffer
+        return complete
+
+    def _whose(self, buffer: bytes, *, after_an_answer: bool) -> Expected:
+        if expected := self._pending.get(buffer[: self._framing.key_size]):
+            return expected
+        if not self._pending:
+            more = "more than asked for" if after_an_answer else "that nobody asked for"
+            raise NotAsked(f"{len(buffer)} bytes {more}: {buffer[:16].hex(' ')}")
+        likely = [expected for key, expected in self._pending.items() if key.startswith(buffer)]
+        return likely[0] if likely else next(reversed(self._pending.values()))
+
+    def _size(self, buffer: bytes, expected: Expected) -> int:
+        """Of the frame that begins the buffer; more than the buffer has while its beginning may still become right."""
+        if buffer.startswith(expected.answer):
+            return expected.size
+        if buffer.startswith(expected.refusal):
+            return expected.refusal_size
+        if expected.answer.startswith(buffer) or expected.refusal.startswith(buffer):
+            return len(buffer) + 1
+        raise NotAsked(self._difference(buffer, expected))
+
+    def _taken(self, frame: bytes, expected: Expected) -> tuple[bytes, Answer | None]:
+        data = self._framing.data(frame, expected)
+        if data is None:
+            raise NotAsked(f"wrong checksum: {frame[:16].hex(' ')}")
+        key = frame[: self._framing.key_size]
+        del self._pending[key]
+        if key in self._forsaken:
+            self._forsaken.discard(key)
+            return key, None
+        return key, data if frame.startswith(expected.answer) else Refusal(data[0])
+
+    def _difference(self, received: bytes, expected: Expected) -> str:
+        right = expected.answer
+        for start, end, name in self._framing.head:
+            if name == "function code" and received[start:end] == expected.refusal[start:end]:
+                right = expected.refusal
+        for start, end, name in self._framing.head:
             came = received[start:end]
             if not right.startswith(came, start):
                 wanted = int.from_bytes(right[start:end], "big")

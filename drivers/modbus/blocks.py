@@ -35,11 +35,14 @@ class Blocks:
         self._postponed: list[Read] = []
         self._retry_ns: dict[int, int] = {}
 
-    def reads(self, now_ns: int) -> Iterator[Read]:
-        """What to ask in this slot. Tell the verdict on each read before taking the next one."""
+    def sound(self) -> tuple[Read, ...]:
+        """What to ask in each slot, at once where the device allows that. Tell the verdicts before asking for suspects."""
+        return tuple(self._sound)
+
+    def suspects(self, now_ns: int) -> Iterator[Read]:
+        """What to ask besides in this slot. Tell the verdict on each read before taking the next one."""
         self._suspects.extend(self._postponed)
         self._postponed.clear()
-        yield from tuple(self._sound)
         self._release(now_ns)
         for _ in range(PROBES_PER_SLOT):
             if self._suspects:

@@ -1,197 +1,229 @@
-"""One Modbus TCP connection: the only module that touches pymodbus.
+"""One Modbus connection of any transport: requests out, their answers in, and nothing else believed.
 
-Invariants: read-only (function codes 1 to 4 and no other); one request at a time; after a timeout, a cancelled request
-or a single byte that should not have come, the connection is closed and stays so, hence a late answer is never
-taken for another's. pymodbus reconnects, retries and parses nothing here: the endpoint owns reconnecting, and answers stay raw.
+    closed ◄── fault, timeout, cancel ── open ◄── quiet ◄── open_transport        quiet: RTU framing only
 
-What pymodbus 3.16 does not do, and is done here through its public trace callbacks:
-- it goes on waiting for the whole timeout when the device closes the connection;
-- it accepts transaction id 0, any unit id where 0 was asked, and does not compare byte counts;
-- it skips what it cannot place and goes on reading, so that the end of one frame may be taken for the beginning of the next;
-- it numbers requests from 1 on every connection: a gateway's late answer to the first request before a reconnect would fit
-  the first one after it. On the wire the numbers begin anywhere.
+Invariants: read-only (functions 1 to 4 and no other); at most `pipeline` requests wait at once; after a cancelled request or
+a single byte that should not have come the connection is closed and stays so, for good. A late answer is never taken for
+another's:
+
+- TCP and TLS number their requests. A timeout closes the connection; whatever comes then fits no number.
+- RTU frames have no number, and a gateway or a line may deliver a late answer into the next connection. So a connection begins
+  only when the line was silent for one timeout. A unit that did not answer is not asked again before another timeout has
+  passed; meanwhile the others are, for their answers differ by their unit id, and its late answer is known and dropped. Then,
+  and at the beginning, a unit is first asked for something whose answer no other read can be taken for (`plan.marker`):
+  devices answer in order, so behind that answer no older one can come, however late.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-from collections.abc import Awaitable
-from typing import Protocol
-
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException, ModbusIOException
-from pymodbus.pdu import ModbusPDU
+import select
+from collections import deque
+from collections.abc import Sequence
+from typing import cast
 
 from config.model import ModbusEndpoint
 from drivers.base import DeviceError, Status
-from drivers.modbus.answer import AnswerGuard, Refusal
+from drivers.modbus.answer import Answer, Answers, NotAsked
+from drivers.modbus.doubt import Doubts
+from drivers.modbus.framing import Framing, Rtu, Tcp
 from drivers.modbus.plan import Read
+from drivers.modbus.transport import Stream, Transport, open_stream, why_unreachable
 
-# pymodbus logs an error for each lost answer, and this driver raises what matters: whoever wants its log sets a level.
-_LOG = logging.getLogger("pymodbus.logging")
-if _LOG.level == logging.NOTSET:
-    _LOG.setLevel(logging.CRITICAL)
-
-
-class _Answer(ModbusPDU):
-    """An answer left as it came: pymodbus would make a list of Python ints of it."""
-
-    content = b""
-
-    def decode(self, data: bytes) -> None:
-        self.content = data[1:]
-
-    def __str__(self) -> str:
-        return f"function {self.function_code}, {len(self.content)} bytes"
+_MOST_QUIETS = 4
+"""So many timeouts a line may take to fall silent."""
 
 
-class _Coils(_Answer):
-    function_code = 1
-
-
-class _Discretes(_Answer):
-    function_code = 2
-
-
-class _Holdings(_Answer):
-    function_code = 3
-
-
-class _Inputs(_Answer):
-    function_code = 4
-
-
-class _Ask(Protocol):
-    def __call__(self, address: int, *, count: int, device_id: int) -> Awaitable[ModbusPDU]: ...
-
-
-class Connection:
+class Connection(asyncio.Protocol):
     """To one endpoint; used by the endpoint's task alone, opened once, closed for good."""
 
-    def __init__(self, endpoint: ModbusEndpoint) -> None:
+    def __init__(self, endpoint: ModbusEndpoint, reads: Sequence[tuple[int, Read]] = ()) -> None:
+        """`reads`: what will be asked, by unit id."""
         self._endpoint = endpoint
-        self._guard = AnswerGuard()
-        self._first_number = secrets.randbelow(0x10000)
+        self._framing: Framing = Rtu() if endpoint.transport in ("rtu", "serial") else Tcp()
+        self._answers = Answers(self._framing)
+        self._doubts = Doubts((device.unit_id for device in endpoint.devices), reads, endpoint.timeout_s)
+        self._transport: Transport | None = None
         self._broken: tuple[str, int] | None = None
-        self._waiting: asyncio.Timeout | None = None
-        client = AsyncModbusTcpClient(
-            endpoint.host,
-            port=endpoint.port,
-            name=endpoint.name,
-            timeout=endpoint.timeout_s,
-            retries=0,
-            reconnect_delay=0,
-            trace_packet=self._packet,
-            trace_connect=self._connection_changed,
-        )
-        for answer in (_Coils, _Discretes, _Holdings, _Inputs):
-            client.register(answer)
-        self._client = client
-        self._ask: dict[str, _Ask] = {
-            "coil": client.read_coils,
-            "discrete": client.read_discrete_inputs,
-            "holding": client.read_holding_registers,
-            "input": client.read_input_registers,
-        }
+        self._waiting: dict[bytes, tuple[asyncio.Future[Answer | None], asyncio.TimerHandle]] = {}
+        self._last_byte_s = 0.0
+        self._quiet = self._framing.numbered
+        self._gap_s = 0.0
 
     async def open(self) -> None:
-        """Connect. Raises DeviceError that says why not, within about the endpoint's timeout."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        cancelled = _cancel_requests()
+        """Connect. Raises DeviceError that says why not, within about the endpoint's timeout; RTU takes one more, or a few."""
         try:
-            connected = await self._client.connect()
-        except UnicodeError as exc:
-            raise self._unreachable(f"{self._endpoint.host!r} is no host name ({exc})") from exc
-        if _cancel_requests() > cancelled:
-            raise asyncio.CancelledError
-        if connected:
-            return
-        if loop.time() - began >= self._endpoint.timeout_s:
-            raise self._unreachable(f"no answer within {self._endpoint.timeout_s:g} s", Status.BAD_TIMEOUT)
-        raise self._unreachable(await self._why_unreachable())
+            if self._endpoint.transport == "serial":
+                self._open_serial()
+            else:
+                await open_stream(self._endpoint, self)
+        except TimeoutError:
+            raise self._unreachable(f"no answer within {self._endpoint.timeout_s:g} s", Status.BAD_TIMEOUT) from None
+        except (OSError, ValueError) as exc:
+            raise self._unreachable(why_unreachable(self._endpoint, exc)) from exc
+        if not self._framing.numbered:
+            await self._until_quiet()
 
-    async def ask(self, unit_id: int, read: Read) -> bytes | Refusal:
-        """The content of the answer, `read.size_bytes` long, or the device's refusal. Raises DeviceError on anything else."""
-        cancelled = _cancel_requests()
-        answer = None if self._broken else await self._exchange(unit_id, read)
-        if _cancel_requests() > cancelled:  # before 3.12, asyncio.wait_for loses a cancel that meets the answer
-            self.close("a request was cut off")
-            raise asyncio.CancelledError
-        if answer is not None and not self._broken:
-            if isinstance(answer, _Answer) and len(answer.content) == read.size_bytes:
-                return answer.content
-            if answer.isError():
-                return Refusal(answer.exception_code)
-            self.close(f"an answer that is none: {answer}")
-        assert self._broken
-        text, status = self._broken
-        raise DeviceError(f"{self._endpoint.url} unit {unit_id} {read}: {text}", status=status)
+    async def ask(self, unit_id: int, read: Read) -> Answer:
+        """The data of the answer, `read.size_bytes` long, or the device's refusal. Raises DeviceError on anything else."""
+        if not self._framing.numbered:
+            await self._make_sure(unit_id, read)
+        return await self._answer(unit_id, read, self._send(unit_id, read))
+
+    async def ask_all(self, unit_id: int, reads: Sequence[Read]) -> list[Answer]:
+        """The same for several, as many at once as the endpoint allows."""
+        depth = self._endpoint.pipeline
+        if depth == 1:
+            return [await self.ask(unit_id, read) for read in reads]
+        answers: list[Answer] = []
+        sent: deque[tuple[Read, asyncio.Future[Answer | None]]] = deque()
+        for read in reads:
+            if len(sent) == depth:
+                answers.append(await self._answer(unit_id, *sent.popleft()))
+            sent.append((read, self._send(unit_id, read)))
+        while sent:
+            answers.append(await self._answer(unit_id, *sent.popleft()))
+        return answers
 
     def close(self, why: str, status: int = Status.BAD_COMMUNICATION_ERROR) -> None:
         """Close for good; the first reason stays. Whoever waits for an answer is woken."""
         if self._broken is None:
             self._broken = (why, status)
-        self._client.close()
-        if self._waiting:
-            waiting, self._waiting = self._waiting, None
-            waiting.reschedule(asyncio.get_running_loop().time())
+        if self._transport:
+            self._transport.abort()
+        waiting, self._waiting = self._waiting, {}
+        for future, deadline in waiting.values():
+            deadline.cancel()
+            if not future.done():
+                future.set_result(None)
 
-    async def _exchange(self, unit_id: int, read: Read) -> ModbusPDU | None:
-        """One request and its answer; None when the connection broke instead."""
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called when a socket is connected."""
+        self._transport = Stream(cast(asyncio.Transport, transport))
+
+    def data_received(self, data: bytes) -> None:
+        """Called with what came, in pieces of any size."""
+        if self._broken:
+            return
+        self._last_byte_s = asyncio.get_running_loop().time()
+        if not self._quiet:
+            return  # what an earlier connection was owed
         try:
-            async with asyncio.timeout(None) as waiting:
-                self._waiting = waiting
-                try:
-                    return await self._ask[read.table](read.first, count=read.count, device_id=unit_id)
-                finally:
-                    self._waiting = None
-        except TimeoutError:
-            self.close("the request was interrupted")  # by close() itself, whose reason stays
-        except ModbusIOException:
-            limit = f"{self._endpoint.timeout_s:g} s"
-            self.close(f"no answer within {limit}: is this unit on, and is timeout_s long enough for it?", Status.BAD_TIMEOUT)
-        except ModbusException as exc:
-            self.close(f"no request can be made: {exc}")
-        except BaseException:
-            self.close("a request was cut off")
-            raise
-        return None
+            complete = self._answers.received(data)
+        except NotAsked as exc:
+            self.close(f"the answer is not the one asked for, {exc}; {self._framing.hint}")
+            return
+        for key, answer in complete:
+            if key in self._waiting:
+                future, deadline = self._waiting.pop(key)
+                deadline.cancel()
+                if not future.done():
+                    future.set_result(answer)
+            else:
+                self._doubts.came(key[0])
 
-    def _packet(self, sending: bool, packet: bytes) -> bytes:
-        """Called by pymodbus with each request, and with all that came since."""
-        if sending:
-            request = _renumbered(packet, self._first_number)
-            self._guard.asked(request)
-            return request
-        if self._broken is None and (fault := self._guard.fault(packet)):
-            self.close(f"the answer is not the one asked for, {fault}; is a Modbus TCP device there?")
-        return b"" if self._broken else _renumbered(packet, -self._first_number)
-
-    def _connection_changed(self, connected: bool) -> None:
-        """Called by pymodbus when a connection is made, and when it is lost unasked."""
-        if not connected:
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called when the other side ends it, or the wire."""
+        if self._endpoint.transport == "serial":
+            self.close(f"the serial port is gone ({exc or 'end of file'})")
+        else:
             self.close("the device closed the connection: does it allow one more client?")
 
-    async def _why_unreachable(self) -> str:
-        """pymodbus only logs why: tell at least a wrong name from a wrong port."""
+    def _open_serial(self) -> None:
+        from drivers.modbus.serial_line import SerialLine, gap_s  # noqa: PLC0415  only where there is termios
+
+        self._gap_s = gap_s(self._endpoint.baudrate)
+        self._transport = SerialLine(self._endpoint, self)
+
+    def _send(self, unit_id: int, read: Read) -> asyncio.Future[Answer | None]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer | None] = loop.create_future()
+        if self._broken or not self._transport:
+            future.set_result(None)
+            return future
+        request, key = self._answers.asked(unit_id, read)
+        deadline = loop.call_later(self._endpoint.timeout_s, self._silent, key, unit_id)
+        self._waiting[key] = future, deadline
+        self._transport.send(request)
+        return future
+
+    async def _answer(self, unit_id: int, read: Read, future: asyncio.Future[Answer | None]) -> Answer:
         try:
-            await asyncio.get_running_loop().getaddrinfo(self._endpoint.host, self._endpoint.port)
-        except OSError as exc:
-            return f"host name {self._endpoint.host!r} can't be resolved ({exc})"
-        return f"refused or unreachable: is the device on, and does it listen on port {self._endpoint.port}?"
+            answer = await future
+        except asyncio.CancelledError:
+            self.close("a request was cut off")
+            raise
+        if answer is None or self._broken:
+            raise self._failed(unit_id, read)
+        return answer
+
+    def _silent(self, key: bytes, unit_id: int) -> None:
+        """A deadline has passed. On a shared line without numbers it is the unit's alone, while others still answer."""
+        limit = f"{self._endpoint.timeout_s:g} s"
+        text = f"no answer within {limit}: is this unit on, and is timeout_s long enough for it?"
+        if self._framing.numbered or self._answers.half_an_answer:
+            self.close(text, Status.BAD_TIMEOUT)
+            return
+        self._answers.forsake(key)
+        self._doubts.begin(unit_id, text, asyncio.get_running_loop().time())
+        future, _ = self._waiting.pop(key)
+        if not future.done():
+            future.set_result(None)
+        if self._doubts.of_all:
+            self.close(text, Status.BAD_TIMEOUT)
+
+    async def _make_sure(self, unit_id: int, read: Read) -> None:
+        """That no older answer of this unit can come for `read`. Raises DeviceError where it cannot be sure yet."""
+        loop = asyncio.get_running_loop()
+        if self._doubts.until_s(unit_id) > loop.time():
+            raise self._failed(unit_id, read)
+        await self._frame_gap()
+        marker = self._doubts.marker(unit_id, read)
+        if marker and not self._broken:
+            await self._answer(unit_id, marker, self._send(unit_id, marker))
+            await self._frame_gap()
+        self._doubts.settled(unit_id, read)
+
+    async def _frame_gap(self) -> None:
+        """Nothing may lie before a request, and on a serial line frames are parted by silence."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._gap_s and (wait_s := self._last_byte_s + self._gap_s - loop.time()) > 0:  # noqa: ASYNC110  bytes move it
+                await asyncio.sleep(wait_s)
+        except asyncio.CancelledError:
+            self.close("a request was cut off")
+            raise
+        if not self._broken and self._transport and (self._answers.half_an_answer or _readable(self._transport.fileno())):
+            self.close(f"bytes came before the request that nobody asked for; {self._framing.hint}")
+
+    async def _until_quiet(self) -> None:
+        """Let pass what earlier connections were owed: until nothing came for one timeout."""
+        loop = asyncio.get_running_loop()
+        began_s = self._last_byte_s = loop.time()
+        timeout_s = self._endpoint.timeout_s
+        while (wait_s := self._last_byte_s + timeout_s - loop.time()) > 0:
+            if loop.time() - began_s > _MOST_QUIETS * timeout_s:
+                self.close("no silence")
+                what = f"the line does not fall silent for {timeout_s:g} s; {self._framing.hint}"
+                raise self._unreachable(what, Status.BAD_COMMUNICATION_ERROR)
+            await asyncio.sleep(wait_s)
+            if self._broken:
+                raise self._unreachable(*self._broken)
+        self._quiet = True
+
+    def _failed(self, unit_id: int, read: Read) -> DeviceError:
+        text, status = self._broken or (self._doubts.why(unit_id), Status.BAD_TIMEOUT)
+        where = f"{self._endpoint.url} unit {unit_id} {read}"
+        return DeviceError(f"{where}: {text}", status=status, connection_lost=self._broken is not None)
 
     def _unreachable(self, why: str, status: int = Status.BAD_NO_COMMUNICATION) -> DeviceError:
         return DeviceError(f"{self._endpoint.url}: no connection, {why}", status=status)
 
 
-def _renumbered(frame: bytes, by: int) -> bytes:
-    """`frame`, or the beginning of one, with another transaction id."""
-    return (int.from_bytes(frame[:2], "big") + by & 0xFFFF).to_bytes(2, "big") + frame[2:]
-
-
-def _cancel_requests() -> int:
-    task = asyncio.current_task()
-    return task.cancelling() if task else 0
+def _readable(file: int) -> bool:
+    """Whether bytes wait there that the loop has not seen."""
+    if file < 0:
+        return False
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(0))

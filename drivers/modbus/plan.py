@@ -11,7 +11,7 @@ in whatever order they are listed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from config.model import ModbusDevice, forbidden_range
@@ -95,6 +95,17 @@ def halves(read: Read, tags: Sequence[ModbusTag], device: ModbusDevice) -> tuple
     for span in _spans(tags, read.columns, read.table):
         parts[(span.first, span.last) not in lower].append(span.column)
     return tuple(smaller for part in parts for smaller in plan_reads(tags, device, part))
+
+
+def shape(read: Read) -> tuple[str, int]:
+    """What an answer without a transaction number tells of its read: the function, and how many bytes."""
+    return read.table, read.size_bytes
+
+
+def marker(read: Read, shapes: Set[tuple[str, int]]) -> Read | None:
+    """A part of `read` whose answer can't be taken for that of any read of `shapes`: the longest; None where there is none."""
+    parts = (Read(read.table, read.first, count, ()) for count in range(read.count - 1, 0, -1))
+    return next((part for part in parts if shape(part) not in shapes), None)
 
 
 def _rules(device: ModbusDevice, table: str) -> _Rules:

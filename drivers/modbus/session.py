@@ -1,4 +1,4 @@
-"""The Modbus TCP driver: blocks of a scan group asked one after another, decoded once.
+"""The Modbus driver: blocks of a scan group asked one after another or several at once, decoded once.
 
 A block the device refuses is bad for its own tags only; what makes the connection doubtful ends it (DeviceError), for
 wrong values with good status are the one thing that must not happen.
@@ -6,7 +6,7 @@ wrong values with good status are the one thing that must not happen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -15,7 +15,7 @@ import structlog
 from config.model import ModbusDevice, ModbusEndpoint
 from config.tags import ModbusTag
 from drivers.base import Clock, DeviceError, Driver, Scan, ScanGroup, Status, quality_of
-from drivers.modbus.answer import Refusal
+from drivers.modbus.answer import Answer, Refusal
 from drivers.modbus.blocks import Blocks
 from drivers.modbus.connection import Connection
 from drivers.modbus.decode import Decoder
@@ -31,7 +31,7 @@ async def connect(endpoint: ModbusEndpoint, groups: Sequence[ScanGroup], clock: 
     Raises DeviceError when there is no connection, ValueError when a tag fits in no legal read of its device.
     """
     readers = {group.layout.id: _GroupReader(group, clock) for group in groups}
-    connection = Connection(endpoint)
+    connection = Connection(endpoint, [item for reader in readers.values() for item in reader.asks()])
     try:
         await connection.open()
         yield _ModbusDriver(connection, readers)
@@ -60,31 +60,34 @@ class _GroupReader:
         self._decoder = Decoder(self._layout, self._tags, ())
         self._edges = _Edges(group)
 
+    def asks(self) -> Iterator[tuple[int, Read]]:
+        """What is asked in each slot, with the unit id."""
+        return ((self._device.unit_id, read) for read in self._blocks.sound())
+
     async def read(self, connection: Connection, slot_ns: int) -> Scan:
         """Raises DeviceError: also where a gateway answers for a device that does not, which is no answer of the device."""
-        reads: list[Read] = []
-        answers: list[bytes | int] = []
-        causes: dict[int, str] = {}
-        silent = True
         now_ns = self._clock.monotonic_ns()
-        for read in self._blocks.reads(now_ns):
+        sound = self._blocks.sound()
+        told = list(zip(sound, await connection.ask_all(self._device.unit_id, sound), strict=True))
+        settled = [(read, answer) for read, answer in told if self._settled(read, answer, now_ns)]
+        for read in self._blocks.suspects(now_ns):
             answer = await connection.ask(self._device.unit_id, read)
-            if isinstance(answer, Refusal):
-                causes.update(dict.fromkeys(read.columns, f"{read}: {answer}"))
-            silent = silent and isinstance(answer, Refusal) and answer.status == Status.BAD_NO_COMMUNICATION
+            told.append((read, answer))
             if self._settled(read, answer, now_ns):
-                reads.append(read)
-                answers.append(answer.status if isinstance(answer, Refusal) else answer)
+                settled.append((read, answer))
         received_ns = self._clock.now_ns()
-        if causes and silent:
+        causes = {column: f"{read}: {answer}" for read, answer in told if isinstance(answer, Refusal) for column in read.columns}
+        if causes and all(isinstance(answer, Refusal) and answer.status == Status.BAD_NO_COMMUNICATION for _, answer in told):
             where, why = f"unit_id {self._device.unit_id} ({self._device.name})", next(iter(causes.values()))
             raise DeviceError(
                 f"{where}: the gateway answers for it: {why}", status=Status.BAD_NO_COMMUNICATION, connection_lost=False
             )
+        reads = tuple(read for read, _ in settled)
+        answers = [answer.status if isinstance(answer, Refusal) else answer for _, answer in settled]
         self._edges.tell(causes, reads, answers)
-        return self._scan(tuple(reads), answers, slot_ns, received_ns)
+        return self._scan(reads, answers, slot_ns, received_ns)
 
-    def _settled(self, read: Read, answer: bytes | Refusal, now_ns: int) -> bool:
+    def _settled(self, read: Read, answer: Answer, now_ns: int) -> bool:
         """False when the device lacks an address of `read`, so that its tags are now looked for in smaller reads."""
         if not isinstance(answer, Refusal):
             self._blocks.answered(read)

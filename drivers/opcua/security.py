@@ -96,7 +96,7 @@ def chosen(offers: Sequence[ua.EndpointDescription], endpoint: OpcUaEndpoint, pl
         offer
         for offer in offers
         if (offer.SecurityPolicyUri, offer.SecurityMode) == (uri, mode)
-        and str(offer.EndpointUrl).startswith(f"{OpcUaEndpoint.scheme}://")
+        and str(offer.EndpointUrl).startswith(f"{OpcUaEndpoint.schemes[0]}://")
     ]
     if fitting:
         path = urlsplit(endpoint.url).path.strip("/")

@@ -186,15 +186,53 @@ ONE_ITEM = [
     ),
     (
         "url: modbus://10.0.0.6",
+        "url: modbus+rtu://10.0.0.6/dev/ttyUSB0",
+        "13: endpoints.skid.url: 'modbus+rtu://10.0.0.6/dev/ttyUSB0' has more than a host and a port: write e.g. "
+        "modbus+rtu://10.0.0.5:502",
+    ),
+    (
+        "url: modbus://10.0.0.6",
+        "url: modbus+serial://dev/ttyUSB0",
+        "13: endpoints.skid.url: 'modbus+serial://dev/ttyUSB0' names no serial port: three slashes and its path, e.g. "
+        "modbus+serial:///dev/ttyUSB0",
+    ),
+    (
+        "url: modbus://10.0.0.6\n",
+        "url: modbus://10.0.0.6\n    baudrate: 9600\n",
+        "12: endpoints.skid: baudrate fits modbus+serial:// only: take it out, or give such a url",
+    ),
+    (
+        "url: modbus://10.0.0.6\n",
+        "url: modbus+rtu://10.0.0.6\n    pipeline: 2\n",
+        "12: endpoints.skid: pipeline fits modbus:// or modbus+tls:// only: take it out, or give such a url",
+    ),
+    (
+        "url: modbus://10.0.0.6\n",
+        "url: modbus+tls://10.0.0.6\n    key: key.pem\n",
+        "12: endpoints.skid: a certificate and its key come together: give both or neither",
+    ),
+    (
+        "url: modbus://10.0.0.6\n",
+        "url: modbus+serial:///dev/ttyS0\n    data_bits: 7\n",
+        "14: endpoints.skid.data_bits: 7 data bits are for Modbus ASCII, RTU needs 8: set the device to RTU, leave this out",
+    ),
+    (
+        "url: modbus://10.0.0.6\n    devices:\n      SK:\n",
+        "url: modbus+rtu://10.0.0.6\n    devices:\n      SK:\n        unit_id: 0\n",
+        "16: endpoints.skid.devices.SK.unit_id: unit_id 0 speaks to all devices of a serial line, and none answers: give the "
+        "device's own, 1 to 247",
+    ),
+    (
+        "url: modbus://10.0.0.6",
         "url: tcp://10.0.0.6",
         "13: endpoints.skid.url: found a url that begins with tcp://, expected opc.tcp://host:4840 (OPC UA) or modbus://host:502 "
-        "(Modbus TCP)",
+        "(Modbus)",
     ),
     (
         "url: modbus://10.0.0.6",
         "ulr: modbus://10.0.0.6",
         "12: endpoints.skid.url: missing: it tells the protocol; write opc.tcp://host:4840 (OPC UA) or modbus://host:502 "
-        "(Modbus TCP); is 'ulr' meant for it?",
+        "(Modbus); is 'ulr' meant for it?",
     ),
     (
         "  R-201:\nlimits",

@@ -24,7 +24,7 @@ SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
     parts.Use: ("Use",),
     model.OpcUaEndpoint: ("Endpoint", "Endpoint, OPC UA"),
     security.Security: ("Security",),
-    model.ModbusEndpoint: ("Endpoint",),
+    model.ModbusEndpoint: ("Endpoint", "Endpoint, Modbus"),
     model.OpcUaDevice: ("Device",),
     model.ModbusDevice: ("Device", "Device, Modbus"),
     model.Group: ("Scan group",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ class FakeDevice:
     def slot(self, now_ns: int = 0) -> list[Read]:
         """The reads that were answered in one slot; asserts that the search is bounded."""
         answered, asked, allowed = [], 0, len(self.sound) + PROBES_PER_SLOT
-        for read in self.blocks.reads(now_ns):
+        for read in chain(self.blocks.sound(), self.blocks.suspects(now_ns)):
             asked += 1
             if self.busy:
                 self.blocks.failed(read)
@@ -87,7 +88,7 @@ def test_a_lost_tag_is_retried_once_an_interval() -> None:
     device = FakeDevice(plc(range(3)), {1})
     asked: list[int] = []
     for second in range(0, 2 * RETRY_S + 1):
-        reads = device.blocks.reads(second * 1_000_000_000)
+        reads = chain(device.blocks.sound(), device.blocks.suspects(second * 1_000_000_000))
         for read in reads:
             if read.first <= 1 <= read.last:
                 asked.append(second)
