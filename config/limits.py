@@ -30,6 +30,8 @@ class AlarmLimits(Model):
         given = [
             (name, value) for name, value in (("ll", self.ll), ("l", self.l), ("h", self.h), ("hh", self.hh)) if value is not None
         ]
+        if not given:
+            raise ValueError("holds no level: give ll, l, h or hh, or leave alarm out")
         for (low, below), (high, above) in pairwise(given):
             strictly = low in ("ll", "l") and high in ("h", "hh")
             if below > above or (strictly and below == above):

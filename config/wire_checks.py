@@ -89,14 +89,36 @@ def endpoints_differ(plant: Plant) -> Iterator[Finding]:
             )
 
 
+def values_are_whole(plant: Plant) -> Iterator[Finding]:
+    """A part of one value that is part of another makes sense of neither."""
+    for loc, tag, others in _sharing(plant):
+        if torn := [other for other in others if _are_torn(tag, other)]:
+            yield loc, _same_place(tag, torn)
+
+
 def tags_differ(plant: Plant) -> Iterator[Finding]:
     """Tags of a device that read the same place: one of the addresses or types is often a slip."""
+    for loc, tag, others in _sharing(plant):
+        if not any(_are_torn(tag, other) for other in others):
+            yield loc, _same_place(tag, others)
+
+
+def _sharing(plant: Plant) -> Iterator[tuple[Loc, Tag, list[Tag]]]:
+    """Each tag of a device that reads what earlier ones read, with these, and the place of its address."""
     for placed in placed_devices(plant):
         first: dict[tuple[str, int], Tag] = {}
         for t, tag in enumerate(placed.device.tags):
             others = {other.name: other for cell in _cells(tag) if (other := first.setdefault(cell, tag)) is not tag}
             if others:
-                yield (*placed.loc, "tags", t, "address"), _same_place(tag, list(others.values()))
+                yield (*placed.loc, "tags", t, "address"), tag, list(others.values())
+
+
+def _are_torn(tag: Tag, other: Tag) -> bool:
+    """True where registers overlap, unless one value lies in a whole number: its halves may be values of their own."""
+    less, more = sorted((tag, other), key=lambda each: len(list(_cells(each))))
+    cells, around = set(_cells(less)), set(_cells(more))
+    whole_number = isinstance(more, ModbusTag) and "int" in more.wire_type
+    return cells != around and not (cells < around and whole_number)
 
 
 def _same_place(tag: Tag, others: list[Tag]) -> str:
@@ -170,5 +192,12 @@ def _is_loopback(host: str) -> bool:
 
 
 Check = Callable[[Plant], Iterator[Finding]]
-FAULTS: tuple[Check, ...] = (unit_ids_are_unique, nobody_is_everybody, tags_can_be_read, backoff_grows, sink_names_are_safe)
+FAULTS: tuple[Check, ...] = (
+    unit_ids_are_unique,
+    nobody_is_everybody,
+    tags_can_be_read,
+    values_are_whole,
+    backoff_grows,
+    sink_names_are_safe,
+)
 WARNINGS: tuple[Check, ...] = (endpoints_differ, tags_differ, timeouts_fit_periods, sinks_differ, page_stays_here)

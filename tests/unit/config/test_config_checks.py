@@ -293,6 +293,19 @@ FAULTS = [
             "mend one of them"
         ],
     ),
+    (
+        'PH-2: {address: "holding:14"',
+        'PH-2: {address: "holding:11"',
+        [
+            f"22: {SKID}.SK-1.tags.PH-2.address: holding:11-14 overlaps TT-2, which takes holding:10-11: "
+            "is an address or a type wrong?"
+        ],
+    ),
+    (
+        "{role: temperature, par: [10, 90]}",
+        "{role: temperature, alarm: {}}",
+        ["32: limits[1].alarm: holds no level: give ll, l, h or hh, or leave alarm out"],
+    ),
 ]
 
 
@@ -301,6 +314,27 @@ def test_items_do_not_fit(tmp_path: Path, old: str, new: str, expected: list[str
     examination, file = examined(tmp_path, old, new)
     assert [str(fault).removeprefix(file) for fault in examination.faults] == expected
     assert examination.plant is None
+
+
+@pytest.mark.parametrize(
+    ("other", "added", "is_fault"),
+    [
+        ("float32", '"holding:11", type: float32', True),
+        ("float32", '"holding:10", type: uint16', True),
+        ("int32", '"holding:11", type: int32', True),
+        ("int32", '"holding:11", type: uint16', False),
+        ("uint64", '"holding:12", type: float32', False),
+        ("float32", '"holding:10", type: int32', False),
+    ],
+)
+def test_registers_of_two_values_that_overlap(tmp_path: Path, other: str, added: str, is_fault: bool) -> None:
+    """A half of a float is no value; a half of a whole number may be one, such as a word of states."""
+    new = f'TT-2: {{address: "holding:10", type: {other}}}\n          X: {{address: {added}}}'
+    text = 'TT-2: {address: "holding:10", type: float32, role: temperature}'
+    examination, _ = examined(tmp_path, text, new)
+    told = examination.faults if is_fault else examination.warnings
+    assert [fault.path.rsplit(".", 2)[1:] for fault in told][:1] == [["X", "address"]]
+    assert (examination.plant is None) is is_fault
 
 
 WARNINGS = [
@@ -326,14 +360,6 @@ WARNINGS = [
         ["15: endpoints.rec.url: endpoint r201 has the same address: a second connection is made; put the devices under one"],
     ),
     ("{address: i=2", "{address: i=1", [f"11: {R201}.tags.PT-1.address: i=1 is also read by TT-1: is it copied?"]),
-    (
-        'PH-2: {address: "holding:14"',
-        'PH-2: {address: "holding:11"',
-        [
-            f"22: {SKID}.SK-1.tags.PH-2.address: holding:11-14 overlaps TT-2, which takes holding:10-11: "
-            "is an address or a type wrong?"
-        ],
-    ),
     ("  R-202:\n", "  R-202:\n  R-203:\n", ["31: units.R-203: owns no tag: give a device or tags this unit, or take it out"]),
     (
         "slow: {period_s: 60}",

@@ -46,9 +46,10 @@ def opcua_tags(draw: st.DrawFn) -> Data:
 
 
 @st.composite
-def modbus_tags(draw: st.DrawFn) -> Data:
+def modbus_tags(draw: st.DrawFn, n: int) -> Data:
+    """The registers of one `n` are never those of another."""
     wire_type = draw(st.sampled_from(["float32", "int64", "float64"]))
-    tag = {"address": f"holding:{draw(st.integers(0, 65000))}", "type": wire_type}
+    tag = {"address": f"holding:{24 * draw(st.integers(0, 2700)) + 4 * n}", "type": wire_type}
     tag |= some(draw, word_order=st.sampled_from(["ABCD", "CDAB"]), engineering_unit=TEXTS)
     if wire_type == "int64":
         tag |= some(draw, states=st.dictionaries(st.integers(-5, 99), st.sampled_from(["Idle", "Heat up", "1.10"]), max_size=3))
@@ -71,7 +72,7 @@ def plants(draw: st.DrawFn) -> Data:
     )
     tags: list[Data] = [{}, {}]
     for n, name in enumerate(names):
-        made = draw(opcua_tags() if n % 2 else modbus_tags())
+        made = draw(opcua_tags() if n % 2 else modbus_tags(n))
         tags[n % 2][name] = {**made, "role": roles[n]}
     unit = draw(NAMES)
     endpoints = {
