@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.faults import ConfigError, did_you_mean
+from config.tags import Tag
 from simulators.reactor import VESSELS, Parameters
 from simulators.recipe import Recipe, load_recipe
 
 DEFAULT_VESSEL, DEFAULT_RECIPE = "production_1600l", "exothermic-dosing"
+_USUAL_KG_PER_M3 = 700.0
+"""Contents at the end of the library's recipes, by the vessel's volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,20 @@ def unit_plan(
 ) -> UnitPlan:
     """By the names of the libraries. Raises ValueError for a name that is none."""
     return UnitPlan(name, recipe_named(recipe, folder).for_vessel(vessel_named(vessel)), first_batch, head_start_s)
+
+
+def vessel_for(tags: Iterable[Tag]) -> str:
+    """The largest vessel whose usual contents the range of the unit's balance takes; the default where there is none in kg."""
+    highs = [
+        tag.range.high
+        for tag in tags
+        if tag.role == "contents_mass" and tag.engineering_unit == "kg" and tag.range and tag.range.high is not None
+    ]
+    if not highs:
+        return DEFAULT_VESSEL
+    by_size = sorted(VESSELS.values(), key=lambda vessel: vessel.volume_m3)
+    fits = [vessel.name for vessel in by_size if _USUAL_KG_PER_M3 * vessel.volume_m3 <= max(highs)]
+    return fits[-1] if fits else by_size[0].name
 
 
 def vessel_named(name: str) -> str:

@@ -25,7 +25,7 @@ from config.faults import did_you_mean
 from config.load import load_model
 from config.model import Plant
 from config.text import Name, Text
-from simulators.programme import DEFAULT_RECIPE, DEFAULT_VESSEL, phase_names, recipe_named, vessel_named
+from simulators.programme import DEFAULT_RECIPE, phase_names, recipe_named, vessel_named
 from simulators.source import SimulationError
 from simulators.spans import LastingSpan, Span, span_text
 from simulators.targets import Targets, check_value, kind_named
@@ -58,8 +58,8 @@ def _reading(info: ValidationInfo) -> _Reading:
 class UnitScenario(Named):
     """What runs in a unit."""
 
-    vessel: Name = DEFAULT_VESSEL
-    """`lab_1l`, `pilot_100l` or `production_1600l`."""
+    vessel: Name | None = None
+    """`lab_1l`, `pilot_100l` or `production_1600l`; by default what the range of the unit's balance is made for."""
     recipe: Text = DEFAULT_RECIPE
     """One of the library, or the path of a file, from this file's folder."""
     head_start: Span = 0.0
@@ -77,8 +77,8 @@ class UnitScenario(Named):
 
     @field_validator("vessel")
     @classmethod
-    def _is_a_vessel(cls, vessel: str) -> str:
-        return vessel_named(vessel)
+    def _is_a_vessel(cls, vessel: str | None) -> str | None:
+        return None if vessel is None else vessel_named(vessel)
 
     @field_validator("recipe")
     @classmethod

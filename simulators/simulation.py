@@ -12,7 +12,7 @@ from config.model import Plant
 from config.tags import Tag
 from simulators.board import Board
 from simulators.live import Live, PlantTime
-from simulators.programme import UnitPlan, unit_plan
+from simulators.programme import UnitPlan, unit_plan, vessel_for
 from simulators.scenario import Scenario
 from simulators.script import Script
 from simulators.source import SimulationError
@@ -82,12 +82,13 @@ def unit_plans(plant: Plant, scenario: Scenario, folder: Path) -> list[UnitPlan]
     names = dict.fromkeys([unit.name for unit in plant.units])
     names |= dict.fromkeys(device.unit_of(tag) for device, tag in plant.tags())
     told = {unit.name: unit for unit in scenario.units}
+    tags = _tags_by_unit(plant)
     plans: list[UnitPlan] = []
     for index, name in enumerate(names):
-        unit, first_batch = told.get(name), 1 + 100 * index
+        unit, first_batch, vessel = told.get(name), 1 + 100 * index, vessel_for(tags.get(name, ()))
         if unit is None:
-            plans.append(unit_plan(name, first_batch=first_batch))
+            plans.append(unit_plan(name, vessel, first_batch=first_batch))
         else:
             first_batch, head_start_s = unit.first_batch or first_batch, round(unit.head_start)
-            plans.append(unit_plan(name, unit.vessel, unit.recipe, folder, first_batch, head_start_s))
+            plans.append(unit_plan(name, unit.vessel or vessel, unit.recipe, folder, first_batch, head_start_s))
     return plans
