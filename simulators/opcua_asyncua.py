@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
+import structlog
 from asyncua import ua
 from asyncua.common.utils import Buffer, ServiceError
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
@@ -22,6 +23,7 @@ from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary
 from simulators.opcua_identity import run_clock
 from simulators.opcua_standard import SharedServer
 
+_log = structlog.get_logger()
 _READ = ObjectIds.ReadRequest_Encoding_DefaultBinary
 
 
@@ -57,6 +59,10 @@ class Requests(UaProcessor):
             answer = self._prepared(type_id, header, rest)
         except ServiceError as fault:
             self._fault(header.RequestHandle, seqhdr, fault.code)
+            return True
+        except Exception:  # noqa: BLE001  as asyncua does where it answers: told and logged, no client waits for ever
+            _log.exception("simulated OPC UA server cannot answer", service=str(type_id.Identifier))
+            self._fault(header.RequestHandle, seqhdr, StatusCodes.BadInternalError)
             return True
         if answer is None:
             return await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]

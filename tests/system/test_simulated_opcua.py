@@ -18,6 +18,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import BadNoSubscription, UaError, UaStatusCodeError
+from structlog.testing import capture_logs
 
 from config.model import Plant
 from simulators.opcua_answers import Plan
@@ -430,3 +431,15 @@ async def test_a_node_of_the_servers_own_cannot_be_a_tag() -> None:
     with pytest.raises(SimulationError, match="the server has a node of its own at ns=2;i=5001, where T should be"):
         async with OpcUaServer(endpoint, Changeable()):
             pass
+
+
+async def test_a_source_that_fails_is_logged_and_the_client_is_told_at_once() -> None:
+    source = Changeable()
+    source.set("PHASE_NO", "no number")
+    async with served(source) as (_, client):
+        with capture_logs() as logs, pytest.raises(UaStatusCodeError) as caught:
+            await value(client, "PHASE_NO")
+        assert caught.value.code == StatusCodes.BadInternalError
+        assert [log["event"] for log in logs if log["log_level"] == "error"] == ["simulated OPC UA server cannot answer"]
+        source.set("PHASE_NO", 1)
+        assert (await value(client, "PHASE_NO")).Value == ua.Variant(1, ua.VariantType.UInt32)
