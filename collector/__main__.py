@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from collector.commands.browse import browse
 from collector.commands.certs import certs
 from collector.commands.check import check
 from collector.commands.demo import demo
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, init, check, diff, schema, simulate, upset, status, export):
+for command in (demo, run, init, check, diff, schema, simulate, upset, status, export, browse):
     app.command()(command)
 app.add_typer(certs, name="certs")
 

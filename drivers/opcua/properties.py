@@ -71,13 +71,13 @@ async def describe(
     numbered = dict(enumerate(found.items()))
     properties = {key: node for key, (_, node) in numbered.items()}
     answers = await NodeReader(connection, f"reading the properties of {name}", properties, size).answers()
-    values = {numbered[key][0]: _value(answer) for key, answer in answers.items()}
+    values = {numbered[key][0]: value_of(answer) for key, answer in answers.items()}
     return {
         key: Description(
-            _type_name(_value(types[key])),
-            _is_array(_value(ranks[key])),
-            _unit(values.get((key, _UNIT))),
-            _range(values.get((key, _RANGE))),
+            _type_name(value_of(types[key])),
+            is_array(value_of(ranks[key])),
+            unit_of(values.get((key, _UNIT))),
+            range_of(values.get((key, _RANGE))),
         )
         for key in nodes
     }
@@ -104,7 +104,7 @@ class _Paths:
 
     async def _size(self) -> int:
         answers = await NodeReader(self._connection, self._doing, {0: _LIMIT}, None).answers()
-        limit = _value(answers[0])
+        limit = value_of(answers[0])
         return min(limit, NODES_PER_REQUEST) if isinstance(limit, int) and limit > 0 else NODES_PER_REQUEST
 
     async def _translate(self, paths: Sequence[tuple[_Path, ua.BrowsePath]]) -> dict[_Path, ua.NodeId]:
@@ -147,7 +147,8 @@ def _target(result: ua.BrowsePathResult) -> ua.NodeId | None:
     return None
 
 
-def _value(answer: ua.DataValue) -> Any:
+def value_of(answer: ua.DataValue) -> Any:
+    """None where there is no good one."""
     is_good = answer.StatusCode is None or answer.StatusCode.is_good()
     return answer.Value.Value if is_good and answer.Value is not None else None
 
@@ -159,12 +160,13 @@ def _type_name(value: object) -> str | None:
     return name if name in ua.VariantType.__members__ and name != "Variant" else None
 
 
-def _is_array(value: object) -> bool:
+def is_array(value: object) -> bool:
     """ValueRank (part 3, 5.6.2): 1 and more are dimensions, 0 one or more of them; below, a scalar is possible."""
     return isinstance(value, int) and value >= 0
 
 
-def _unit(value: object) -> ToldUnit | None:
+def unit_of(value: object) -> ToldUnit | None:
+    """Of the value of a property EngineeringUnits."""
     if isinstance(value, str | ua.LocalizedText):  # not as part 8 has it, but servers do so
         text = _text(ua.LocalizedText(value) if isinstance(value, str) else value)
         return ToldUnit(text) if text else None
@@ -180,7 +182,7 @@ def _text(text: ua.LocalizedText | None) -> str:
     return (text.Text or "").strip()[:LONGEST_TEXT] if text is not None else ""
 
 
-def _range(value: object) -> tuple[float, float] | None:
+def range_of(value: object) -> tuple[float, float] | None:
     """0 to 0 is what servers send for "not configured"."""
     if not isinstance(value, ua.Range):
         return None

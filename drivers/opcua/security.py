@@ -122,7 +122,8 @@ def _checked(offer: ua.EndpointDescription, endpoint: OpcUaEndpoint, place: str)
     if why := weak_key(chain.leaf):
         raise DeviceError(f"{named} is not used: {why}: give the server another one", status=StatusCodes.BadCertificateInvalid)
     if why := trust.distrust(chain):
-        raise DeviceError(f"{named} {_untrusted(chain, security, why)}", status=StatusCodes.BadCertificateUntrusted)
+        text = f"{place}: the server is not trusted: {_untrusted(chain, security, why)}"
+        raise DeviceError(text, status=StatusCodes.BadCertificateUntrusted)
     if why := untimely(chain.leaf):
         text = f"{named} does not hold: {why}. Have the server make a new one, then trust that"
         raise DeviceError(text, status=StatusCodes.BadCertificateTimeInvalid)
@@ -134,15 +135,14 @@ def _checked(offer: ua.EndpointDescription, endpoint: OpcUaEndpoint, place: str)
 
 
 def _untrusted(chain: Chain, security: Security, why: str) -> str:
+    """What to do comes first: long texts are cut where there is little room."""
     kept = keep_rejected(chain.leaf, security.rejected)
-    folder, pki = security.trust, security.trust.parent
-    if kept is None:
-        how = f"compare the thumbprint with the server's own, then put its certificate into {folder}"
-    elif folder.name == "trusted":
-        how = f"if the server itself shows this thumbprint, run `reactorwatch certs trust {thumbprint(chain.leaf)} --pki {pki}`"
+    folder, pki, mark = security.trust, security.trust.parent, thumbprint(chain.leaf)
+    if kept is not None and folder.name == "trusted":
+        how = f"run `reactorwatch certs trust {mark} --pki {pki}`"
     else:
-        how = f"if the server itself shows this thumbprint, copy {kept} to {folder}"
-    return f"is not trusted ({folder}): {why}; {how}"
+        how = f"put its certificate (thumbprint {mark}{f', {kept}' if kept else ''}) into {folder}"
+    return f"{how} if the server itself shows this thumbprint. Its certificate is {subject(chain.leaf)}; {why}"
 
 
 def _about_own(own: Own) -> list[str]:

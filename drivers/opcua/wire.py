@@ -39,8 +39,8 @@ TOKEN_LIFE_MS = 3_600_000
 """Asked for; the server may give less."""
 _BUFFER_BYTES = 65535
 
-Question = ua.ReadRequest | ua.TranslateBrowsePathsToNodeIdsRequest
-"""The services that are used: neither can change anything."""
+Question = ua.ReadRequest | ua.TranslateBrowsePathsToNodeIdsRequest | ua.BrowseRequest | ua.BrowseNextRequest
+"""The services that are used: none can change anything."""
 
 _log = structlog.get_logger()
 
@@ -176,6 +176,20 @@ def translate_results(body: Buffer, count: int, what: str) -> list[ua.BrowsePath
     return results
 
 
+def browse_results(body: Buffer, count: int, what: str) -> list[ua.BrowseResult]:
+    """The references of `count` nodes, of a Browse. Raises Undecodable, or DeviceError when it is no such answer."""
+    encoding = ObjectIds.BrowseResponse_Encoding_DefaultBinary
+    results: list[ua.BrowseResult] = _results(ua.BrowseResponse, encoding, body, count, what)
+    return results
+
+
+def browse_next_results(body: Buffer, count: int, what: str) -> list[ua.BrowseResult]:
+    """The same of a BrowseNext."""
+    encoding = ObjectIds.BrowseNextResponse_Encoding_DefaultBinary
+    results: list[ua.BrowseResult] = _results(ua.BrowseNextResponse, encoding, body, count, what)
+    return results
+
+
 def _results(kind: type[Any], encoding: int, body: Buffer, count: int, what: str) -> list[Any]:
     try:
         response = struct_from_binary(kind, body)
@@ -185,7 +199,8 @@ def _results(kind: type[Any], encoding: int, body: Buffer, count: int, what: str
         raise DeviceError(f"{what}: the answer is of another kind, {response.TypeId}", status=Status.BAD_COMMUNICATION_ERROR)
     if not response.ResponseHeader.ServiceResult.is_good():
         raise refused(response.ResponseHeader.ServiceResult.value, what)
-    results: list[Any] = response.Results or []
+    holder = response if hasattr(response, "Results") else response.Parameters  # asyncua has it so for BrowseNext alone
+    results: list[Any] = holder.Results or []
     if len(results) != count:
         text = f"{what}: {len(results)} results for {count} nodes: the server is at fault, and no result can be trusted"
         raise DeviceError(text, status=Status.BAD_COMMUNICATION_ERROR)
