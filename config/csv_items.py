@@ -14,6 +14,9 @@ from config.place import UNREADABLE, Place
 from config.templates import Parameter, Parameters
 from config.yaml_core import BadValue, Scalar
 
+NOTE = "#"
+"""Begins the name of a column that is for people alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -45,6 +48,8 @@ def _known(table: Table, columns: Columns, faults: list[Fault]) -> Iterator[tupl
     by_name = columns.by_name()
     first: dict[str, str] = {}
     for index, cell in enumerate(table.header.cells):
+        if cell.startswith(NOTE):
+            continue
         column = by_name.get(normal(cell))
         if column is None:
             faults.append(Fault(table.file, table.header.line, "", _unknown(cell, index, columns)))
@@ -61,7 +66,8 @@ def _unknown(cell: str, index: int, columns: Columns) -> str:
         return f"column {index + 1} has no name: name it or take it out"
     names = [column.name for column in columns.columns]
     aliases = [alias for column in columns.columns for alias in column.aliases]
-    return f"unknown column {key_text(cell)!r}{did_you_mean(cell, [*names, *aliases])}; known here: {', '.join(names)}"
+    hint = did_you_mean(cell, [*names, *aliases]) or f"; a column of your own begins with {NOTE}: {key_text(f'{NOTE} {cell}')!r}"
+    return f"unknown column {key_text(cell)!r}{hint}; known here: {', '.join(names)}"
 
 
 class Items:

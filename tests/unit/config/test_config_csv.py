@@ -122,12 +122,20 @@ def test_yes_and_no(tmp_path: Path, cell: str, value: bool) -> None:
     assert loaded.limits[0].cpp is value
 
 
+def test_a_column_for_people_is_not_read(tmp_path: Path) -> None:
+    noted = TAGS.replace("tag;address;", "tag;# Remarks;address;").replace("TT-1;", "TT-1;0,5 K too high (log #4);")
+    noted = noted.replace("0101;", "0101;;").replace("ID;", "ID;;")
+    assert plant_of(tmp_path, files(tags=noted)) == plant_of(tmp_path, files())
+
+
 KNOWN = "tag, address, role, engineering_unit, low, high, unit, group, scale, offset, states, kind, type, word_order, length"
 FAULTS = [
     ("tag;address", "tag;adress", [
         f"tags.csv:1: unknown column 'adress'; did you mean 'address'?; known here: {KNOWN}",
     ]),
-    ("tag;address", "what;address", [f"tags.csv:1: unknown column 'what'; known here: {KNOWN}"]),
+    ("tag;address", "what;address", [
+        f"tags.csv:1: unknown column 'what'; a column of your own begins with #: '# what'; known here: {KNOWN}",
+    ]),
     ("engineering_unit;low", "EU;engineering unit", [
         "tags.csv:1: columns 'EU' and 'engineering unit' both are engineering_unit: keep one",
     ]),
