@@ -67,7 +67,7 @@ class Overrides:
 def stands_at(value: float | str, tag: Tag) -> Value:
     """Where a flat line of `tag` stands: a text, or a number; of an enumeration its number. Raises SimulationError."""
     if tag.value_kind is Kind.TEXT:
-        return value if isinstance(value, str) else f"{value:g}"
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     if isinstance(value, float | int):
         if tag.value_kind is not Kind.REAL and value != int(value):
             raise SimulationError(f"{value:g} is no whole number, and {tag.name} is {tag.value_kind}")

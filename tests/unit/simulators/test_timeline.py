@@ -155,6 +155,7 @@ def test_somebody_who_asks_is_answered_and_the_value_of_this_second_changes() ->
         ("STEP", 40.0, 40),
         ("R-201/PHASE", "Dose", "Dose"),
         ("R-201/PHASE", 7.0, "7"),
+        ("R-201/PHASE", 2024001.0, "2024001"),
         ("NAMED", "Hold", 5),
         ("NAMED", 5.0, 5),
         ("XS-201", 1.0, True),
