@@ -19,6 +19,7 @@ from typing import Self
 
 import structlog
 
+from collector.acquire import certificates
 from collector.acquire.clock import PlantClock
 from collector.acquire.endpoint import EndpointTask
 from collector.acquire.health import Health
@@ -140,9 +141,9 @@ class Daemon:
             self.sending.start(send)
             try:
                 async with asyncio.TaskGroup() as support:
-                    tasks = [
-                        support.create_task(work) for work in (self.recorder.commit_forever(), self.gateway.run(), self._serve())
-                    ]
+                    watch = certificates.watch(self.plant.endpoints, self.clock, self.health)
+                    works = (self.recorder.commit_forever(), self.gateway.run(), self._serve(), watch)
+                    tasks = [support.create_task(work) for work in works]
                     async with asyncio.TaskGroup() as poll:
                         tasks += [poll.create_task(each.run(), name=each.name) for each in self._endpoints]
                         await stop.wait()

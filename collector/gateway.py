@@ -41,7 +41,7 @@ class Gateway:
     ) -> None:
         self._live, self._registry, self._recorder = live, registry, recorder
         self._health, self._sending, self._clock = health, sending, clock
-        kinds = ("context", "device", "rule", "excursion", "sink")
+        kinds = ("context", "device", "rule", "excursion", "sink", "certificate")
         self._remembered = {kind: registry.states(kind) for kind in kinds}  # of before a restart: what is over is forgotten
         self._fault = ""
 
@@ -106,4 +106,5 @@ class Gateway:
             "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": asdict(rule) for rule in rules},
             "excursion": {f"{excursion.unit}/{excursion.role}": asdict(excursion) for excursion in excursions},
             "sink": self._sending.states(),
+            "certificate": {endpoint: {"cause": cause} for endpoint, cause in self._health.certificates().items()},
         }

@@ -46,6 +46,8 @@ class EventKind(StrEnum):
     """The daemon started or stopped: state, version, config_hash."""
     CLOCK = "clock"
     """Plant time was moved forward to the wall clock: moved_s."""
+    CERTIFICATE = "certificate"
+    """Something is wrong with a certificate of an endpoint, or soon will be: endpoint, cause."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,6 +239,10 @@ def _clock(event: Event, _: Columns) -> Told:
     return "info", f"plant time moved forward by {duration(number(event.body, 'moved_s') or 0.0)}"
 
 
+def _certificate(event: Event, _: Columns) -> Told:
+    return "alert", f"endpoint {text(event.body, 'endpoint')}: {text(event.body, 'cause')}"
+
+
 _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.TRANSITION: _transition,
     EventKind.EXCURSION: _excursion,
@@ -248,6 +252,7 @@ _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.SINK: _sink,
     EventKind.DAEMON: _daemon,
     EventKind.CLOCK: _clock,
+    EventKind.CERTIFICATE: _certificate,
 }
 
 

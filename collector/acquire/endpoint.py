@@ -101,6 +101,8 @@ class EndpointTask:
                 try:
                     async with self._connect(self._endpoint, self._groups, self._clock) as driver:
                         waits = None
+                        told = getattr(driver, "notices", ())
+                        self._health.noticed(self.name, "connection", told, self._clock.now_ns())
                         fault = await self._poll(driver)
                         self._excuse(fault)
                 except PLANT_FAULTS as exc:

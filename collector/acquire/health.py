@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -18,6 +18,7 @@ class Health:
     def __init__(self, tell: Callable[[Event], None]) -> None:
         self._tell = tell
         self.devices: dict[str, DeviceState] = {}
+        self._notices: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def expect(self, endpoint: str, device: str) -> None:
         """A device that should answer but has not been tried."""
@@ -43,6 +44,22 @@ class Health:
         self.devices[device] = DeviceState(before.endpoint, False, slot_ns, cause)
         log.warning("device lost", device=device, endpoint=before.endpoint, cause=cause)
         self._event(device, slot_ns)
+
+    def noticed(self, endpoint: str, source: str, notices: Sequence[str], at_ns: int) -> None:
+        """All that `source` has to say of the certificates of `endpoint` now; what it did not say before is told."""
+        before = self._notices.get((endpoint, source), ())
+        self._notices[endpoint, source] = tuple(notices)
+        for cause in notices:
+            if cause not in before:
+                log.warning("certificate", endpoint=endpoint, cause=cause)
+                self._tell(Event(EventKind.CERTIFICATE, at_ns, body={"endpoint": endpoint, "cause": cause}))
+
+    def certificates(self) -> dict[str, str]:
+        """What is said of certificates now, by endpoint."""
+        said: dict[str, list[str]] = {}
+        for (endpoint, _), notices in self._notices.items():
+            said.setdefault(endpoint, []).extend(notices)
+        return {endpoint: "; ".join(notices) for endpoint, notices in said.items() if notices}
 
     def _event(self, device: str, slot_ns: int) -> None:
         state = self.devices[device]

@@ -52,6 +52,7 @@ def _facts(data: Path) -> dict[str, Json]:
             "sinks": _sinks(ledger, sinks),
             "gaps": _gaps(reader),
             "devices": dict(registry.states("device")),
+            "certificates": dict(registry.states("certificate")),
             "context": dict(registry.states("context")),
             "alarms": {"rules": dict(registry.states("rule")), "excursions": dict(registry.states("excursion"))},
             "runway_hours": _runway_hours(data, reader),
@@ -85,6 +86,7 @@ def _print(facts: dict[str, Json]) -> None:
     output.print(f"read {facts['read']} samples in {facts['scans']} scans")
     _table("sink", facts["sinks"], ("accepted", "queued", "dead_lettered", "state", "cause"))
     _table("device", facts["devices"], ("endpoint", "answers", "since_ns", "cause"))
+    _table("certificates of", facts["certificates"], ("cause",))
     _table("unit", facts["context"], ("batch", "phase", "product", "recipe_version", "mode"))
     alarms = facts["alarms"]
     assert isinstance(alarms, dict)

@@ -85,6 +85,7 @@ MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.SINK: _GATEWAY,
     EventKind.DAEMON: _GATEWAY,
     EventKind.CLOCK: _GATEWAY,
+    EventKind.CERTIFICATE: _GATEWAY,
 }
 
 

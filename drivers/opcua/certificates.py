@@ -128,11 +128,6 @@ def untimely(certificate: x509.Certificate, now: datetime | None = None) -> str:
     return ""
 
 
-def days_left(certificate: x509.Certificate, now: datetime | None = None) -> int:
-    """Whole days until its end; negative after it."""
-    return (certificate.not_valid_after_utc - (now or datetime.now(UTC))).days
-
-
 def ends_soon(certificate: x509.Certificate, now: datetime | None = None) -> bool:
     """Within SOON, or ended already."""
     return certificate.not_valid_after_utc - (now or datetime.now(UTC)) < SOON

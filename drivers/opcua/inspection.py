@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 
 from config.model import OpcUaEndpoint
-from drivers.opcua.certificates import CertificateError, days_left, ends_soon, read_chain, untimely, weak_key
+from drivers.opcua.certificates import CertificateError, ends_soon, read_chain, untimely, weak_key
 from drivers.opcua.keys import read_own
 from drivers.opcua.trust import Trust, certificate_files
 
@@ -74,8 +74,7 @@ def _trusted(folder: Path) -> Iterator[Inspected]:
 def _dated(certificate: x509.Certificate) -> str:
     if why := untimely(certificate):
         return why
-    left = days_left(certificate)
-    return f"ends in {left} days, on {certificate.not_valid_after_utc:%Y-%m-%d}" if ends_soon(certificate) else ""
+    return f"ends on {certificate.not_valid_after_utc:%Y-%m-%d}, which is within 30 days" if ends_soon(certificate) else ""
 
 
 def _shared(key: Path) -> str:

@@ -24,7 +24,6 @@ from drivers.opcua.certificates import (
     CertificateError,
     Chain,
     chain_of,
-    days_left,
     ends_soon,
     hosts,
     is_for_host,
@@ -77,7 +76,7 @@ def secured(endpoint: OpcUaEndpoint, offers: Sequence[ua.EndpointDescription], p
     chain, notices = _checked(offer, endpoint, place)
     mode = MODES[security.mode]
     policy = POLICIES[security.policy](chain.leaf, own.chain.leaf, own.key, mode, host_cert_chain=list(own.chain.issuers))
-    return Secured(policy, own, (*_about_own(own), *notices))
+    return Secured(policy, own, tuple(notices))
 
 
 def own_of(security: Security, place: str) -> Own:
@@ -145,18 +144,10 @@ def _untrusted(chain: Chain, security: Security, why: str) -> str:
     return f"{how} if the server itself shows this thumbprint. Its certificate is {subject(chain.leaf)}; {why}"
 
 
-def _about_own(own: Own) -> list[str]:
-    leaf = own.chain.leaf
-    if not ends_soon(leaf):
-        return []
-    ends = untimely(leaf) or f"it ends in {days_left(leaf)} days, on {leaf.not_valid_after_utc:%Y-%m-%d}"
-    return [f"own certificate {subject(leaf)}: {ends}; make a new one with `reactorwatch certs init --force` and have it trusted"]
-
-
 def _about_server(chain: Chain, endpoint: OpcUaEndpoint) -> list[str]:
     leaf, notices = chain.leaf, []
     if ends_soon(leaf):
-        ends = f"ends in {days_left(leaf)} days, on {leaf.not_valid_after_utc:%Y-%m-%d}"
+        ends = f"ends on {leaf.not_valid_after_utc:%Y-%m-%d}, which is within 30 days"
         notices.append(
             f"server's certificate {subject(leaf)} {ends}; after that it is refused: renew it there, trust the new one"
         )

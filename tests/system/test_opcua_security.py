@@ -125,7 +125,7 @@ async def test_another_host_or_a_near_end_is_told_and_read_all_the_same(site: Si
         endpoint = site.endpoint(url)
         async with connect(endpoint, scan_groups(endpoint), CLOCK) as driver:
             soon, host = driver.notices
-    assert "ends in 9 days" in soon or "ends in 8 days" in soon
+    assert "which is within 30 days; after that it is refused" in soon
     assert "is for plc-7, not for 127.0.0.1" in host
 
 

@@ -21,7 +21,7 @@ from collector.app import Daemon
 from collector.monitor import judge
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Json
-from config.model import Plant
+from config.model import OpcUaEndpoint, Plant
 from simulators.plant import SimulatedPlant
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "events.md").read_text("utf-8")
@@ -69,6 +69,15 @@ def plant_of(url: str) -> Plant:
     )
 
 
+def with_a_secured_endpoint(plant: Plant) -> Plant:
+    """Its keys are not there, which is told."""
+    tags = {"TT-9": {"address": "i=2258", "role": "spare"}}
+    security = {"policy": "Basic256Sha256", "key": "nowhere.pem"}
+    endpoint = {"name": "secured", "url": "opc.tcp://127.0.0.1:1", "security": security}
+    secured = OpcUaEndpoint.model_validate(endpoint | {"devices": {"R-2-PLC": {"unit": "R-1", "tags": tags}}})
+    return plant.model_copy(update={"endpoints": (*plant.endpoints, secured)})
+
+
 class Steps:
     """A wall clock that is set forward once."""
 
@@ -92,7 +101,7 @@ async def collect(url: str, data: Path, wanted: set[EventKind], steps: Steps | N
             if wanted <= seen:
                 stop.set()
 
-    async with asyncio.timeout(DEADLINE_S), Daemon(plant_of(url), data, "0" * 64) as daemon:
+    async with asyncio.timeout(DEADLINE_S), Daemon(with_a_secured_endpoint(plant_of(url)), data, "0" * 64) as daemon:
         daemon.live.listeners.append(listen)
         await daemon.run(stop, hurry)
 
