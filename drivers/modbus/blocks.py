@@ -39,6 +39,11 @@ class Blocks:
         """What to ask in each slot, at once where the device allows that. Tell the verdicts before asking for suspects."""
         return tuple(self._sound)
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is being looked for, or left out."""
+        return not (self._suspects or self._postponed or self._retry_ns)
+
     def suspects(self, now_ns: int) -> Iterator[Read]:
         """What to ask besides in this slot. Tell the verdict on each read before taking the next one."""
         self._suspects.extend(self._postponed)

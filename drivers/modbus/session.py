@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
+import numpy as np
 import structlog
 
 from config.model import ModbusDevice, ModbusEndpoint
@@ -68,7 +69,10 @@ class _GroupReader:
         """Raises DeviceError: also where a gateway answers for a device that does not, which is no answer of the device."""
         now_ns = self._clock.monotonic_ns()
         sound = self._blocks.sound()
-        told = list(zip(sound, await connection.ask_all(self._device.unit_id, sound), strict=True))
+        came = await connection.ask_all(self._device.unit_id, sound)
+        if self._blocks.at_rest and not self._edges.lost and not any(isinstance(answer, Refusal) for answer in came):
+            return self._scan(sound, cast(list[bytes | int], came), slot_ns, self._clock.now_ns())
+        told = list(zip(sound, came, strict=True))
         settled = [(read, answer) for read, answer in told if self._settled(read, answer, now_ns)]
         for read in self._blocks.suspects(now_ns):
             answer = await connection.ask(self._device.unit_id, read)
@@ -108,7 +112,7 @@ class _GroupReader:
             received_ns,
             got.values,
             got.status,
-            quality_of(got.status),
+            np.zeros(len(got.status), np.uint8) if got.all_good else quality_of(got.status),
             integers=got.integers,
             texts=got.texts,
         )
@@ -119,17 +123,18 @@ class _Edges:
 
     def __init__(self, group: ScanGroup) -> None:
         self._group = group
-        self._lost: dict[int, str] = {}
+        self.lost: dict[int, str] = {}
+        """Columns that get no values now, with the cause."""
 
     def tell(self, causes: dict[int, str], reads: Sequence[Read], answers: Sequence[bytes | int]) -> None:
         """`causes`: why a column got no values in a read of this slot; it may have got them in another one."""
-        if not (causes or self._lost):
+        if not (causes or self.lost):
             return
         answered = (read.columns for read, answer in zip(reads, answers, strict=True) if isinstance(answer, bytes))
         good = {column for columns in answered for column in columns}
-        back = sorted(self._lost.keys() & good)
-        new = {column: cause for column, cause in causes.items() if column not in good and column not in self._lost}
-        self._lost = {column: cause for column, cause in (self._lost | new).items() if column not in good}
+        back = sorted(self.lost.keys() & good)
+        new = {column: cause for column, cause in causes.items() if column not in good and column not in self.lost}
+        self.lost = {column: cause for column, cause in (self.lost | new).items() if column not in good}
         for cause in dict.fromkeys(new.values()):
             columns = [column for column in sorted(new) if new[column] == cause]
             _log.warning("tags lost", group=self._group.name, tags=self._names(columns), cause=cause)
