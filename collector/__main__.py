@@ -11,6 +11,7 @@ from collector.commands.demo import demo
 from collector.commands.diff import diff
 from collector.commands.export import export
 from collector.commands.init import init
+from collector.commands.probe import probe
 from collector.commands.run import run
 from collector.commands.schema import schema
 from collector.commands.simulate import simulate
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, init, check, diff, schema, simulate, upset, status, export, browse):
+for command in (demo, run, init, check, probe, diff, schema, simulate, upset, status, export, browse):
     app.command()(command)
 app.add_typer(certs, name="certs")
 

@@ -48,6 +48,7 @@ TOLD_IN_WORDS = {
     "user_name": "none",
     "password_env": "none",
     "what": "required",
+    "registers": "required",
     "old": "required",
     "new": "required",
 }
