@@ -1,4 +1,5 @@
-/* A Modbus TCP device that is not pymodbus: Debian's libmodbus. Prints its port, serves one client at a time for ever.
+/* A Modbus device of another make: Debian's libmodbus. Prints its port, serves one client at a time for ever; or with the path
+   of a serial port, RTU on it.
 
    Values are laid out by hand from the description of the encodings, for libmodbus has its own idea of "abcd".
    Holding registers begin at 100; register 170 does not exist; see test_modbus_driver.py for what stands where. */
@@ -63,10 +64,39 @@ static int touches_hole(const uint8_t *request, int head)
     return request[head] == MODBUS_FC_READ_HOLDING_REGISTERS && first <= HOLE && HOLE < first + count;
 }
 
-int main(void)
+/* Answers until the line or the client is gone. */
+static void answer(modbus_t *device, modbus_mapping_t *map)
 {
-    modbus_t *device = modbus_new_tcp("127.0.0.1", 0);
+    uint8_t request[MODBUS_TCP_MAX_ADU_LENGTH];
+    int length;
+    while ((length = modbus_receive(device, request)) >= 0) {
+        if (length > 0 && touches_hole(request, modbus_get_header_length(device)))
+            modbus_reply_exception(device, request, MODBUS_EXCEPTION_ILLEGAL_DATA_ADDRESS);
+        else if (length > 0)
+            modbus_reply(device, request, length, map);
+    }
+}
+
+/* On a serial port, as unit 3. */
+static int serve_rtu(const char *port, modbus_mapping_t *map)
+{
+    modbus_t *device = modbus_new_rtu(port, 19200, 'N', 8, 1);
+    if (!device || modbus_set_slave(device, 3) < 0 || modbus_connect(device) < 0) {
+        fprintf(stderr, "cannot open %s: %s\n", port, modbus_strerror(errno));
+        return 1;
+    }
+    printf("0\n");
+    fflush(stdout);
+    answer(device, map);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
     modbus_mapping_t *map = modbus_mapping_new_start_address(5, 20, 0, 12, FIRST, 80, 0, 125);
+    if (map) fill(map);
+    if (map && argc > 1) return serve_rtu(argv[1], map);
+    modbus_t *device = modbus_new_tcp("127.0.0.1", 0);
     int listening = device && map ? modbus_tcp_listen(device, 1) : -1;
     struct sockaddr_in own;
     socklen_t size = sizeof own;
@@ -74,18 +104,10 @@ int main(void)
         fprintf(stderr, "cannot listen: %s\n", modbus_strerror(errno));
         return 1;
     }
-    fill(map);
     printf("%d\n", ntohs(own.sin_port));
     fflush(stdout);
     while (modbus_tcp_accept(device, &listening) >= 0) {
-        uint8_t request[MODBUS_TCP_MAX_ADU_LENGTH];
-        int length;
-        while ((length = modbus_receive(device, request)) >= 0) {
-            if (length > 0 && touches_hole(request, modbus_get_header_length(device)))
-                modbus_reply_exception(device, request, MODBUS_EXCEPTION_ILLEGAL_DATA_ADDRESS);
-            else if (length > 0)
-                modbus_reply(device, request, length, map);
-        }
+        answer(device, map);
         modbus_close(device);
     }
     return 0;

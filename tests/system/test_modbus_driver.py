@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -21,6 +19,7 @@ from config.tags import Kind
 from drivers.base import DeviceError, Scan, Status, scan_groups
 from drivers.modbus.blocks import PROBES_PER_SLOT, RETRY_S
 from drivers.modbus.session import connect
+from tests.system.libmodbus import compiled_device
 from tests.system.modbus_peer import FixedClock, Request, plant, right, serving, value_at
 
 ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
@@ -43,17 +42,15 @@ async def scans(port: int, tags: dict[str, str], slots: int = 1) -> list[Scan]:
 
 
 @pytest.fixture(scope="module")
-def libmodbus_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a running device that was compiled here."""
-    if not (shutil.which("gcc") and Path("/usr/include/modbus/modbus.h").exists()):
-        missing = "no device of another make to test against: apt install gcc libmodbus-dev"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    program = tmp_path_factory.mktemp("libmodbus") / "device"
-    source = Path(__file__).with_name("libmodbus_device.c")
-    subprocess.run(["gcc", "-Wall", "-Werror", "-o", str(program), str(source), "-lmodbus"], check=True)
-    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as device:
+def libmodbus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of a device that was compiled here."""
+    return compiled_device(tmp_path_factory.mktemp("libmodbus"))
+
+
+@pytest.fixture(scope="module")
+def libmodbus_port(libmodbus: Path) -> Iterator[int]:
+    """The port of a running one."""
+    with subprocess.Popen([libmodbus], stdout=subprocess.PIPE, text=True) as device:
         assert device.stdout
         yield int(device.stdout.readline())
         device.kill()
