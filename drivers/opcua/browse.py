@@ -2,7 +2,7 @@
 
     from the Objects folder, or a path below it, breadth first:
       Browse        up to n nodes a request, forward, hierarchical references     n: what the server takes, halved when it refuses
-      BrowseNext    while a node has more children than one answer holds          released when the walk ends early
+      BrowseNext    while a node has more children than one answer holds          let go with the session otherwise
 
 A node is visited once, however many references lead to it, so loops end. Depth and number of nodes are bounded. Properties are
 collected beside their variable and not walked; the server's own objects (namespace 0) are left out.
