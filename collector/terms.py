@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     """Slots in which nothing was read: endpoint, device, group, from_ns, to_ns, slots, cause."""
     DEVICE = "device"
     """A device was lost or came back: endpoint, device, state, cause."""
+    SUBSCRIPTION = "subscription"
+    """How a subscribed scan group is read changed: endpoint, device, group, state, cause."""
     STATISTICS = "statistics"
     """Rolling statistics of roles with limits: window_s, roles -> mean, min, max, std, slope, coverage."""
     GATEWAY = "gateway"

@@ -224,6 +224,12 @@ def _device(event: Event, _: Columns) -> Told:
     return "fault", f"device {device} lost: {text(event.body, 'cause')}"
 
 
+def _subscription(event: Event, _: Columns) -> Told:
+    where = "/".join(text(event.body, name) for name in ("endpoint", "device", "group"))
+    state = text(event.body, "state")
+    return "info" if state == "subscribed" else "fault", f"{where} {state}: {text(event.body, 'cause')}"
+
+
 def _sink(event: Event, _: Columns) -> Told:
     sink = text(event.body, "sink")
     if text(event.body, "state") == "taking":
@@ -249,6 +255,7 @@ _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.BATCH: _batch,
     EventKind.GAP: _gap,
     EventKind.DEVICE: _device,
+    EventKind.SUBSCRIPTION: _subscription,
     EventKind.SINK: _sink,
     EventKind.DAEMON: _daemon,
     EventKind.CLOCK: _clock,

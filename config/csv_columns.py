@@ -61,6 +61,7 @@ TAG_COLUMNS = Columns(
         _column("scale", "number", "factor", "gain"),
         _column("offset", "number"),
         _column("states", "states", "enumeration", "enum"),
+        _column("deadband", "number"),
         _column("kind", "text", "value kind"),
         _column("type", "text", "data type"),
         _column("word_order", "text", "byte order"),

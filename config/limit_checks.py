@@ -13,7 +13,7 @@ from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_tags, roles_by_unit, tags_by_role
 from config.limits import Limit
 from config.model import Plant
-from config.tags import Kind
+from config.tags import Kind, OpcUaTag
 
 IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max")
 _LEAST_PERIODS, _MANY_PERIODS = 2, 36_000
@@ -49,6 +49,19 @@ def limits_can_be_met(plant: Plant) -> Iterator[Finding]:
                     ("limits", n, key),
                     f"lies wholly outside the range {span(missed.tag.range)} of {missed}, so it is never met: mend one of them",
                 )
+
+
+def cpps_have_no_deadband(plant: Plant) -> Iterator[Finding]:
+    """What a GMP record must hold, no server may keep back."""
+    gmp = {unit.name for unit in plant.units if unit.mode == "gmp"}
+    told = set()
+    for _, limit, tags in guarded(plant):
+        for tag in tags if limit.cpp else ():
+            held_back = isinstance(tag.tag, OpcUaTag) and tag.tag.deadband is not None
+            if held_back and tag.unit in gmp and tag.loc not in told:
+                told.add(tag.loc)
+                what = f"a deadband on a critical process parameter of {tag.unit}, which runs in gmp: leave the deadband out"
+                yield (*tag.loc, "deadband"), what
 
 
 def apart(one: Bounds, other: Bounds) -> bool:
@@ -161,6 +174,6 @@ def alarms_can_come(plant: Plant) -> Iterator[Finding]:
 
 
 Check = Callable[[Plant], Iterator[Finding]]
-FAULTS: tuple[Check, ...] = (limits_are_unique, limits_can_be_met)
+FAULTS: tuple[Check, ...] = (limits_are_unique, limits_can_be_met, cpps_have_no_deadband)
 FAULTS_OF_A_WHOLE: tuple[Check, ...] = (limits_guard_something, phases_exist, windows_hold_samples)
 WARNINGS: tuple[Check, ...] = (phases_are_told, windows_are_short, alarms_come_in_time, alarms_can_come)

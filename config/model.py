@@ -29,7 +29,28 @@ class Group(Named):
     """Seconds from slot to slot, 0.005 to 3600; slots are the multiples of it since 1970-01-01 UTC."""
 
 
+class OpcUaGroup(Group):
+    """A scan group of an OPC UA server: asked in each slot, or subscribed to."""
+
+    mode: Literal["poll", "subscribe"] = "poll"
+    """`poll`: all tags are read in each slot. `subscribe`: the server tells changes, and a slot has the last value told."""
+    sampling_s: Annotated[float, Field(ge=0.005, le=3600, strict=True)] | None = None
+    """How often the server looks at a subscribed value, seconds; not longer than `period_s`, which is the default."""
+    queue_size: int | None = Field(None, ge=1, le=10_000, strict=True)
+    """Values per tag that the server keeps until it tells them, 1 to 10000; default: twice `period_s` / `sampling_s`."""
+
+    @model_validator(mode="after")
+    def _of_its_mode(self) -> OpcUaGroup:
+        for key in ("sampling_s", "queue_size"):
+            if self.mode == "poll" and getattr(self, key) is not None:
+                raise ValueError(f"{key} is for a subscribed group: write mode: subscribe, or leave {key} out")
+        if self.sampling_s is not None and self.sampling_s > self.period_s:
+            raise ValueError(f"sampling_s {self.sampling_s:g} is longer than period_s {self.period_s:g}: make it as long at most")
+        return self
+
+
 _ONE_GROUP = (Group(name="main"),)
+_ONE_OPCUA_GROUP = (OpcUaGroup(name="main"),)
 
 
 class Device(Named):
@@ -54,6 +75,8 @@ class Device(Named):
 class OpcUaDevice(Device):
     """An OPC UA server, or one controller it speaks for."""
 
+    groups: Annotated[tuple[OpcUaGroup, ...], NamedItems, Field(min_length=1)] = _ONE_OPCUA_GROUP
+    """Scan groups, by name: which tags are read together, and how often. Without any there is `main`, each second."""
     tags: Annotated[tuple[OpcUaTag, ...], NamedItems, Field(min_length=1)]
     """Tags, by their name on the P&ID; or CSV files that list them."""
 

@@ -91,7 +91,7 @@ def _as_written(model: type[BaseModel], schema: Schema) -> None:
 
 def _by_name(array: Schema, least: int) -> Schema:
     items = array["items"]
-    may_be_empty = items.get("$ref") in ("#/$defs/Unit", "#/$defs/Group")
+    may_be_empty = items.get("$ref") in ("#/$defs/Unit", "#/$defs/Group", "#/$defs/OpcUaGroup")
     named: Schema = {"type": "object", "additionalProperties": {"anyOf": [items, {"type": "null"}]} if may_be_empty else items}
     if least:
         named["minProperties"] = least

@@ -7,7 +7,7 @@ import binascii
 import re
 import uuid
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -106,6 +106,14 @@ class OpcUaTag(Tag):
     """NodeId: `ns=2;s=R201.TT201A`, or by namespace URI, which survives a restart: `nsu=urn:plant;s=R201.TT201A`."""
     kind: Kind = Kind.REAL
     """What its values are: real, integer, boolean or text."""
+    deadband: Annotated[Number, Field(gt=0)] | None = None
+    """Changes up to this are not told, engineering units; only for numbers of a subscribed group, and only where asked."""
+
+    @model_validator(mode="after")
+    def _deadband_of_a_number(self) -> OpcUaTag:
+        if self.deadband is not None and self.kind not in (Kind.REAL, Kind.INTEGER):
+            raise ValueError(f"a deadband fits a number only, this tag is {self.kind}: leave it out")
+        return self
 
     @property
     def value_kind(self) -> Kind:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from config.findings import Finding, Loc, placed_devices, placed_tags
-from config.model import ModbusDevice, ModbusEndpoint, Plant, forbidden_range
+from config.model import ModbusDevice, ModbusEndpoint, OpcUaDevice, Plant, forbidden_range
 from config.sinks import InfluxDB1Sink, InfluxDB2Sink, Sink
-from config.tags import REGISTER_TABLES, ModbusTag, Tag
+from config.tags import REGISTER_TABLES, ModbusTag, OpcUaTag, Tag
 
 _LONG_TIMEOUT = 10
 """Periods."""
@@ -53,6 +53,18 @@ def tags_can_be_read(plant: Plant) -> Iterator[Finding]:
                     (*placed.loc, "address"),
                     f"{tag.address} lies in {text}, which is forbidden for this device: take one of them out",
                 )
+
+
+def deadbands_are_used(plant: Plant) -> Iterator[Finding]:
+    """A deadband needs a subscription to be applied by the server."""
+    for placed in placed_tags(plant):
+        if isinstance(placed.device, OpcUaDevice) and isinstance(placed.tag, OpcUaTag) and placed.tag.deadband is not None:
+            group = next((group for group in placed.device.groups if group.name == placed.device.group_of(placed.tag)), None)
+            if group is not None and group.mode != "subscribe":
+                what = (
+                    f"deadband does nothing in group {group.name}, which is polled: write mode: subscribe there, or leave it out"
+                )
+                yield (*placed.loc, "deadband"), what
 
 
 def backoff_grows(plant: Plant) -> Iterator[Finding]:
@@ -196,6 +208,7 @@ FAULTS: tuple[Check, ...] = (
     unit_ids_are_unique,
     nobody_is_everybody,
     tags_can_be_read,
+    deadbands_are_used,
     values_are_whole,
     backoff_grows,
     sink_names_are_safe,

@@ -188,6 +188,15 @@ def _column(device: Device, tag: Tag) -> Column:
 _NO_INTEGERS = np.zeros(0, np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a driver has to tell of how a scan group is read: for the record, once."""
+
+    state: str
+    """`subscribed`, `stale`, `polled`, or `changes lost`: some changes are missing, values are right again."""
+    cause: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
     """What one scan group gave in one slot; k columns. A lost scan has no values at all: `samples` is 0."""
@@ -203,6 +212,8 @@ class Scan:
     integers: NDArray[np.int64] = field(default_factory=lambda: _NO_INTEGERS)
     texts: tuple[str, ...] = ()
     lost: bool = False
+    notes: tuple[Note, ...] = ()
+    """Told as events before it; not a part of the record's row."""
 
     @property
     def samples(self) -> int:

@@ -19,8 +19,8 @@ from typing import Protocol
 from collector.acquire.health import Health
 from collector.acquire.pace import backoff
 from collector.acquire.slots import Slots
-from collector.terms import Event
-from drivers.base import Clock, DeviceError, Driver, Endpoint, Scan, ScanGroup, Status
+from collector.terms import Event, EventKind
+from drivers.base import Clock, DeviceError, Driver, Endpoint, Note, Scan, ScanGroup, Status
 
 PLANT_FAULTS = (DeviceError, OSError, TimeoutError)
 
@@ -159,6 +159,8 @@ class EndpointTask:
             return
         if gap := slots.arrived(slot_ns):
             self._output.tell(gap)
+        for note in scan.notes:
+            self._output.tell(_told(scan, note))
         self._health.answered(slots.group.layout.device, slot_ns)
         self._output.take(scan)
 
@@ -192,6 +194,12 @@ class EndpointTask:
 
     def _waits(self) -> Iterator[float]:
         return backoff(self._endpoint.backoff_s, self._endpoint.backoff_limit_s)
+
+
+def _told(scan: Scan, note: Note) -> Event:
+    layout = scan.layout
+    where = {"endpoint": layout.endpoint, "device": layout.device, "group": layout.group}
+    return Event(EventKind.SUBSCRIPTION, scan.slot_ns, body={**where, "state": note.state, "cause": note.cause})
 
 
 def _honour_cancellation() -> None:

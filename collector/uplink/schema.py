@@ -82,6 +82,7 @@ MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.GATEWAY: _GATEWAY,
     EventKind.DEVICE: _GATEWAY,
     EventKind.GAP: _GATEWAY,
+    EventKind.SUBSCRIPTION: _GATEWAY,
     EventKind.SINK: _GATEWAY,
     EventKind.DAEMON: _GATEWAY,
     EventKind.CLOCK: _GATEWAY,

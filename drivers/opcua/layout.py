@@ -52,7 +52,7 @@ for _type, _size in _VALUE_BYTES.items():
     _FIXED_BYTES[_type.value] = _size
 _TAIL_BYTES = [sum(size for bit, size in _AFTER_VALUE if mask & bit) for mask in range(256)]
 _TAIL_BYTES_OF = np.array(_TAIL_BYTES, np.intp)
-_STAMP_AND_HANDLE_BYTES = 12
+STAMP_AND_HANDLE_BYTES = 12
 _INT32 = struct.Struct("<i")
 
 
@@ -113,9 +113,16 @@ def decoded_at(body: bytes, start: int) -> tuple[ua.DataValue, int]:
 
 def _learn(body: bytes, count: int) -> AnswerLayout:
     stamp_at, first = _header(body, count)
-    starts, ends, text_lengths_at, unmeasured = _walk(body, count, first)
-    tail = ends[-1] if ends else first
-    _check_tail(body, tail)
+    items = walk(body, count, first)
+    tail = items[1][-1] if count else first
+    check_diagnostics(body, tail)
+    proof = [np.arange(stamp_at), np.arange(stamp_at + STAMP_AND_HANDLE_BYTES, first), np.arange(tail, len(body))]
+    return layout_of(body, items, proof)
+
+
+def layout_of(body: bytes, items: Items, proof: Sequence[NDArray[np.intp]]) -> AnswerLayout:
+    """The layout of a body with these items; `proof` has the places outside of them that must stay the same."""
+    starts, ends, text_lengths_at, unmeasured = items
     start, end = np.array(starts, np.intp), np.array(ends, np.intp)
     octets = np.frombuffer(body, np.uint8)
     masks = octets[start]
@@ -123,12 +130,10 @@ def _learn(body: bytes, count: int) -> AnswerLayout:
     status_at = end - _TAIL_BYTES_OF[masks]
     fixed_at = np.concatenate(
         [
-            np.arange(stamp_at),
-            np.arange(stamp_at + _STAMP_AND_HANDLE_BYTES, first),
+            *proof,
             start,
             start[with_value] + 1,
             (np.array(text_lengths_at, np.intp)[:, None] + np.arange(_INT32.size)).ravel(),
-            np.arange(tail, len(body)),
         ]
     )
     return AnswerLayout(
@@ -157,10 +162,15 @@ def _header(body: bytes, count: int) -> tuple[int, int]:
     return stamp_at, buffer.cur_pos
 
 
-def _walk(body: bytes, count: int, at: int) -> tuple[Sequence[int], Sequence[int], Sequence[int], Mapping[int, int]]:
-    """From item to item: where each begins and ends, where lengths of texts stand, and the ends that had to be decoded."""
+Items = tuple[Sequence[int], Sequence[int], Sequence[int], Mapping[int, int]]
+"""Where each begins and ends, where lengths of texts stand, and the ends that had to be decoded."""
+
+
+def walk(body: bytes, count: int, at: int, before_each: int = 0) -> Items:
+    """From item to item, each with `before_each` bytes before it."""
     starts, ends, text_lengths_at, unmeasured = [], [], [], {}
     for item in range(count):
+        at += before_each
         starts.append(at)
         mask = body[at]
         if not mask & HAS_VALUE:
@@ -190,7 +200,7 @@ def _measured(body: bytes, at: int) -> int:
     return end
 
 
-def _check_tail(body: bytes, at: int) -> None:
+def check_diagnostics(body: bytes, at: int) -> None:
     """Diagnostics, and not a byte more."""
     buffer = Buffer(body, at)
     for _ in range(_INT32.unpack(buffer.read(_INT32.size))[0]):

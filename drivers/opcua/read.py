@@ -161,6 +161,8 @@ class GroupReader:
         self._group, self._clock = group, clock
         self._faults = TagFaults(group)
         self._unresolved: Parted[Samples] = []
+        self.unresolved: list[tuple[int, int]] = []
+        """Columns without a node, and the status that tells why."""
         self.nodes = self._resolve(namespaces)
         """NodeIds by column, of those that could be resolved."""
         doing = f"reading {group.name}"
@@ -175,6 +177,7 @@ class GroupReader:
                 nodes[column] = node_id(tag.address, namespaces)
             except Unresolved as exc:
                 self._unresolved.append((np.array([column]), self._decoder((column,)).refused(exc.status)))
+                self.unresolved.append((column, exc.status))
                 self._faults.tell(column, exc.status, reason=str(exc))
         return nodes
 

@@ -27,13 +27,16 @@ from drivers.opcua.identity import read_user
 from drivers.opcua.properties import NOT_TOLD, Description, describe
 from drivers.opcua.read import GroupReader, NodeReader
 from drivers.opcua.security import Secured, explained, own_of, secured
+from drivers.opcua.subscribe import Subscriptions, subscribed
+from drivers.opcua.subscription import Subscription, is_subscribed
 from drivers.opcua.upkeep import kept_up
 from drivers.opcua.wire import Connection
 
-_NAMESPACES, _NODES_PER_READ = 0, 1
+_NAMESPACES, _NODES_PER_READ, _ITEMS_PER_CALL = 0, 1, 2
 _FACTS = {
     _NAMESPACES: ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray)),
     _NODES_PER_READ: ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead)),
+    _ITEMS_PER_CALL: ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall)),
 }
 
 Made = TypeVar("Made")
@@ -58,10 +61,15 @@ async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: C
             await connection.open(endpoint.host, endpoint.port, user)
         except DeviceError as exc:
             raise (explained(exc, how.own) if how else exc) from exc
-        namespaces, nodes_per_read = await _server_facts(connection)
+        namespaces, nodes_per_read, items_per_call = await _server_facts(connection)
         readers = {group.layout.id: GroupReader(connection, group, namespaces, nodes_per_read, clock) for group in groups}
-        async with kept_up(connection, min((group.layout.period_ns for group in groups), default=0) / 1e9):
-            yield Session(connection, readers, nodes_per_read, namespaces, how.notices if how else ())
+        followed = [Subscription(connection, group, readers[group.layout.id], clock) for group in groups if is_subscribed(group)]
+        async with (
+            kept_up(connection, min((group.layout.period_ns for group in groups), default=0) / 1e9),
+            subscribed(connection, followed, items_per_call) as subscriptions,
+        ):
+            notices = how.notices if how else ()
+            yield Session(connection, readers, nodes_per_read, namespaces, notices, subscriptions)
     finally:
         await connection.close()
 
@@ -98,8 +106,12 @@ class Session:
     notices: tuple[str, ...] = ()
     """What people should know of the certificates: one that ends soon, one that is for another host."""
 
+    subscriptions: Subscriptions | None = None
+
     async def read(self, group: ScanGroup, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError."""
+        if self.subscriptions and (subscription := self.subscriptions.groups.get(group.layout.id)):
+            return await self.subscriptions.read(subscription, slot_ns)
         return await self.readers[group.layout.id].read(slot_ns)
 
     async def describe(self, group: ScanGroup) -> list[Description]:
@@ -116,11 +128,13 @@ def _keep_requests_out_of_logs() -> None:
         library.setLevel(logging.INFO)
 
 
-async def _server_facts(connection: Connection) -> tuple[Sequence[str], int | None]:
-    """The server's NamespaceArray, and how many nodes it takes in one Read; None where it doesn't limit them."""
+async def _server_facts(connection: Connection) -> tuple[Sequence[str], int | None, int | None]:
+    """The server's NamespaceArray, and how many nodes it takes in one Read, how many items at once; None: no limit."""
     reader = NodeReader(connection, "reading its namespaces and limits", _FACTS, None)
     answers = await reader.answers()
-    return _namespaces(answers[_NAMESPACES], connection.place), _limit(answers[_NODES_PER_READ])
+    limits = (_limit(answers[fact]) for fact in (_NODES_PER_READ, _ITEMS_PER_CALL))
+    nodes_per_read, items_per_call = limits
+    return _namespaces(answers[_NAMESPACES], connection.place), nodes_per_read, items_per_call
 
 
 def _namespaces(answer: ua.DataValue, place: str) -> Sequence[str]:

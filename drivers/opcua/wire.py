@@ -10,7 +10,7 @@ closing its socket, so it is not used: the polls are the watchdog, and `upkeep` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from drivers.opcua.faults import device_error, guarded, refused
 from drivers.opcua.identity import User, activation
 from drivers.opcua.security import Secured
 from drivers.opcua.wire_plain import Shortcut
-from drivers.opcua.wire_prepared import PreparedRead, answer_to
+from drivers.opcua.wire_prepared import PreparedPublish, PreparedRead, answer_to
 
 CLOSE_S = 1.0
 """A server that does not let go within this is left."""
@@ -39,8 +39,17 @@ TOKEN_LIFE_MS = 3_600_000
 """Asked for; the server may give less."""
 _BUFFER_BYTES = 65535
 
-Question = ua.ReadRequest | ua.TranslateBrowsePathsToNodeIdsRequest | ua.BrowseRequest | ua.BrowseNextRequest
-"""The services that are used: none can change anything."""
+Question = (
+    ua.ReadRequest
+    | ua.TranslateBrowsePathsToNodeIdsRequest
+    | ua.BrowseRequest
+    | ua.BrowseNextRequest
+    | ua.CreateSubscriptionRequest
+    | ua.CreateMonitoredItemsRequest
+    | ua.DeleteSubscriptionsRequest
+    | ua.RepublishRequest
+)
+"""The services that are used: none can change anything in the plant; a subscription belongs to our own session."""
 
 _log = structlog.get_logger()
 
@@ -119,6 +128,13 @@ class Connection:
             return await answer_to(self.client.uaclient.protocol, request, self.timeout_s, self.deadlines)
         except Exception as exc:
             raise device_error(exc, f"{self.place}: {doing}", self.timeout_s) from exc
+
+    async def publish(self, received: Sequence[tuple[int, int]]) -> bytes:
+        """The next message of any subscription, whenever it comes; acknowledges `received`. Raises DeviceError."""
+        try:
+            return await answer_to(self.client.uaclient.protocol, PreparedPublish(received), 0, None)
+        except Exception as exc:
+            raise device_error(exc, f"{self.place}: waiting for changes", self.timeout_s) from exc
 
     async def renew(self) -> None:
         """Have a new security token for the channel. Raises DeviceError."""
@@ -207,3 +223,15 @@ def _results(kind: type[Any], encoding: int, body: Buffer, count: int, what: str
     if len(body):
         raise Undecodable(f"{len(body)} bytes are left over")
     return results
+
+
+def answer(kind: type[Any], body: Buffer, what: str) -> Any:
+    """The answer of another service, decoded. Raises DeviceError where it is none, or can't be decoded."""
+    try:
+        response = struct_from_binary(kind, body)
+    except Exception as exc:  # asyncua raises nearly anything on what it can't decode
+        text = f"{what}: the answer can't be decoded ({type(exc).__name__}: {exc})"
+        raise DeviceError(text, status=Status.BAD_COMMUNICATION_ERROR) from exc
+    if not response.ResponseHeader.ServiceResult.is_good():
+        raise refused(response.ResponseHeader.ServiceResult.value, what)
+    return response

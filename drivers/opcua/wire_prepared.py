@@ -14,7 +14,7 @@ import asyncio
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from asyncua import ua
 from asyncua.client.ua_client import UASocketProtocol
@@ -26,14 +26,31 @@ from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 from drivers.opcua.deadlines import Deadlines
 from drivers.opcua.wire_plain import packed
 
-_TYPE = nodeid_to_binary(ua.FourByteNodeId(ua.Int32(ObjectIds.ReadRequest_Encoding_DefaultBinary)))
-_ANSWER_TYPE = nodeid_to_binary(ua.FourByteNodeId(ua.Int32(ObjectIds.ReadResponse_Encoding_DefaultBinary)))
+
+def _type_of(encoding: int) -> bytes:
+    return nodeid_to_binary(ua.FourByteNodeId(ua.Int32(encoding)))
+
+
+_TYPE = _type_of(ObjectIds.ReadRequest_Encoding_DefaultBinary)
+_ANSWER_TYPE = _type_of(ObjectIds.ReadResponse_Encoding_DefaultBinary)
 _HEADER = struct.Struct("<qIIiIHB")
 """After the token: time, handle, no diagnostics, no audit entry, timeout in ms, no additional header."""
 
 
+class Prepared(Protocol):
+    """A request that is made of bytes."""
+
+    answer_type: bytes
+    """With what the body of its answer begins."""
+
+    def encoded(self, token: ua.NodeId, at: datetime, handle: int, timeout_s: float) -> bytes:
+        """The body of the request: `token` is the session's, `at` the time of sending."""
+
+
 class PreparedRead:
     """A ReadRequest for one attribute of these nodes, with the stamps of their sources."""
+
+    answer_type = _ANSWER_TYPE
 
     def __init__(self, nodes: Sequence[ua.NodeId], attribute: int = AttributeIds.Value) -> None:
         attribute_id = ua.UInt32(attribute)
@@ -54,8 +71,26 @@ class PreparedRead:
         return b"".join((self._before_header, header, self._parameters))
 
 
-async def answer_to(protocol: UASocketProtocol | None, request: PreparedRead, timeout_s: float, deadlines: Deadlines) -> bytes:
+class PreparedPublish:
+    """A PublishRequest that acknowledges `received`: (subscription, sequence number) of messages."""
+
+    answer_type = _type_of(ObjectIds.PublishResponse_Encoding_DefaultBinary)
+    _type = _type_of(ObjectIds.PublishRequest_Encoding_DefaultBinary)
+
+    def __init__(self, received: Sequence[tuple[int, int]]) -> None:
+        self._parameters = struct.pack(
+            f"<i{2 * len(received)}I", len(received), *(number for both in received for number in both)
+        )
+
+    def encoded(self, token: ua.NodeId, at: datetime, handle: int, timeout_s: float) -> bytes:
+        """The body of the request."""
+        header = _HEADER.pack(ua.datetime_to_win_epoch(at), handle, 0, -1, int(timeout_s * 1000), 0, 0)
+        return b"".join((self._type, nodeid_to_binary(token), header, self._parameters))
+
+
+async def answer_to(protocol: UASocketProtocol | None, request: Prepared, timeout_s: float, deadlines: Deadlines | None) -> bytes:
     """The body of the answer, whole and decrypted. `timeout_s` is told to the server, `deadlines` holds this side to its own.
+    A Publish has none: the server answers when it has something to tell.
 
     Raises what `send_request` raises: TimeoutError, UaStatusCodeError for a ServiceFault, ConnectionError.
     """
@@ -70,9 +105,20 @@ async def answer_to(protocol: UASocketProtocol | None, request: PreparedRead, ti
     waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     protocol._callbackmap[number] = waiting
     protocol.transport.write(message)
-    deadlines.watch(waiting)
-    answer: Buffer = await waiting
+    if deadlines is not None:
+        deadlines.watch(waiting)
+        answer: Buffer = await waiting
+    else:
+        # The server answers it at the end of the session, when nobody waits any more: it stays to be answered.
+        waiting.add_done_callback(_looked_at)
+        answer = await asyncio.shield(waiting)
     answered = bytes(answer)
-    if not answered.startswith(_ANSWER_TYPE):
-        protocol.check_answer(answer, " in response to a prepared Read")
+    if not answered.startswith(request.answer_type):
+        protocol.check_answer(answer, " in response to a prepared request")
     return answered
+
+
+def _looked_at(answer: asyncio.Future[Any]) -> None:
+    """An error that nobody waits for is no news."""
+    if not answer.cancelled():
+        answer.exception()

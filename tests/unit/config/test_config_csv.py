@@ -128,7 +128,8 @@ def test_a_column_for_people_is_not_read(tmp_path: Path) -> None:
     assert plant_of(tmp_path, files(tags=noted)) == plant_of(tmp_path, files())
 
 
-KNOWN = "tag, address, role, engineering_unit, low, high, unit, group, scale, offset, states, kind, type, word_order, length"
+_FIRST = "tag, address, role, engineering_unit, low, high, unit, group, scale, offset, states, deadband"
+KNOWN = f"{_FIRST}, kind, type, word_order, length"
 FAULTS = [
     ("tag;address", "tag;adress", [
         f"tags.csv:1: unknown column 'adress'; did you mean 'address'?; known here: {KNOWN}",

@@ -53,6 +53,7 @@ def test_the_sound_file_is_sound(tmp_path: Path) -> None:
 
 
 TAG_KEYS = "address, role, engineering_unit, range, unit, group, scale, offset, states"
+OPCUA_KEYS = f"{TAG_KEYS}, kind, deadband"
 ONE_ITEM = [
     # old, new, line: path: what
     (
@@ -70,12 +71,12 @@ ONE_ITEM = [
     (
         "            range: [0, 200]",
         "            rnge: [0, 200]",
-        f"11: endpoints.r201.devices.PLC.tags.TT-1.rnge: unknown key; did you mean 'range'?; known here: {TAG_KEYS}, kind",
+        f"11: endpoints.r201.devices.PLC.tags.TT-1.rnge: unknown key; did you mean 'range'?; known here: {OPCUA_KEYS}",
     ),
     (
         "            range: [0, 200]",
         "            7: [0, 200]",
-        f"11: endpoints.r201.devices.PLC.tags.TT-1.7: unknown key; known here: {TAG_KEYS}, kind",
+        f"11: endpoints.r201.devices.PLC.tags.TT-1.7: unknown key; known here: {OPCUA_KEYS}",
     ),
     (
         "            range: [0, 200]",
@@ -307,7 +308,7 @@ sinks:
 """
     assert told(tmp_path, text) == [
         "1: site: missing: it must be given",
-        f"8: endpoints.r201.devices.PLC.tags.TT-1.rol: unknown key; did you mean 'role'?; known here: {TAG_KEYS}, kind",
+        f"8: endpoints.r201.devices.PLC.tags.TT-1.rol: unknown key; did you mean 'role'?; known here: {OPCUA_KEYS}",
         "10: endpoints.r201.devices.PLC.tags: key 'TT-2' is written twice, first on line 9: keep one",
         "14: endpoints.r201.devices.PLC2.tags.TT-3.role: role b of unit R-201 is taken by TT-2 of device PLC: "
         "give one of them another role",
@@ -325,7 +326,7 @@ sinks:
 def test_nothing_is_said_to_be_missing_that_a_faulty_item_may_hold(tmp_path: Path) -> None:
     """The tag with the misspelt key is the one that the limit is about: one fault, not two."""
     assert told(tmp_path, SOUND.replace("            range:", "            rang:")) == [
-        f"11: endpoints.r201.devices.PLC.tags.TT-1.rang: unknown key; did you mean 'range'?; known here: {TAG_KEYS}, kind"
+        f"11: endpoints.r201.devices.PLC.tags.TT-1.rang: unknown key; did you mean 'range'?; known here: {OPCUA_KEYS}"
     ]
 
 

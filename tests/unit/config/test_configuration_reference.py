@@ -28,6 +28,7 @@ SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
     model.OpcUaDevice: ("Device",),
     model.ModbusDevice: ("Device", "Device, Modbus"),
     model.Group: ("Scan group",),
+    model.OpcUaGroup: ("Scan group", "Scan group, OPC UA"),
     tags.OpcUaTag: ("Tag", "Tag, OPC UA"),
     tags.ModbusTag: ("Tag", "Tag, Modbus"),
     model.Unit: ("Unit",),

@@ -46,7 +46,18 @@ PRIVATE = {
     "wire_plain._peer_sequence_number",
     "wire_plain._incoming_parts",
 }
-ONLY_READING = {"ReadRequest", "TranslateBrowsePathsToNodeIdsRequest", "BrowseRequest", "BrowseNextRequest"}
+ONLY_READING = {
+    "ReadRequest",
+    "TranslateBrowsePathsToNodeIdsRequest",
+    "BrowseRequest",
+    "BrowseNextRequest",
+    "CreateSubscriptionRequest",
+    "CreateMonitoredItemsRequest",
+    "MonitoredItemCreateRequest",
+    "DeleteSubscriptionsRequest",
+    "RepublishRequest",
+}
+"""What can't change anything in a plant; a subscription is the session's own."""
 READS = {"set_user", "set_password", "set_security", "set_security_string"}
 
 

@@ -1,0 +1,176 @@
+"""The subscriptions of one session: two or more Publish requests that wait for messages, and one task a group that tends it.
+
+    build ──> live ── silent, or ended by the server ──> stale ──> build ...     after FAILURES in a row: polled
+      ^                                                                            │ tried again each RETRY_S
+      └────────────────────────────────────────────────────────────────────────────┘
+
+Each edge is told as a note of the group's next scan. When the connection itself fails it is closed, and the next read raises why:
+the endpoint is the only one to connect again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
+
+from drivers.base import DeviceError, Note, Scan, Status
+from drivers.opcua.publish import PublishDecoder
+from drivers.opcua.subscription import Subscription
+from drivers.opcua.wire import Connection
+
+FAILURES = 2
+FIRST_WAIT_S, RETRY_S = 1.0, 120.0
+LASTING_S = 60.0
+"""A subscription that fails sooner has hardly worked."""
+WATCH_S = 0.25
+_OF_SUBSCRIPTIONS = frozenset(
+    {
+        StatusCodes.BadTooManySubscriptions,
+        StatusCodes.BadTooManyMonitoredItems,
+        StatusCodes.BadTooManyPublishRequests,
+        StatusCodes.BadSubscriptionIdInvalid,
+        StatusCodes.BadNoSubscription,
+        StatusCodes.BadServiceUnsupported,
+        StatusCodes.BadNotImplemented,
+        StatusCodes.BadUserAccessDenied,
+        StatusCodes.BadTooManyOperations,
+    }
+)
+"""Refusals that say nothing against the session: its tags can still be polled."""
+_log = structlog.get_logger()
+
+
+class Subscriptions:
+    """Those of one connection."""
+
+    def __init__(self, connection: Connection, groups: Sequence[Subscription], items_per_call: int | None) -> None:
+        self._connection, self._groups, self._items_per_call = connection, groups, items_per_call
+        self._decoder = PublishDecoder()
+        self._some = asyncio.Event()
+        self._fault: DeviceError | None = None
+        self.groups = {each.group.layout.id: each for each in groups}
+
+    async def read(self, group: Subscription, slot_ns: int) -> Scan:
+        """The scan of `slot_ns`. Raises DeviceError."""
+        if self._fault is not None:
+            raise self._fault
+        if not self._connection.is_open:
+            text = f"{self._connection.place}: reading {group.group.name}: the connection is closed"
+            raise DeviceError(text, status=Status.BAD_NO_COMMUNICATION)
+        return await group.read(slot_ns)
+
+    def give_up(self, exc: DeviceError) -> None:
+        """The connection is of no more use."""
+        self._fault = self._fault or exc
+        self._connection.abort()
+
+    async def tend(self, group: Subscription) -> None:
+        """Build it, and build it again when it fails, for ever."""
+        failures, wait_s = 0, FIRST_WAIT_S
+        while self._fault is None:
+            try:
+                await group.build(self._decoder, self._items_per_call)
+                self._some.set()
+                lasted = await self._live(group)
+                group.notes.append(Note("stale", group.why))
+                failures, wait_s = (1, FIRST_WAIT_S) if lasted else (failures + 1, wait_s)
+                why = group.why
+            except DeviceError as exc:
+                if exc.status not in _OF_SUBSCRIPTIONS and exc.connection_lost:
+                    self.give_up(exc)
+                    return
+                failures, why = failures + 1, str(exc)
+            if failures >= FAILURES and not group.polled:
+                group.polled, wait_s = True, RETRY_S
+                group.notes.append(Note("polled", why))
+            await self._delete(group)
+            await asyncio.sleep(wait_s)
+
+    async def _live(self, group: Subscription) -> bool:
+        """Until it fails; whether it has lasted."""
+        began_s, since_refused_s = asyncio.get_running_loop().time(), 0.0
+        while not group.over.is_set():
+            try:
+                await asyncio.wait_for(group.over.wait(), WATCH_S)
+            except TimeoutError:
+                since_refused_s += WATCH_S
+            if group.silent:
+                group.end(f"nothing was heard of it for {group.silence_s:g} s")
+            elif group.refused and since_refused_s >= RETRY_S:
+                since_refused_s = 0.0
+                await group.monitor(self._items_per_call)
+        return asyncio.get_running_loop().time() - began_s > LASTING_S
+
+    async def _delete(self, group: Subscription) -> None:
+        """The server may still have it: then its messages would be those of nobody."""
+        if group.number is None:
+            return
+        number, group.number = group.number, None
+        self._decoder.forget(number)
+        if not self._decoder.columns:
+            self._some.clear()
+        request = ua.DeleteSubscriptionsRequest()
+        request.Parameters.SubscriptionIds = [ua.IntegerId(number)]
+        try:
+            await self._connection.ask(request, f"ending the subscription to {group.group.name}")
+        except DeviceError as exc:
+            if exc.status not in _OF_SUBSCRIPTIONS and exc.connection_lost:
+                self.give_up(exc)
+
+    async def publish(self) -> None:
+        """Ask for messages, one after the other, for ever."""
+        received: list[tuple[int, int]] = []
+        while self._fault is None:
+            await self._some.wait()
+            try:
+                body = await self._connection.publish(received)
+                received = await self._take(body)
+            except DeviceError as exc:
+                received = []
+                if exc.status == StatusCodes.BadTooManyPublishRequests:
+                    return
+                if exc.status not in _OF_SUBSCRIPTIONS:
+                    self.give_up(exc)
+                    return
+                for group in self._groups:
+                    if group.number is not None:
+                        group.end(str(exc))
+                await asyncio.sleep(WATCH_S)
+
+    async def _take(self, body: bytes) -> list[tuple[int, int]]:
+        try:
+            published = self._decoder.decode(body)
+        except Exception as exc:  # asyncua raises nearly anything: values are missing, and nobody knows which
+            text = f"{self._connection.place}: changes can't be decoded ({type(exc).__name__}: {exc})"
+            raise DeviceError(text, status=Status.BAD_DECODING) from exc
+        group = next((each for each in self._groups if each.number == published.subscription), None)
+        if group is None:
+            return []
+        await group.take(published, self._decoder)
+        return [(published.subscription, published.sequence)] if published.is_message else []
+
+
+@asynccontextmanager
+async def subscribed(
+    connection: Connection, groups: Sequence[Subscription], items_per_call: int | None
+) -> AsyncIterator[Subscriptions]:
+    """Subscribe to `groups`, and keep at it."""
+    subscriptions = Subscriptions(connection, groups, items_per_call)
+    works = [subscriptions.tend(group) for group in groups]
+    works += [subscriptions.publish() for _ in range(len(groups) + 1 if groups else 0)]
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield subscriptions
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()  # a bug of ours is not lost with its task

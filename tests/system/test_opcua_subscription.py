@@ -1,0 +1,174 @@
+"""Subscribed groups against asyncua's server: values right or marked, what is missing told, and always a way back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from asyncua import ua
+from asyncua.common.utils import ServiceError
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
+
+from config.model import OpcUaEndpoint
+from drivers.base import DeviceError, Quality, Scan, ScanGroup, scan_groups
+from drivers.opcua import subscribe, subscription
+from drivers.opcua.session import Session, connect
+from tests.system.opcua_peers import CLOCK, PlantServer, nothing_left_behind
+
+DEADLINE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+async def nothing_left() -> AsyncIterator[None]:
+    async with nothing_left_behind():
+        yield
+
+
+@pytest.fixture
+def plant() -> Iterator[PlantServer]:
+    with PlantServer() as server:
+        yield server
+
+
+def write(plant: PlantServer, name: str, value: ua.DataValue) -> None:
+    """Make the variable if there is none, and tell subscribers."""
+    node = ua.NodeId(ua.String(name), ua.Int16(plant.index))
+
+    async def give() -> None:
+        if node not in plant.server.iserver.aspace:
+            await plant.server.nodes.objects.add_variable(node, name, value.Value)
+        await plant.server.iserver.aspace.write_attribute_value(node, AttributeIds.Value, value)
+
+    plant.call(give())
+
+
+def real(value: float, status: int = 0) -> ua.DataValue:
+    return ua.DataValue(ua.Variant(value, ua.VariantType.Double), ua.StatusCode(ua.UInt32(status)), ua.DateTime(2026, 11, 26))
+
+
+def endpoint_at(plant: PlantServer, **tags: dict[str, Any]) -> OpcUaEndpoint:
+    group = {"mode": "subscribe", "period_s": 0.05}
+    device = {"unit": "R-1", "groups": {"main": group}, "tags": tags}
+    return OpcUaEndpoint.model_validate({"name": "south", "url": plant.url, "devices": {"plc": device}, "timeout_s": 2.0})
+
+
+async def scan_until(driver: Session, group: ScanGroup, true: Callable[[Scan], bool]) -> Scan:
+    async with asyncio.timeout(DEADLINE_S):
+        while not true(scan := await driver.read(group, time.time_ns())):  # noqa: ASYNC110  the server is in another thread
+            await asyncio.sleep(0.01)
+    return scan
+
+
+def states_of(scans: list[Scan]) -> list[str]:
+    return [note.state for scan in scans for note in scan.notes]
+
+
+async def test_a_slot_has_the_last_value_told_and_each_tag_its_own_status(plant: PlantServer) -> None:
+    write(plant, "tt", real(20.5))
+    write(plant, "phase", ua.DataValue(ua.Variant("Dose", ua.VariantType.String)))
+    endpoint = endpoint_at(
+        plant,
+        TT={"address": plant.address("tt"), "scale": 2.0},
+        GONE={"address": plant.address("gone")},
+        ELSEWHERE={"address": "nsu=urn:elsewhere;s=x"},
+        PHASE={"address": plant.address("phase"), "kind": "text"},
+    )
+    (group,) = scan_groups(endpoint)
+    with plant.counting() as services:
+        async with connect(endpoint, [group], CLOCK) as driver:
+            scan = await scan_until(driver, group, lambda scan: scan.values[0] == 41.0 and scan.texts == ("Dose",))
+            assert scan.quality.tolist() == [Quality.GOOD, Quality.BAD, Quality.BAD, Quality.GOOD]
+            assert scan.status[1:3].tolist() == [StatusCodes.BadNodeIdUnknown] * 2
+            write(plant, "tt", real(30.0))
+            write(plant, "phase", ua.DataValue(ua.Variant("Heat", ua.VariantType.String)))
+            await scan_until(driver, group, lambda scan: scan.values[0] == 60.0 and scan.texts == ("Heat",))
+            write(plant, "tt", real(1.0, StatusCodes.BadSensorFailure))
+            scan = await scan_until(driver, group, lambda scan: scan.status[0] == StatusCodes.BadSensorFailure)
+            assert scan.values[0] != scan.values[0]
+            assert scan.texts == ("Heat",)
+        assert services["Read"] == 1, "nothing is polled"
+    assert plant.sessions == 0
+
+
+async def test_a_server_that_stands_still_is_stale_and_never_good(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription, "KEEP_ALIVE_S", 0.1)
+    write(plant, "tt", real(20.5))
+    endpoint = endpoint_at(plant, TT={"address": plant.address("tt")})
+    (group,) = scan_groups(endpoint)
+    async with connect(endpoint, [group], CLOCK) as driver:
+        await scan_until(driver, group, lambda scan: scan.values[0] == 20.5)
+        with plant.frozen():
+            scan = await scan_until(driver, group, lambda scan: bool(scan.quality[0] == Quality.STALE))
+            assert scan.values[0] != scan.values[0]
+            with pytest.raises(DeviceError, match="no answer within 2 s"):
+                await scan_until(driver, group, lambda scan: scan.quality[0] == Quality.GOOD)
+
+
+async def test_a_subscription_that_the_server_has_lost_is_built_again(
+    plant: PlantServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription, "KEEP_ALIVE_S", 0.1)
+    monkeypatch.setattr(subscribe, "FIRST_WAIT_S", 0.01)
+    write(plant, "tt", real(20.5))
+    endpoint = endpoint_at(plant, TT={"address": plant.address("tt")})
+    (group,) = scan_groups(endpoint)
+    scans: list[Scan] = []
+
+    def seen(scan: Scan) -> bool:
+        scans.append(scan)
+        return "stale" in states_of(scans) and scan.values[0] == 33.0
+
+    async with connect(endpoint, [group], CLOCK) as driver:
+        await scan_until(driver, group, lambda scan: seen(scan) or scan.values[0] == 20.5)
+        service = plant.server.iserver.subscription_service
+        plant.call(service.delete_subscriptions(list(service.subscriptions)))
+        write(plant, "tt", real(33.0))
+        await scan_until(driver, group, seen)
+    assert states_of(scans) == ["subscribed", "stale", "subscribed"]
+
+
+async def test_a_server_without_subscriptions_is_polled_and_that_is_told_once(
+    plant: PlantServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribe, "FIRST_WAIT_S", 0.01)
+    write(plant, "tt", real(20.5))
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise ServiceError(StatusCodes.BadTooManySubscriptions)
+
+    monkeypatch.setattr(plant.server.iserver.subscription_service, "create_subscription", refuse)
+    endpoint = endpoint_at(plant, TT={"address": plant.address("tt")})
+    (group,) = scan_groups(endpoint)
+    scans: list[Scan] = []
+
+    def seen(scan: Scan) -> bool:
+        scans.append(scan)
+        return bool(scan.values[0] == 20.5)
+
+    async with connect(endpoint, [group], CLOCK) as driver:
+        await scan_until(driver, group, seen)
+        scans.append(await driver.read(group, time.time_ns()))
+    assert states_of(scans) == ["polled"]
+    assert any("BadTooManySubscriptions" in note.cause for scan in scans for note in scan.notes)
+
+
+async def test_a_message_that_is_missing_is_asked_for_again(plant: PlantServer) -> None:
+    """The driver is made to expect an earlier number: the server has that message no more, and that is told."""
+    write(plant, "tt", real(20.5))
+    endpoint = endpoint_at(plant, TT={"address": plant.address("tt")})
+    (group,) = scan_groups(endpoint)
+    async with connect(endpoint, [group], CLOCK) as driver:
+        await scan_until(driver, group, lambda scan: scan.values[0] == 20.5)
+        assert driver.subscriptions is not None
+        (followed,) = driver.subscriptions.groups.values()
+        followed._next -= 1
+        with plant.counting() as services:
+            write(plant, "tt", real(21.0))
+            scan = await scan_until(driver, group, lambda scan: "changes lost" in states_of([scan]))
+            assert any("the server has them no more" in note.cause for note in scan.notes)
+            await scan_until(driver, group, lambda scan: scan.values[0] == 21.0)
+        assert services["Republish"] == 1
