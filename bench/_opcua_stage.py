@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from config.model import Device, OpcUaEndpoint
+from config.model import Device, OpcUaEndpoint, OpcUaGroup
 from config.tags import Kind, Tag
 from simulators.opcua_server import OpcUaServer
 from simulators.source import Point, Reading
@@ -32,6 +32,14 @@ def endpoint_of(url: str, count: int) -> OpcUaEndpoint:
     tags = {f"AI_{i:04d}": {"address": f"nsu=urn:bench;s=R-{i // 50:03d}.AI_{i:04d}.PV", **_kind(i)} for i in range(count)}
     device = {"unit": "R-1", "tags": tags}
     return OpcUaEndpoint.model_validate({"name": "bench", "url": url, "timeout_s": 20.0, "devices": {"plc": device}})
+
+
+def subscribed_endpoint(url: str, count: int, period_s: float) -> OpcUaEndpoint:
+    """The same, the group subscribed to."""
+    whole = endpoint_of(url, count)
+    group = OpcUaGroup(name="main", mode="subscribe", period_s=period_s)
+    (device,) = whole.devices
+    return whole.model_copy(update={"devices": (device.model_copy(update={"groups": (group,)}),)})
 
 
 def _kind(number: int) -> Mapping[str, Any]:

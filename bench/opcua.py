@@ -18,19 +18,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.ua import MessageSecurityMode
 
 from bench._figures import child, end, figure, first_line
-from bench._opcua_stage import endpoint_of
+from bench._opcua_stage import endpoint_of, subscribed_endpoint
 from config.model import OpcUaEndpoint
 from drivers.base import scan_groups
+from drivers.opcua.address import node_id
 from drivers.opcua.identity import User
 from drivers.opcua.read import GroupReader
+from drivers.opcua.session import connect
 from drivers.opcua.wire import Connection
 
 SIZES = (20, 100, 1000, 5000)
+NOTIFIED = (100, 1000)
+PUBLISHED_S = 0.2
+QUICK_ROUNDS = 5
 UNIT = "CPU us per value"
 RIVAL = "asyncua read_values"
 Read = Callable[[], Awaitable[object]]
@@ -119,10 +125,57 @@ async def compare(url: str, folder: Path | None, effort: Effort) -> None:
             figure(name, statistics.median(our_us) / size, UNIT, RIVAL, statistics.median(stock_us) / size)
 
 
+class StockHandler:
+    """Counts what asyncua's subscription hands over."""
+
+    values = 0
+
+    def datachange_notification(self, _node: object, _value: object, _data: object) -> None:
+        self.values += 1
+
+
+async def cpu_per_value_us(seconds: float, values: Callable[[], int], read: Read | None = None) -> float:
+    """CPU microseconds per value told, over `seconds`; `read` is done in each slot."""
+    began_ns, before, until_s = time.process_time_ns(), values(), time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        await asyncio.sleep(PUBLISHED_S)
+        if read:
+            await read()
+    told = values() - before
+    if not told:
+        raise RuntimeError("the server tells no changes: nothing to measure")
+    return (time.process_time_ns() - began_ns) / told / 1000
+
+
+async def notifications(url: str, seconds: float) -> None:
+    """Print what a change costs that a subscription tells, once asyncua's and once ours."""
+    for size in NOTIFIED:
+        endpoint = subscribed_endpoint(url, size, PUBLISHED_S)
+        (group,) = scan_groups(endpoint)
+        handler = StockHandler()
+        async with stock(endpoint, None) as client:
+            namespaces = await client.get_namespace_array()
+            nodes = [client.get_node(node_id(tag.address, namespaces)) for tag in group.tags]
+            told = await client.create_subscription(PUBLISHED_S * 1000, handler)
+            for first in range(0, size, 500):
+                await told.subscribe_data_change(nodes[first : first + 500], sampling_interval=ua.Double(PUBLISHED_S * 1000))
+            await asyncio.sleep(1)
+            stock_us = await cpu_per_value_us(seconds, lambda: handler.values)  # noqa: B023
+        async with connect(endpoint, [group], SystemClock()) as session:
+            assert session.subscriptions is not None
+            (followed,) = session.subscriptions.groups.values()
+            await asyncio.sleep(1)
+            our_us = await cpu_per_value_us(seconds, lambda: followed.taken, lambda: session.read(group, 1))  # noqa: B023
+            if (await session.read(group, 1)).quality.any():
+                raise RuntimeError("the subscription gives bad values: nothing to measure")
+        figure(f"notification, {size} tags", our_us, UNIT, "asyncua subscription handler", stock_us)
+
+
 async def main(effort: Effort) -> None:
     """Without security, then with."""
     stage = child("bench._opcua_stage")
     url = str(first_line(stage)["server"])
+    await notifications(url, 2.0 if effort.rounds <= QUICK_ROUNDS else 10.0)
     await compare(url, None, effort)
     with tempfile.TemporaryDirectory() as folder:
         await compare(url, Path(folder), effort)
@@ -133,4 +186,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="end within 50 s")
     logging.disable(logging.WARNING)
-    asyncio.run(main(Effort(5, 20_000) if parser.parse_args().quick else Effort(15, 50_000)))
+    asyncio.run(main(Effort(QUICK_ROUNDS, 20_000) if parser.parse_args().quick else Effort(15, 50_000)))

@@ -60,6 +60,8 @@ class Subscription:
         self._status = np.full(k, StatusCodes.BadWaitingForInitialData, np.uint32)
         self._integers, self._texts = np.zeros(k, np.int64), [""] * k
         self._fresh = np.zeros(k, np.bool_)
+        self._is_integer = np.isin(np.arange(k), group.layout.integer_columns)
+        self._is_text = np.isin(np.arange(k), group.layout.text_columns)
         self._next = 1
         self._held: list[Published] | None = None
         self._heard_ns = 0
@@ -71,6 +73,8 @@ class Subscription:
         self.over = asyncio.Event()
         self.why = ""
         self.polled = False
+        self.taken = 0
+        """Values told."""
         self.passed_over = 0
         """Changes that were followed by another one before their slot was read."""
         self.notes: list[Note] = []
@@ -223,15 +227,16 @@ class Subscription:
     def _put(self, told: Told) -> None:
         """Later ones over earlier ones."""
         columns, samples = told.columns, told.samples
-        self.passed_over += int(np.count_nonzero(self._fresh[columns])) + len(columns) - len(np.unique(columns))
+        self.taken += len(columns)
+        before = np.count_nonzero(self._fresh)
         self._fresh[columns] = True
+        self.passed_over += len(columns) - int(np.count_nonzero(self._fresh) - before)
         self._values[columns], self._status[columns] = samples.values, samples.status
         self._source_ns[columns] = samples.source_ns
-        kinds = self.group.layout
-        if len(kinds.integer_columns):
-            self._integers[columns[np.isin(columns, kinds.integer_columns)]] = samples.integers
-        if len(kinds.text_columns):
-            for column, text in zip(columns[np.isin(columns, kinds.text_columns)].tolist(), samples.texts, strict=True):
+        if len(samples.integers):
+            self._integers[columns[self._is_integer[columns]]] = samples.integers
+        if samples.texts:
+            for column, text in zip(columns[self._is_text[columns]].tolist(), samples.texts, strict=True):
                 self._texts[column] = text
         for misfit in samples.misfits:
             self._faults.tell(int(columns[misfit.column]), misfit.status, misfit.found)

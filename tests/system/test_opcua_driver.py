@@ -190,10 +190,10 @@ async def test_the_servers_limit_of_nodes_per_read_is_honoured(plant: PlantServe
     finally:
         plant.call(limit.write_value(ua.Variant(0, V.UInt32)))
     assert scan.values.tolist() == list(range(10))
-    assert plant.reads == [2, 4, 4, 2]
+    assert plant.reads == [3, 4, 4, 2]
     plant.reads.clear()
     assert (await scan_of(endpoint)).values.tolist() == list(range(10))
-    assert plant.reads == [2, 10], "0 is no limit"
+    assert plant.reads == [3, 10], "0 is no limit"
 
 
 async def test_too_many_operations_are_halved_once_and_for_all(plant: PlantServer) -> None:
