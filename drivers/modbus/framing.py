@@ -16,12 +16,29 @@ from __future__ import annotations
 import secrets
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
+
+from pymodbus.framer import FramerRTU
+from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
 from drivers.modbus.plan import Read
 
-_FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+_REQUESTS = {
+    "coil": ReadCoilsRequest,
+    "discrete": ReadDiscreteInputsRequest,
+    "holding": ReadHoldingRegistersRequest,
+    "input": ReadInputRegistersRequest,
+}
 """All that this driver ever asks: it has no write path."""
+
+
+@lru_cache(maxsize=4096)
+def _pdu(table: str, first: int, count: int) -> bytes:
+    """Function code and body of a request, in pymodbus' encoding."""
+    request = _REQUESTS[table](address=first, count=count)
+    return bytes((request.function_code,)) + request.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +93,9 @@ class Tcp:
 
     def request(self, unit_id: int, read: Read) -> tuple[bytes, Expected]:
         self._number = number = (self._number + 1) & 0xFFFF
-        function, size = _FUNCTIONS[read.table], read.size_bytes
-        request = _TCP_REQUEST.pack(number, 0, 6, unit_id, function, read.first, read.count)
+        pdu, size = _pdu(read.table, read.first, read.count), read.size_bytes
+        function = pdu[0]
+        request = _TCP_REQUEST.pack(number, 0, 6, unit_id) + pdu
         answer = _TCP_ANSWER.pack(number, 0, size + 3, unit_id, function, size)
         refusal = _TCP_REFUSAL.pack(number, 0, 3, unit_id, function | 0x80)
         return request, Expected(answer, refusal, size + 9, 9)
@@ -86,8 +104,7 @@ class Tcp:
         return frame[9:] if len(frame) == expected.size and frame.startswith(expected.answer) else frame[8:]
 
 
-_TCP_REQUEST, _TCP_ANSWER, _TCP_REFUSAL = struct.Struct(">HHHBBHH"), struct.Struct(">HHHBBB"), struct.Struct(">HHHBB")
-_RTU_REQUEST = struct.Struct(">BBHH")
+_TCP_REQUEST, _TCP_ANSWER, _TCP_REFUSAL = struct.Struct(">HHHB"), struct.Struct(">HHHBBB"), struct.Struct(">HHHBB")
 
 
 class Rtu:
@@ -99,8 +116,8 @@ class Rtu:
     hint = "is it an RTU line with these settings, and are we its only master?"
 
     def request(self, unit_id: int, read: Read) -> tuple[bytes, Expected]:
-        function, size = _FUNCTIONS[read.table], read.size_bytes
-        request = _RTU_REQUEST.pack(unit_id, function, read.first, read.count)
+        pdu, size = _pdu(read.table, read.first, read.count), read.size_bytes
+        function, request = pdu[0], bytes((unit_id,)) + pdu
         expected = Expected(bytes((unit_id, function, size)), bytes((unit_id, function | 0x80)), size + 5, 5)
         return request + checksum(request), expected
 
@@ -110,18 +127,6 @@ class Rtu:
         return frame[3 if frame.startswith(expected.answer) else 2 : -2]
 
 
-def _crc_of_byte(byte: int) -> int:
-    for _ in range(8):
-        byte = byte >> 1 ^ (0xA001 if byte & 1 else 0)
-    return byte
-
-
-_CRC = tuple(map(_crc_of_byte, range(256)))
-
-
 def checksum(frame: bytes) -> bytes:
-    """CRC-16 of Modbus, low byte first; MODBUS over Serial Line, 6.2.2."""
-    crc = 0xFFFF
-    for byte in frame:
-        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
-    return crc.to_bytes(2, "little")
+    """CRC-16 of Modbus as it stands behind `frame`; MODBUS over Serial Line, 6.2.2."""
+    return FramerRTU.compute_CRC(frame).to_bytes(2, "big")
