@@ -150,7 +150,7 @@ def _learn(body: bytes, columns_of: Mapping[int, Sequence[Column]]) -> _Shape:
     if kind.Identifier != ObjectIds.PublishResponse_Encoding_DefaultBinary or not header.ServiceResult.is_good():
         raise NoLayout
     subscription = _UINT32.unpack(buffer.read(4))[0]
-    available = max(0, _INT32.unpack(buffer.read(4))[0])
+    available = _length(buffer.read(4))
     available_at = buffer.cur_pos
     buffer.read(4 * available + 1)
     sequence_at = buffer.cur_pos
@@ -194,5 +194,13 @@ def _data_change(buffer: Buffer) -> tuple[int, int, int]:
 
 def _check_results(body: bytes, at: int) -> None:
     """Of acknowledgements, then diagnostics, and not a byte more."""
-    results = max(0, _INT32.unpack_from(body, at)[0])
+    results = _length(body[at : at + 4])
     check_diagnostics(body, at + 4 + 4 * results)
+
+
+def _length(field: bytes) -> int:
+    """Elements of an array; −1 says that there is none, and any other negative length is no length."""
+    length: int = _INT32.unpack(field)[0]
+    if length < -1:
+        raise NoLayout
+    return max(0, length)

@@ -22,7 +22,7 @@ from config.tags import Kind
 from drivers.base import Column, DeviceError, Status
 from drivers.opcua.decode import ItemDecoder
 from drivers.opcua.gather import ColumnTable, Gatherer
-from drivers.opcua.layout import AnswerLayout, NoLayout
+from drivers.opcua.layout import AnswerLayout, NoLayout, decoded_at
 from drivers.opcua.samples import Samples
 from drivers.opcua.wire import Undecodable, read_results
 from tests.unit.drivers.opcua_strategies import INTEGER_BITS, V, answers, body_of, columns, scalars, stamps
@@ -137,12 +137,22 @@ def damaged(body: bytes, choose: Callable[[int, int], int]) -> bytes:
         return body[:at] + body[at + choose(1, 9) :]
     if how == 2:
         return body[:at] + bytes(choose(1, 9)) + body[at:]
-    # Never the highest bit: asyncua would make an array of Null as long as four damaged bytes say.
-    return body[:at] + bytes([body[at] ^ choose(1, 127)]) + body[at + 1 :]
+    return body[:at] + bytes([body[at] ^ choose(1, 255)]) + body[at + 1 :]
 
 
 def has_value(answer: ua.DataValue) -> bool:
     return answer.Value is not None and answer.Value.VariantType is not V.Null
+
+
+@pytest.mark.parametrize("length", [10_001, 2**31 - 1, -2, -(2**31)])
+def test_an_array_of_nothing_is_not_believed_whatever_its_length(length: int) -> None:
+    """It takes no bytes, so only a bound ends it."""
+    body = bytes([1, 0x80]) + length.to_bytes(4, "little", signed=True)
+    with pytest.raises(ValueError, match="an array of"):
+        decoded_at(body, 0)
+    nothings = decoded_at(bytes([1, 0x80, 3, 0, 0, 0]), 0)[0].Value
+    assert nothings is not None
+    assert nothings.Value == [None] * 3
 
 
 @given(st.lists(st.tuples(answers().filter(has_value), columns()), min_size=1, max_size=4), st.data())
