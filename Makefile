@@ -15,6 +15,9 @@ LOCK_TOOL := .venv/lock-tool/bin/uv
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 PIP_INSTALL_LOCKED := $(PIP_INSTALL) --only-binary :all: --require-hashes
 
+# Half of the tests' time is waiting for real servers: one worker more than there are cores.
+WORKERS := $(shell echo $$(( $$(nproc) + 1 )))
+
 BENCHES := $(filter-out _%,$(notdir $(basename $(wildcard bench/*.py))))
 
 .DEFAULT_GOAL := help
@@ -29,7 +32,7 @@ demo: $(INSTALLED) ## run the demo until Ctrl-C; FOR=20s ends it by itself; SPEE
 		$(if $(PORT),--port '$(PORT)') $(if $(DATA),--data '$(DATA)') || [ $$? -eq 130 ]
 
 test: $(INSTALLED) ## run the tests; PYTEST_ARGS="-k journal" chooses some
-	@$(BIN)/python -m pytest --numprocesses auto $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## lint, formatting, types and import directions
 	$(BIN)/ruff check .

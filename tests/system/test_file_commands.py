@@ -127,7 +127,7 @@ def test_a_file_that_is_there_is_kept_unless_forced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--opcua", "http://plc"), "expected opc.tcp://host:4840 (OPC UA) or modbus://host:502 (Modbus TCP)"),
+        (("--opcua", "http://plc"), "expected opc.tcp://host:4840 (OPC UA) or modbus://host:502 (Modbus)"),
         (("--opcua", "opc.tcp://user:secret@plc"), "no user or password in a url"),
         (("--opcua", "opc.tcp://a", "--modbus", "modbus://b"), "give one of --opcua and --modbus"),
         (("--site", "a\nb"), "visible characters"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ UNITS = 10
 PERIOD_S = 0.05
 ENDPOINTS = 5
 """For each protocol: devices of one endpoint are read one after another."""
+SHOWN_S = 60.0
 
 Round = Callable[[float], float]
 
@@ -216,13 +218,28 @@ def check_influxdb(influx: InfluxDB, source: dict[int, dict[str, str]], counted:
     assert rows == counted, "the daemon counts other rows than the database has"
 
 
+def sample_numbers(victoria: VictoriaMetrics, kind: str) -> dict[tuple[str, int], int]:
+    """SAMPLE_NO by unit and millisecond."""
+    exported = victoria.export(f'process_SAMPLE_NO{{unit=~"{kind}-.*"}}')
+    return {
+        (series["metric"]["unit"], stamp): int(value)
+        for series in exported
+        for stamp, value in zip(series["timestamps"], series["values"], strict=True)
+    }
+
+
+def shows_all(victoria: VictoriaMetrics, count: int) -> None:
+    """Wait until it does: what it has accepted it shows when it likes, a flush asked for or not."""
+    deadline_s = time.monotonic() + SHOWN_S
+    while any(sum(map(bool, sample_numbers(victoria, kind).values())) < count for kind in "UM"):
+        assert time.monotonic() < deadline_s, f"not all of {count} samples are shown within {SHOWN_S:g} s"
+        time.sleep(0.05)
+
+
 def check_victoria_metrics(victoria: VictoriaMetrics, source: dict[int, dict[str, str]]) -> None:
     """Complete, every value within its dozen digits, paired with SAMPLE_NO by unit and millisecond."""
     for kind in "UM":
-        numbers: dict[tuple[str, int], int] = {}
-        for series in victoria.export(f'process_SAMPLE_NO{{unit=~"{kind}-.*"}}'):
-            for stamp, value in zip(series["timestamps"], series["values"], strict=True):
-                numbers[series["metric"]["unit"], stamp] = int(value)
+        numbers = sample_numbers(victoria, kind)
         assert sorted(n for n in numbers.values() if n) == sorted(source)
         for name, register in COLUMNS.items():
             found = {}
@@ -247,4 +264,5 @@ async def test_all_batches_arrive_whole(recorded: Path, tmp_path: Path, database
     for name, sink in ledger.sinks.items():
         assert (sink.queued, sink.dead_lettered) == (0, 0), name
     check_influxdb(influx, source, journalled_rows(tmp_path))
+    shows_all(victoria, len(source))
     check_victoria_metrics(victoria, source)
