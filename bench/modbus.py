@@ -19,6 +19,7 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from bench._figures import child, end, figure, first_line
 from bench._modbus_stage import REGISTERS
+from collector.acquire.clock import PlantClock
 from config.model import ModbusEndpoint
 from config.tags import ModbusTag
 from drivers.base import scan_groups
@@ -30,16 +31,6 @@ SCALE, OFFSET = 0.1, -40.0
 Read = Callable[[], Awaitable[object]]
 DATATYPE = AsyncModbusTcpClient.DATATYPE
 _PYMODBUS = {"float32": DATATYPE.FLOAT32, "int16": DATATYPE.INT16, "int32": DATATYPE.INT32, "float64": DATATYPE.FLOAT64}
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ async def compare(case: Case, port: int, rounds: int, reads: int) -> None:
         return values
 
     our_us, stock_us = [], []
-    async with connect(endpoint, [group], SystemClock()) as driver:
+    async with connect(endpoint, [group], PlantClock()) as driver:
         scan = await driver.read(group, 0)
         if scan.quality.any() or len(await stock()) != len(scan.values):
             raise RuntimeError("the device gives bad values: nothing to measure")

@@ -25,6 +25,7 @@ from asyncua.ua import MessageSecurityMode
 
 from bench._figures import child, end, figure, first_line
 from bench._opcua_stage import endpoint_of, subscribed_endpoint
+from collector.acquire.clock import PlantClock
 from config.model import OpcUaEndpoint
 from drivers.base import scan_groups
 from drivers.opcua.address import node_id
@@ -40,16 +41,6 @@ QUICK_ROUNDS = 5
 UNIT = "CPU us per value"
 RIVAL = "asyncua read_values"
 Read = Callable[[], Awaitable[object]]
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,7 @@ async def compare(url: str, folder: Path | None, effort: Effort) -> None:
         namespaces = await client.get_namespace_array()
         for size in SIZES:
             (group,) = scan_groups(endpoint_of(url, size))
-            reader = GroupReader(connection, group, namespaces, None, SystemClock())
+            reader = GroupReader(connection, group, namespaces, None, PlantClock())
             nodes = [client.get_node(node) for node in reader.nodes.values()]
             scan = await reader.read(1)
             await client.read_values(nodes)
@@ -161,7 +152,7 @@ async def notifications(url: str, seconds: float) -> None:
                 await told.subscribe_data_change(nodes[first : first + 500], sampling_interval=ua.Double(PUBLISHED_S * 1000))
             await asyncio.sleep(1)
             stock_us = await cpu_per_value_us(seconds, lambda: handler.values)  # noqa: B023
-        async with connect(endpoint, [group], SystemClock()) as session:
+        async with connect(endpoint, [group], PlantClock()) as session:
             assert session.subscriptions is not None
             (followed,) = session.subscriptions.groups.values()
             await asyncio.sleep(1)

@@ -44,10 +44,6 @@ class Use(Model):
 _Items = Annotated[tuple[Any, ...], NamedItems]
 
 
-def _limits(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 class Template(Model):
     """A part of a plant file with {placeholders} in keys and texts."""
 
@@ -55,7 +51,7 @@ class Template(Model):
     """Connections, by name."""
     units: _Items = ()
     """ISA-88 units, by name."""
-    limits: Annotated[tuple[Any, ...], BeforeValidator(_limits)] = ()
+    limits: Annotated[tuple[Any, ...], BeforeValidator(_one_or_several)] = ()
     """A list of limits, or the name of a CSV file."""
     sinks: _Items = ()
     """Sinks, by name."""
