@@ -9,6 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCKED := .venv/.locked
 INSTALLED := .venv/.installed
+RIVALS := .venv/.rivals
 LOCK_TOOL := .venv/lock-tool/bin/uv
 
 # Wheels only: no foreign build script runs, and what is installed is what was hashed.
@@ -40,7 +41,7 @@ check: $(INSTALLED) ## lint, formatting, types and import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED) ## run every bench/*.py, one JSON object per figure; BENCH_ARGS=--quick ends soon
+bench: $(INSTALLED) $(RIVALS) ## run every bench/*.py, one JSON object per figure; BENCH_ARGS=--quick ends soon
 	@[ -n "$(BENCHES)" ] || { echo "bench/ holds no bench" >&2; exit 1; }
 	@for name in $(BENCHES); do \
 		echo "python -m bench.$$name $(BENCH_ARGS)" >&2; $(BIN)/python -m bench.$$name $(BENCH_ARGS) || exit 1; \
@@ -52,6 +53,10 @@ clean: ## remove .venv, caches and build products; recorded data stays
 
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(RIVALS): requirements/rivals.txt $(LOCKED)
+	@$(BIN)/python $(PIP_INSTALL_LOCKED) --requirement $<
 	@touch $@
 
 $(LOCKED): requirements/development.txt | python
@@ -79,6 +84,7 @@ lock: $(LOCK_TOOL) ## bring requirements/ in line with pyproject.toml; UPGRADE=1
 	@$(PYTHON) -c '$(LIST_BUILD_REQUIREMENTS)' > $(BUILD_REQUIREMENTS)
 	$(COMPILE) pyproject.toml $(BUILD_REQUIREMENTS) --extra dev --output-file requirements/development.txt
 	$(COMPILE) pyproject.toml $(BUILD_REQUIREMENTS) --constraints requirements/development.txt --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra rivals --constraints requirements/development.txt --output-file requirements/rivals.txt
 	@echo uv | $(COMPILE) - --output-file requirements/lock-tool.txt
 
 $(LOCK_TOOL): requirements/lock-tool.txt | python
