@@ -22,7 +22,7 @@ WORKERS := $(shell echo $$(( $$(nproc) + 1 )))
 BENCHES := $(filter-out _%,$(notdir $(basename $(wildcard bench/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean python
+.PHONY: help demo test faults check bench lock clean python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ demo: $(INSTALLED) ## run the demo until Ctrl-C; FOR=20s ends it by itself; SPEE
 
 test: $(INSTALLED) ## run the tests; PYTEST_ARGS="-k journal" chooses some
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
+
+faults: $(INSTALLED) ## every fault many times, on real servers, in one table (half an hour); PYTEST_ARGS="-k kill" chooses some
+	@FAULTS=long $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## lint, formatting, types and import directions
 	$(BIN)/ruff check .
