@@ -198,6 +198,31 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """What a subscription told between the slot before and this one, and followed by another value of its tag before the slot was
+    read: n ≥ 1 rows in the order of their arrival. The newest value of each tag is the scan's own.
+
+    A text, or an integer that no float64 holds, has no row: `values` are exact.
+    """
+
+    columns: NDArray[np.int32]
+    source_ns: NDArray[np.int64]
+    values: NDArray[np.float64]
+    status: NDArray[np.uint32]
+
+    def times_ns(self, slot_ns: int, period_ns: int) -> NDArray[np.int64]:
+        """When each was, `[n]`: its source stamp where it lies in (slot - period, slot), else the nearest time within. Of one tag
+        each is later than the one before, by a nanosecond where the stamps don't tell."""
+        times = np.clip(self.source_ns, slot_ns - period_ns + 1, slot_ns - 1)
+        for column in np.unique(self.columns):
+            rows = np.flatnonzero(self.columns == column)
+            nth = np.arange(len(rows))
+            rising = np.minimum(np.maximum.accumulate(times[rows] - nth) + nth, slot_ns - 1)
+            times[rows] = np.minimum.accumulate((rising - nth)[::-1])[::-1] + nth
+        return times
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scan:
     """What one scan group gave in one slot; k columns. A lost scan has no values at all: `samples` is 0."""
 
@@ -214,6 +239,8 @@ class Scan:
     lost: bool = False
     notes: tuple[Note, ...] = ()
     """Told as events before it; not a part of the record's row."""
+    changes: Changes | None = None
+    """What came between the slots and is not in `values`; None where nothing did. Not counted in `samples`."""
 
     @property
     def samples(self) -> int:

@@ -3,11 +3,12 @@
 blob of a lost scan:  b""  (its one status is in the row's `status` column)
 blob of a scan of k columns, i integers, t texts, little-endian:
 
-    flags u8   values f64[k]   [status u32[k]]   [quality u8[k]]   [source i64[k]]   [integers i64[i]]   [texts]
-                                bit 0              bit 1             bit 2
+    flags u8   values f64[k]   [status u32[k]]   [quality u8[k]]   [source i64[k]]   integers i64[i]   texts   [changes]
+                                bit 0              bit 1             bit 2                                        bit 3
 
 Left out, and so 0: status when all are 0, quality when it follows from the status, source where there is none.
 Texts: u32 length and UTF-8 of each, in the order of the text columns.
+Changes, n of them: n u32, columns u32[n], source i64[n], values f64[n], status u32[n]; left out where there are none.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from collector.terms import Event, Stamp
-from drivers.base import Layout, Quality, Scan, quality_of
+from drivers.base import Changes, Layout, Quality, Scan, quality_of
 
-HAS_STATUS, HAS_QUALITY, HAS_SOURCE = 1, 2, 4
+HAS_STATUS, HAS_QUALITY, HAS_SOURCE, HAS_CHANGES = 1, 2, 4, 8
+_COUNT = struct.Struct("<I")
+_CHANGE_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,17 @@ def encode(scan: Scan) -> bytes:
     parts.append(scan.integers.astype("<i8", copy=False).tobytes())
     for text in scan.texts:
         coded = text.encode("utf-8", "surrogatepass")
-        parts.append(struct.pack("<I", len(coded)) + coded)
+        parts.append(_COUNT.pack(len(coded)) + coded)
+    if scan.changes is not None:
+        flags |= HAS_CHANGES
+        parts.append(_coded(scan.changes))
     parts[0] = bytes([flags])
     return b"".join(parts)
+
+
+def _coded(changes: Changes) -> bytes:
+    arrays = ((changes.columns, "<u4"), (changes.source_ns, "<i8"), (changes.values, "<f8"), (changes.status, "<u4"))
+    return _COUNT.pack(len(changes.columns)) + b"".join(array.astype(dtype, copy=False).tobytes() for array, dtype in arrays)
 
 
 def _check(scan: Scan) -> None:
@@ -78,6 +89,20 @@ def _check(scan: Scan) -> None:
     wanted = (k, k, k, len(layout.integer_columns), len(layout.text_columns))
     if sizes != wanted or (scan.source_ns is not None and len(scan.source_ns) != k):
         raise ValueError(f"a scan of {layout.device}/{layout.group} does not fit its layout {layout.id}: {sizes}, not {wanted}")
+    fault = scan.changes and (_fault_of(scan.changes, layout) or (scan.lost and "they are of a lost scan"))
+    if fault:
+        raise ValueError(f"changes of {layout.device}/{layout.group} do not fit its layout {layout.id}: {fault}")
+
+
+def _fault_of(changes: Changes, layout: Layout) -> str:
+    """Why these can't be changes of a scan of `layout`; empty where they can."""
+    columns = changes.columns
+    sizes = {len(columns), len(changes.source_ns), len(changes.values), len(changes.status)}
+    if len(sizes) > 1 or not len(columns):
+        return f"{sorted(sizes)} of columns, stamps, values and status"
+    if not 0 <= columns.min() <= columns.max() < len(layout.columns) or np.isin(columns, layout.text_columns).any():
+        return "a column without a number"
+    return ""
 
 
 def decode(blob: bytes, layout: Layout, slot_ns: int, received_ns: int, lost_status: int) -> Scan:
@@ -90,7 +115,7 @@ def decode(blob: bytes, layout: Layout, slot_ns: int, received_ns: int, lost_sta
     flags = blob[0]
     at = 1
     fixed = 1 + 8 * k + (flags & HAS_STATUS and 4 * k) + (flags & HAS_QUALITY and k) + (flags & HAS_SOURCE and 8 * k) + 8 * i
-    if len(blob) < fixed or flags > 7:
+    if len(blob) < fixed or flags > 15:
         raise DamagedRow(f"layout {layout.id} needs at least {fixed} bytes, the row has {len(blob)}")
 
     def take(count: int, dtype: str) -> np.ndarray:
@@ -106,16 +131,20 @@ def decode(blob: bytes, layout: Layout, slot_ns: int, received_ns: int, lost_sta
         raise DamagedRow(f"layout {layout.id}: a quality that is none")
     source = take(k, "<i8") if flags & HAS_SOURCE else None
     integers = take(i, "<i8")
-    texts = _texts(blob, at, len(layout.text_columns), layout)
-    return Scan(layout, slot_ns, received_ns, values, status, quality, source, integers, texts)
+    texts, at = _texts(blob, at, len(layout.text_columns), layout)
+    changes = _changes(blob, at, layout) if flags & HAS_CHANGES else None
+    if changes is None and at != len(blob):
+        raise DamagedRow(f"layout {layout.id}: {len(blob) - at} bytes too many")
+    return Scan(layout, slot_ns, received_ns, values, status, quality, source, integers, texts, changes=changes)
 
 
-def _texts(blob: bytes, at: int, count: int, layout: Layout) -> tuple[str, ...]:
+def _texts(blob: bytes, at: int, count: int, layout: Layout) -> tuple[tuple[str, ...], int]:
+    """The texts, and where they end."""
     texts = []
     for _ in range(count):
         if at + 4 > len(blob):
             raise DamagedRow(f"layout {layout.id}: a text is missing")
-        (length,) = struct.unpack_from("<I", blob, at)
+        (length,) = _COUNT.unpack_from(blob, at)
         at += 4
         if at + length > len(blob):
             raise DamagedRow(f"layout {layout.id}: a text is cut short")
@@ -124,6 +153,21 @@ def _texts(blob: bytes, at: int, count: int, layout: Layout) -> tuple[str, ...]:
         except UnicodeDecodeError:
             raise DamagedRow(f"layout {layout.id}: a text that is none") from None
         at += length
-    if at != len(blob):
-        raise DamagedRow(f"layout {layout.id}: {len(blob) - at} bytes too many")
-    return tuple(texts)
+    return tuple(texts), at
+
+
+def _changes(blob: bytes, at: int, layout: Layout) -> Changes:
+    """What stands from `at` to the end."""
+    (count,) = _COUNT.unpack_from(blob, at) if len(blob) >= at + _COUNT.size else (0,)
+    begin = at + _COUNT.size
+    if not count or len(blob) != begin + _CHANGE_BYTES * count:
+        raise DamagedRow(f"layout {layout.id}: {count} changes in {len(blob) - at} bytes")
+    changes = Changes(
+        np.frombuffer(blob, "<u4", count, begin).view("<i4"),
+        np.frombuffer(blob, "<i8", count, begin + 4 * count),
+        np.frombuffer(blob, "<f8", count, begin + 12 * count),
+        np.frombuffer(blob, "<u4", count, begin + 20 * count),
+    )
+    if fault := _fault_of(changes, layout):
+        raise DamagedRow(f"layout {layout.id}: changes of {fault}")
+    return changes

@@ -13,7 +13,7 @@ from collector.store.journal import Entry, Stamped
 from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind, Json, Stamp
 from config.tags import Kind
-from drivers.base import Column, Layout, Quality, Scan, Status, quality_of
+from drivers.base import Changes, Column, Layout, Quality, Scan, Status, quality_of
 
 T = TypeVar("T")
 
@@ -83,6 +83,22 @@ def scans(draw: st.DrawFn, layout: Layout, *, texts: st.SearchStrategy[str] = AN
         None if source is None else np.array(source, np.int64),
         np.array(draw(_exactly(len(layout.integer_columns), INT64 | EXTREMES)), np.int64),
         tuple(draw(_exactly(len(layout.text_columns), texts))),
+        changes=draw(st.none() | changes(layout)),
+    )
+
+
+@st.composite
+def changes(draw: st.DrawFn, layout: Layout) -> Changes | None:
+    """Of any columns that have numbers."""
+    columns = [at for at, column in enumerate(layout.columns) if column.kind is not Kind.TEXT]
+    if not columns:
+        return None
+    rows = draw(st.lists(st.tuples(st.sampled_from(columns), INT64 | EXTREMES, FLOAT_BITS, CODES), min_size=1, max_size=6))
+    return Changes(
+        np.array([row[0] for row in rows], np.int32),
+        np.array([row[1] for row in rows], np.int64),
+        _array([row[2] for row in rows], "<f8").astype(np.float64),
+        np.array([row[3] for row in rows], np.uint32),
     )
 
 
@@ -116,14 +132,22 @@ def assert_same_scan(got: Scan, given: Scan) -> None:
     assert got.layout == given.layout
     assert got.layout.id == given.layout.id
     assert (got.slot_ns, got.received_ns, got.lost, got.samples) == (given.slot_ns, given.received_ns, given.lost, given.samples)
-    for name, dtype in (("values", np.float64), ("status", np.uint32), ("quality", np.uint8), ("integers", np.int64)):
-        mine, theirs = getattr(got, name), getattr(given, name)
-        assert mine.dtype == dtype
-        assert mine.tobytes() == theirs.tobytes(), name
+    for name, dtype in (("values", "<f8"), ("status", "<u4"), ("quality", "u1"), ("integers", "<i8")):
+        assert_same_array(getattr(got, name), getattr(given, name), dtype)
     assert (got.source_ns is None) == (given.source_ns is None)
     if got.source_ns is not None and given.source_ns is not None:
         assert got.source_ns.tobytes() == given.source_ns.tobytes()
     assert got.texts == given.texts
+    assert (got.changes is None) == (given.changes is None)
+    if got.changes is not None and given.changes is not None:
+        for name, dtype in (("columns", "<i4"), ("source_ns", "<i8"), ("values", "<f8"), ("status", "<u4")):
+            assert_same_array(getattr(got.changes, name), getattr(given.changes, name), dtype)
+
+
+def assert_same_array(got: NDArray[np.generic], given: NDArray[np.generic], dtype: str) -> None:
+    """Of this type, and the same bit for bit."""
+    assert got.dtype == given.dtype == dtype
+    assert got.tobytes() == given.tobytes()
 
 
 def assert_same_rows(got: Sequence[Row], given: Sequence[tuple[int, Entry]]) -> None:

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from collector.store.journal import Journal, Stamped
 from collector.store.registry import Registry
 from collector.terms import Event, EventKind, Stamp
 from config.tags import Kind
-from drivers.base import Quality, Scan
+from drivers.base import Changes, Quality, Scan
 from tests.journal_rows import SLOT_NS, column, layout, scan
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "journal.md").read_text("utf-8")
@@ -34,6 +35,8 @@ def scans() -> Iterator[Scan]:
     yield scan(GROUP, [0.1, -1, False, "B-017", "x" * 300], SLOT_NS + 1, status=[0, 0x4000_0000, BAD, 0, 0])
     yield scan(GROUP, [5e-324, 0, True, "", "y"], SLOT_NS + 2, quality=[0, 0, STALE, 0, 0])
     yield Scan.of_lost(GROUP, SLOT_NS + 3, SLOT_NS + 3, BAD)
+    between = Changes(np.array([1, 0], np.int32), np.array([7, 0]), np.array([-5.0, 0.25]), np.array([0, BAD], np.uint32))
+    yield replace(scan(GROUP, [64.93, 7, True, "α", "z"], SLOT_NS + 5), changes=between)
     plain = scan(PLAIN, [1.5], SLOT_NS + 4)
     yield Scan(PLAIN, plain.slot_ns, plain.received_ns, plain.values, plain.status, plain.quality, np.array([SLOT_NS - 7]))
 
@@ -95,7 +98,7 @@ def test_its_queries_run(daily_file: Path) -> None:
         )
     assert [row[1:] for row in excursions] == [("R-201", "t", 71.5, 3.0)]
     assert gaps == [("plc", 2, "late")]
-    assert sorted(groups) == [("plc", "main", 4, 15), ("plc", "plain", 1, 1)]
+    assert sorted(groups) == [("plc", "main", 5, 20), ("plc", "plain", 1, 1)]
     assert missing == [(0,)]
 
 
@@ -108,6 +111,9 @@ def test_its_python_reads_every_sample(daily_file: Path) -> None:
 
 def expected() -> Iterator[tuple[object, ...]]:
     for each in scans():
+        if each.changes is not None:
+            yield each.slot_ns, "N", -5.0, 0, 0, 7
+            yield each.slot_ns, "T", 0.25, BAD, int(Quality.BAD), 0
         integers, texts = iter(each.integers.tolist()), iter(each.texts)
         for i in range(each.samples):
             about = each.layout.columns[i]

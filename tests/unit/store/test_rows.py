@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from collector.store.rows import DamagedRow, decode, encode
 from config.tags import Kind
-from drivers.base import Layout, Quality, Scan, Status
+from drivers.base import Changes, Layout, Quality, Scan, Status
 from tests.journal_rows import column, layout, scan
 from tests.unit.store.entries import assert_same_scan, layouts, scans
 
@@ -77,7 +77,8 @@ def test_foreign_bytes_are_damaged_or_of_the_very_size(blob: bytes, of: Layout) 
             + len(of.columns) * bool(blob[0] & 2)
             + 8 * len(of.columns) * bool(blob[0] & 4)
         )
-        assert len(blob) == fixed + sum(4 + len(text.encode("utf-8", "surrogatepass")) for text in got.texts)
+        fixed += sum(4 + len(text.encode("utf-8", "surrogatepass")) for text in got.texts)
+        assert len(blob) == fixed + (0 if got.changes is None else 4 + 24 * len(got.changes.columns))
 
 
 NUMBERS = st.lists(st.sampled_from([Kind.REAL, Kind.INTEGER, Kind.BOOLEAN]), min_size=1, max_size=8)
@@ -87,7 +88,7 @@ NUMBERS = st.lists(st.sampled_from([Kind.REAL, Kind.INTEGER, Kind.BOOLEAN]), min
 @given(NUMBERS, NUMBERS, st.data())
 def test_another_layout_of_another_size_is_damaged(mine: list[Kind], theirs: list[Kind], data: st.DataObject) -> None:
     of, other = (layout(*(column(f"t{i}", kind) for i, kind in enumerate(kinds))) for kinds in (mine, theirs))
-    original = data.draw(scans(of).filter(lambda scan: not scan.lost))
+    original = data.draw(scans(of).filter(lambda scan: not scan.lost and scan.changes is None))
     blob = encode(original)
     per_column = 8 + 4 * bool(blob[0] & 1) + bool(blob[0] & 2) + 8 * bool(blob[0] & 4)
     sizes = {per_column * len(kinds) + 8 * kinds.count(Kind.INTEGER) for kinds in (mine, theirs)}
@@ -118,7 +119,13 @@ def test_one_column_more_or_less_is_damaged(flags: int, columns: int) -> None:
                 again(blob, original, layout(*(column(f"t{i}") for i in range(other))))
 
 
-@pytest.mark.parametrize("flags", [0x08, 0x10, 0x80, 0xFF])
+def changes_of(*columns: int) -> Changes:
+    n = len(columns)
+    stamps, values = np.arange(n, dtype=np.int64), np.arange(n, dtype=np.float64)
+    return Changes(np.array(columns, np.int32), stamps, values, np.zeros(n, np.uint32))
+
+
+@pytest.mark.parametrize("flags", [0x10, 0x80, 0xFF])
 def test_unknown_flags_are_damaged(flags: int) -> None:
     blob = encode(scan(TEMPERATURE, [64.93]))
     with pytest.raises(DamagedRow):
@@ -166,6 +173,41 @@ def test_a_scan_that_does_not_fit_its_layout_is_not_written() -> None:
         replace(whole, texts=("x", "y")),
     ):
         with pytest.raises(ValueError, match="layout"):
+            encode(misfit)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 2**31, 2**32 - 1])
+def test_changes_of_a_wrong_count_are_damaged(count: int) -> None:
+    original = replace(scan(TEMPERATURE, [64.93]), changes=changes_of(0, 0))
+    blob = bytearray(encode(original))
+    assert_same_scan(again(bytes(blob), original), original)
+    struct.pack_into("<I", blob, 1 + 8, count)
+    with pytest.raises(DamagedRow):
+        again(bytes(blob), original)
+
+
+@pytest.mark.parametrize("column_index", [2, 3, 2**31, 2**32 - 1])
+def test_a_change_of_no_number_is_damaged(column_index: int) -> None:
+    """Neither of a column that there is not, nor of a text."""
+    of = layout(column("a"), column("n", Kind.INTEGER), column("t", Kind.TEXT))
+    blob = bytearray(encode(replace(scan(of, [1.0, 5, ""]), changes=changes_of(0, 1))))
+    struct.pack_into("<I", blob, len(blob) - 2 * 24 + 4, column_index)
+    with pytest.raises(DamagedRow, match="a column without a number"):
+        decode(bytes(blob), of, 0, 0, 0)
+
+
+def test_changes_that_do_not_fit_their_layout_are_not_written() -> None:
+    of = layout(column("a"), column("n", Kind.INTEGER), column("t", Kind.TEXT))
+    whole, two = scan(of, [1.0, 5, "x"]), changes_of(0, 1)
+    for misfit in (
+        replace(whole, changes=changes_of()),
+        replace(whole, changes=changes_of(2)),
+        replace(whole, changes=changes_of(3)),
+        replace(whole, changes=changes_of(-1)),
+        replace(whole, changes=replace(two, values=two.values[:1])),
+        replace(Scan.of_lost(of, 5, 6, Status.BAD_TIMEOUT), changes=two),
+    ):
+        with pytest.raises(ValueError, match="changes"):
             encode(misfit)
 
 
