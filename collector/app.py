@@ -35,7 +35,7 @@ from collector.store.files import locked
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.registry import Registry
-from collector.terms import Event, EventKind, Json, Stamp
+from collector.terms import CauseClass, Event, EventKind, Json, Stamp
 from collector.trend import Trend, trend
 from collector.version import VERSION
 from collector.web.server import serve
@@ -163,6 +163,7 @@ class Daemon:
                 "from_ns": self._stopped_ns,
                 "to_ns": now_ns,
                 "cause": "gateway down: the daemon did not run",
+                "cause_class": CauseClass.GATEWAY_DOWN.value,
             }
             self.recorder.tell(Event(EventKind.GAP, now_ns, body=body))
         about: dict[str, Json] = {

@@ -13,7 +13,7 @@ from heapq import merge
 from itertools import islice
 
 from collector.store.journal import Entry, Stamped
-from collector.terms import Event, EventKind, Json
+from collector.terms import CauseClass, Event, EventKind, Json
 
 Numbered = tuple[int, Entry]
 
@@ -50,7 +50,9 @@ class Dropped:
     def gap(self, cause: str) -> Event:
         """As the journal has it."""
         body: dict[str, Json] = {"from_ns": self.from_ns, "to_ns": self.to_ns, "slots": self.slots}
-        return Event(EventKind.GAP, self.to_ns, body={**body, "samples": self.samples, "events": self.events, "cause": cause})
+        kind = CauseClass.OVERLOAD if cause.startswith("overload:") else CauseClass.DEFECT
+        counts: dict[str, Json] = {"samples": self.samples, "events": self.events}
+        return Event(EventKind.GAP, self.to_ns, body={**body, **counts, "cause": cause, "cause_class": kind.value})
 
 
 class Pending:

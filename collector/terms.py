@@ -33,7 +33,7 @@ class EventKind(StrEnum):
     BATCH = "batch"
     """A batch or phase began or ended: what (batch | phase), state (began | ended), batch, phase."""
     GAP = "gap"
-    """Slots in which nothing was read: endpoint, device, group, from_ns, to_ns, slots, cause."""
+    """Slots in which nothing was read: endpoint, device, group, from_ns, to_ns, slots, cause, cause_class."""
     DEVICE = "device"
     """A device was lost or came back: endpoint, device, state, cause."""
     SUBSCRIPTION = "subscription"
@@ -50,6 +50,29 @@ class EventKind(StrEnum):
     """Plant time was moved forward to the wall clock: moved_s."""
     CERTIFICATE = "certificate"
     """Something is wrong with a certificate of an endpoint, or soon will be: endpoint, cause."""
+
+
+class CauseClass(StrEnum):
+    """What a gap is due to, for machines; its `cause` tells people more."""
+
+    DEVICE_DOWN = "device down"
+    """The device gave nothing, or nothing usable."""
+    LATE = "late"
+    """It answered after its slot."""
+    CONNECTING = "connecting"
+    """Another device had cost the connection."""
+    STARTING = "starting"
+    """Before the first connection."""
+    STOPPING = "stopping"
+    """The daemon stopped meanwhile."""
+    OVERLOAD = "overload"
+    """The gateway was too slow, or its disk."""
+    CLOCK = "clock"
+    """Plant time was moved forward over the slots."""
+    GATEWAY_DOWN = "gateway down"
+    """The daemon did not run."""
+    DEFECT = "defect"
+    """A fault of this program."""
 
 
 @dataclass(frozen=True, slots=True)

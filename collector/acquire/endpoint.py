@@ -16,10 +16,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from collector.acquire.clock import TOLERANCE_NS
 from collector.acquire.health import Health
 from collector.acquire.pace import backoff
-from collector.acquire.slots import Slots
-from collector.terms import Event, EventKind
+from collector.acquire.slots import Cause, Slots
+from collector.terms import CauseClass, Event, EventKind
 from drivers.base import Clock, DeviceError, Driver, Endpoint, Note, Scan, ScanGroup, Status
 
 PLANT_FAULTS = (DeviceError, OSError, TimeoutError)
@@ -45,6 +46,7 @@ class _Fault:
 
     cause: str
     status: int
+    kind: CauseClass = CauseClass.DEVICE_DOWN
 
     @classmethod
     def of(cls, exc: Exception) -> _Fault:
@@ -82,6 +84,7 @@ class EndpointTask:
         self._endpoint, self._groups, self._connect = endpoint, groups, connect
         self._clock, self._output, self._health = clock, output, health
         now_ns = clock.now_ns()
+        self._anchor_ns = now_ns - clock.monotonic_ns()
         self._devices: dict[str, _Device] = {}
         for group in groups:
             device = self._devices.setdefault(group.layout.device, _Device())
@@ -117,13 +120,22 @@ class EndpointTask:
 
     def _excuse(self, fault: _Fault) -> None:
         for slots in self._slots():
-            slots.excuse(f"connecting again: {fault.cause}")
+            slots.excuse(Cause(f"connecting again: {fault.cause}", CauseClass.CONNECTING))
+
+    def _follow_clock(self) -> None:
+        """Slots that plant time was moved over are the clock's, unless something else keeps them from being read."""
+        anchor_ns = self._clock.now_ns() - self._clock.monotonic_ns()
+        moved_ns, self._anchor_ns = anchor_ns - self._anchor_ns, anchor_ns
+        if moved_ns > TOLERANCE_NS // 2:  # less is the time between asking for the one and for the other
+            for slots in self._slots():
+                slots.excuse(Cause(f"clock: plant time was moved forward by {moved_ns / 1e9:.3f} s", CauseClass.CLOCK))
 
     async def _poll(self, driver: Driver) -> _Fault:
         """Read what is due until the connection is of no more use, and why that is."""
         while True:
             slots = min(self._slots(), key=lambda each: each.due_ns)
             await self._sleep_until(slots.due_ns)
+            self._follow_clock()
             device = self._devices[slots.group.layout.device]
             if device.fault and device.retry_ns > self._clock.now_ns():
                 self._skip(slots, device.fault)
@@ -155,7 +167,7 @@ class EndpointTask:
         if slots.is_late(slot_ns, received_ns):
             took_s, period_s = (received_ns - slot_ns) / 1e9, slots.period_ns / 1e9
             cause = f"late: the answer came {took_s:.3f} s after its slot, the period is {period_s:g} s"
-            self._lose(slots, slot_ns, _Fault(cause, Status.BAD_TIMEOUT), answered=True)
+            self._lose(slots, slot_ns, _Fault(cause, Status.BAD_TIMEOUT, CauseClass.LATE), answered=True)
             return
         if gap := slots.arrived(slot_ns):
             self._output.tell(gap)
@@ -166,7 +178,7 @@ class EndpointTask:
 
     def _lose(self, slots: Slots, slot_ns: int, fault: _Fault, *, answered: bool = False) -> None:
         """The slot is lost. A device that answered late is not lost for one such slot, but for two in a row."""
-        begins = slots.lost(fault.cause)
+        begins = slots.lost(Cause(fault.cause, fault.kind))
         if not (begins and answered):
             self._health.lost(slots.group.layout.device, slot_ns, fault.cause)
         if begins:

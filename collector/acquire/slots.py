@@ -9,9 +9,24 @@ Each slot ends in exactly one way: a scan, or part of a gap. A gap begins with o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from collector.acquire.pace import slot_at, spread
-from collector.terms import Event, EventKind
+from collector.terms import CauseClass, Event, EventKind
 from drivers.base import ScanGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why slots were not read."""
+
+    text: str
+    kind: CauseClass
+
+
+_START = Cause("start: the first connection was being made", CauseClass.STARTING)
+_OVERLOAD = Cause("overload: the slot passed before it could be read", CauseClass.OVERLOAD)
+_STOPPED = Cause("stopped: the slot was being read", CauseClass.STOPPING)
 
 
 class Slots:
@@ -24,8 +39,8 @@ class Slots:
         self._offset_ns = 0 if first else spread(group.name, self.period_ns)
         self.next_ns = slot_at(now_ns - self._offset_ns, self.period_ns) + self.period_ns
         self._awaited_ns = self.next_ns  # the oldest slot that has not ended yet
-        self._cause = ""
-        self._cause_if_none = "start: the first connection was being made"
+        self._cause: Cause | None = None
+        self._cause_if_none = _START
 
     @property
     def due_ns(self) -> int:
@@ -50,20 +65,19 @@ class Slots:
         """An answer after the next slot's time of reading belongs to no slot."""
         return received_ns >= slot_ns + self._offset_ns + self.period_ns
 
-    def lost(self, cause: str) -> bool:
+    def lost(self, cause: Cause) -> bool:
         """Note that the current slot is lost; True when a gap begins with it."""
-        begins = not self._cause
+        begins = self._cause is None
         self._cause = self._cause or cause
         return begins
 
     def arrived(self, slot_ns: int) -> Event | None:
         """Note that `slot_ns` was read; the event of the gap that it ends, if there was one."""
         awaited_ns, cause = self._awaited_ns, self._cause or self._cause_if_none
-        self._awaited_ns, self._cause = slot_ns + self.period_ns, ""
-        self._cause_if_none = "overload: the slot passed before it could be read"
+        self._awaited_ns, self._cause, self._cause_if_none = slot_ns + self.period_ns, None, _OVERLOAD
         return None if slot_ns == awaited_ns else self._gap(awaited_ns, slot_ns - self.period_ns, cause)
 
-    def excuse(self, cause: str) -> None:
+    def excuse(self, cause: Cause) -> None:
         """Why slots that pass from now on, until the next arrival, are not read, where nothing else tells."""
         self._cause_if_none = cause
 
@@ -74,10 +88,10 @@ class Slots:
         if last_ns < self._awaited_ns:
             return None
         being_read = last_ns == self._awaited_ns and not passed
-        cause = self._cause or ("stopped: the slot was being read" if being_read else self._cause_if_none)
+        cause = self._cause or (_STOPPED if being_read else self._cause_if_none)
         return self._gap(self._awaited_ns, last_ns, cause)
 
-    def _gap(self, from_ns: int, to_ns: int, cause: str) -> Event:
+    def _gap(self, from_ns: int, to_ns: int, cause: Cause) -> Event:
         layout = self.group.layout
         return Event(
             EventKind.GAP,
@@ -89,6 +103,7 @@ class Slots:
                 "from_ns": from_ns,
                 "to_ns": to_ns,
                 "slots": (to_ns - from_ns) // self.period_ns + 1,
-                "cause": cause,
+                "cause": cause.text,
+                "cause_class": cause.kind.value,
             },
         )

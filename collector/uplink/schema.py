@@ -35,7 +35,7 @@ class FieldType(StrEnum):
 
 _TEXTS = (
     *("what", "state", "text", "running", "batch", "phase", "product", "recipe_version", "mode"),
-    *("from", "to", "statistic", "ended", "cause", "reason", "quality", "version", "config_hash"),
+    *("from", "to", "statistic", "ended", "cause", "cause_class", "reason", "quality", "version", "config_hash"),
 )
 TYPES: Mapping[str, FieldType] = {
     **dict.fromkeys(_TEXTS, FieldType.TEXT),

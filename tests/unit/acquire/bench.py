@@ -56,6 +56,9 @@ class Bench:
     def groups(self) -> tuple[ScanGroup, ...]:
         return scan_groups(endpoint_of(self.devices))
 
+    def classes(self, device: str) -> list[str]:
+        return [str(gap.body["cause_class"]) for gap in self.collected.events(EventKind.GAP) if gap.body["device"] == device]
+
     def causes(self, device: str) -> list[str]:
         return [str(gap.body["cause"]) for gap in self.collected.events(EventKind.GAP) if gap.body["device"] == device]
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from collector.acquire.pace import spread
-from collector.terms import Event
+from collector.terms import CauseClass, Event
 from drivers.base import Quality, ScanGroup
 from tests.fakes import Collected, answer
 
-WITHOUT_A_READ = ("start: ", "overload: ", "stopped: ", "connecting again")
+WITHOUT_A_READ = ("start: ", "overload: ", "clock: ", "stopped: ", "connecting again")
 """Causes of gaps in which nothing was asked, so that nothing could be lost."""
 
 
@@ -48,6 +48,7 @@ def _slots_of(gap: Event, group: ScanGroup) -> list[int]:
     assert slots[-1] == to_ns == gap.slot_ns
     assert len(slots) == count
     assert gap.body["cause"], "a gap says why"
+    assert CauseClass(str(gap.body["cause_class"]))
     assert gap.body["endpoint"] == group.layout.endpoint
     return slots
 

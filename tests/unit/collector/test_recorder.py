@@ -289,6 +289,7 @@ async def test_overflow_drops_the_oldest_counts_and_tells(bench: Bench, monkeypa
     assert min(int(str(gap.body["from_ns"])) for gap in gaps) == SLOT_NS
     assert max(int(str(gap.body["to_ns"])) for gap in gaps) == SLOT_NS + 4 * SECOND_NS
     assert all("overload" in str(gap.body["cause"]) for gap in gaps)
+    assert {gap.body["cause_class"] for gap in gaps} == {"overload"}
 
 
 async def test_a_gap_that_was_told_is_not_itself_dropped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,6 +486,7 @@ async def test_a_row_that_cannot_be_written_is_in_a_gap_that_says_so(bench: Benc
     (gap,) = bench.events(EventKind.GAP)
     assert gap.body["from_ns"] == gap.body["to_ns"] == SLOT_NS + SECOND_NS
     assert "overload" not in str(gap.body["cause"])
+    assert gap.body["cause_class"] == "defect"
 
 
 async def test_overflow_stays_quick_however_many_events_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
