@@ -11,8 +11,10 @@ chance, then everything is closed. A bug in any part ends all of them, after wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +23,7 @@ import structlog
 
 from collector.acquire import certificates
 from collector.acquire.clock import PlantClock
-from collector.acquire.endpoint import EndpointTask
+from collector.acquire.endpoint import Connect, EndpointTask
 from collector.acquire.health import Health
 from collector.batch.context import ContextTracker, tells_context
 from collector.gateway import Gateway
@@ -31,6 +33,7 @@ from collector.painter import Painter
 from collector.picture import Picture
 from collector.recorder import Recorder
 from collector.sending import Sending
+from collector.store import files
 from collector.store.files import locked
 from collector.store.journal import Journal
 from collector.store.reader import Reader
@@ -50,11 +53,20 @@ DRAIN_S = 10.0
 """The sinks' last chance after the last commit; what is left waits in the journal for the next start."""
 
 
-def _connect(endpoint: Endpoint, groups: Sequence[ScanGroup], clock: Clock) -> AbstractAsyncContextManager[Driver]:
+def connect_driver(endpoint: Endpoint, groups: Sequence[ScanGroup], clock: Clock) -> AbstractAsyncContextManager[Driver]:
     """An open driver of the endpoint's protocol."""
     if isinstance(endpoint, ModbusEndpoint):
         return connect_modbus(endpoint, groups, clock)
     return connect_opcua(endpoint, groups, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the daemon meets: devices, a disk and a wall clock. Tests put faults here."""
+
+    driver: Connect = connect_driver
+    file: files.Connect = files.connect
+    wall_ns: Callable[[], int] = time.time_ns
 
 
 class JournalRefused(Exception):
@@ -64,23 +76,31 @@ class JournalRefused(Exception):
 class Daemon:
     """One plant, one data folder. `async with` opens and closes it, `run` runs it until it is asked to stop."""
 
-    def __init__(self, plant: Plant, data: Path, config_hash: str = "", page_port: int | None = None) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        data: Path,
+        config_hash: str = "",
+        page_port: int | None = None,
+        outside: Outside = Outside(),
+    ) -> None:
         """`page_port` overrides the plant's; the page is at `url` once it is served."""
         self.plant, self.data, self.config_hash = plant, data, config_hash
         self.live = Live()
         self.url: str | None = None
-        self._page_port = page_port
+        self._page_port, self._outside = page_port, outside
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Take the data folder. Raises StoreError, SecretError."""
         async with AsyncExitStack() as stack:
             stack.enter_context(locked(self.data))
-            self.registry = Registry(self.data)
+            connect = self._outside.file
+            self.registry = Registry(self.data, connect)
             stack.callback(self.registry.close)
-            self.journal = Journal(self.data)
+            self.journal = Journal(self.data, connect)
             stack.callback(self.journal.close)
-            self.reader = Reader(self.data)  # closed before the journal, which then leaves its files whole
+            self.reader = Reader(self.data, connect)  # closed before the journal, which then leaves its files whole
             stack.callback(self.reader.close)
             self._build()
             self._opened = stack.pop_all()
@@ -91,7 +111,7 @@ class Daemon:
 
     def _build(self) -> None:
         self._stopped_ns = self.reader.last_commit_ns()
-        self.clock = PlantClock(not_before_ns=(self._stopped_ns or 0) + 1)
+        self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell)
         context = ContextTracker(self.plant, self._known_context())
         self.recorder = Recorder(self.plant, self.journal, context, self.live, self.clock, self.sending.committed)
@@ -129,7 +149,9 @@ class Daemon:
     def _endpoint(self, endpoint: Endpoint, units: Mapping[str, Unit]) -> EndpointTask:
         groups = scan_groups(endpoint)
         context = frozenset(group.name for group in groups if tells_context(group.layout, units))
-        return EndpointTask(endpoint, groups, _connect, self.clock, self.recorder, self.health, context_groups=context)
+        return EndpointTask(
+            endpoint, groups, self._outside.driver, self.clock, self.recorder, self.health, context_groups=context
+        )
 
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event) -> Ledger:
         """Collect until `stop`; `hurry` cuts the sinks' last chance short. Returns the ledger of what is on the disk.

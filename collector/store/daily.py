@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from collector.store.files import open_reader
+from collector.store.files import Connect, connect, open_reader
 from collector.store.rows import EventRow, Row, ScanRow, decode
 from collector.terms import Event, EventKind, Stamp
 from drivers.base import Layout
@@ -54,9 +54,9 @@ class DailyFile:
     stamps: dict[int, tuple[Stamp, ...]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path) -> DailyFile:
+    def open(cls, path: Path, connect: Connect = connect) -> DailyFile:
         """Raises StoreError."""
-        connection = open_reader(path)
+        connection = open_reader(path, connect)
         first_seq, samples, scans = connection.execute("SELECT * FROM meta").fetchone()
         return cls(path, connection, first_seq, Totals(first_seq - 1, samples, scans))
 

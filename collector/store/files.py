@@ -15,7 +15,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,16 @@ CREATE TABLE commits (
 
 class StoreError(Exception):
     """The data folder can't be used as it is; the text says what, where, and what to do."""
+
+
+Connect = Callable[[Path, str], sqlite3.Connection]
+"""Makes a connection to a file, in the mode `ro`, `rw` or `rwc`; tests put a disk with faults underneath."""
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """A connection that begins no transaction by itself, and serves any thread, one at a time. Raises sqlite3.Error."""
+    uri = f"{path.resolve().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
 @contextmanager
@@ -103,14 +113,14 @@ def journal_files(data: Path) -> list[Path]:
     return sorted((data / "journal").glob("????-??-??.db"))
 
 
-def create(path: Path, first_seq: int, samples_before: int, scans_before: int) -> None:
+def create(path: Path, first_seq: int, samples_before: int, scans_before: int, connect: Connect = connect) -> None:
     """Make an empty daily file. It gets its name only when it is whole and on the disk. Raises StoreError."""
     unfinished = path.with_suffix(".new")
     if path.exists():
         raise StoreError(f"{path} is there already: it is never made anew")
     try:
         unfinished.unlink(missing_ok=True)
-        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+        with closing(connect(unfinished, "rwc")) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             for statement in _SCHEMA.split(";\n"):
@@ -134,20 +144,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, connect: Connect = connect) -> sqlite3.Connection:
     """The writer's connection. Raises StoreError."""
-    return _open(path, "rw", ("journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF"))
+    return _open(connect, path, "rw", ("journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF"))
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+def open_reader(path: Path, connect: Connect = connect) -> sqlite3.Connection:
     """A read-only connection. Raises StoreError."""
-    return _open(path, "ro", ())
+    return _open(connect, path, "ro", ())
 
 
-def _open(path: Path, mode: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
-    uri = f"{path.resolve().as_uri()}?mode={mode}"
+def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        connection = connect(path, mode)
     except sqlite3.Error as exc:
         raise StoreError(f"{path} can't be opened: {exc}") from exc
     try:

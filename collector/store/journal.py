@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 
 from collector.store.daily import Totals, stamps_to_json
-from collector.store.files import StoreError, create, day_of, journal_files, open_writer
+from collector.store.files import Connect, StoreError, connect, create, day_of, journal_files, open_writer
 from collector.store.reader import Reader
 from collector.store.rows import encode
 from collector.terms import Event, Stamp
@@ -38,10 +38,10 @@ _Keys = dict[str, int]
 class Journal:
     """The one writer of a data folder. Blocking calls, for one thread of their own."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, connect: Connect = connect) -> None:
         """Open the newest file, or begin the first at the next append. Raises StoreError."""
-        self._data = data
-        reader = Reader(data)
+        self._data, self._connect = data, connect
+        reader = Reader(data, connect)
         try:
             self._totals = reader.totals()
             self._newest_ns = reader.last_commit_ns() or 0
@@ -128,13 +128,13 @@ class Journal:
         if self._connection is None or day > self._day:
             path = self._data / "journal" / f"{day}.db"
             if not path.exists():
-                create(path, self._totals.seq + 1, self._totals.samples, self._totals.scans)
+                create(path, self._totals.seq + 1, self._totals.samples, self._totals.scans, self._connect)
             self._switch(path)
         assert self._connection is not None
         return self._connection
 
     def _switch(self, path: Path) -> None:
-        connection = open_writer(path)
+        connection = open_writer(path, self._connect)
         (last_seq,) = connection.execute("SELECT coalesce(max(seq), (SELECT first_seq - 1 FROM meta)) FROM commits").fetchone()
         if last_seq != self._totals.seq:
             connection.close()

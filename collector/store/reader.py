@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from collector.store.daily import DailyFile, Totals
-from collector.store.files import StoreError, journal_files
+from collector.store.files import Connect, StoreError, connect, journal_files
 from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind
 from drivers.base import Layout
@@ -25,8 +25,8 @@ _LAYOUTS = "SELECT key, body FROM layouts ORDER BY key"
 class Reader:
     """Reads the daily files of a data folder, also while the daemon writes them."""
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
+    def __init__(self, data: Path, connect: Connect = connect) -> None:
+        self._data, self._connect = data, connect
         self._open: OrderedDict[Path, DailyFile] = OrderedDict()
         self._first_seq: dict[Path, int] = {}
         self._lock = threading.RLock()
@@ -71,7 +71,7 @@ class Reader:
         rows: list[EventRow] = []
         for path in reversed(journal_files(self._data)):
             try:
-                with closing(DailyFile.open(path)) as file:
+                with closing(DailyFile.open(path, self._connect)) as file:
                     rows += file.events(" WHERE kind = ? ORDER BY seq DESC LIMIT ?", (kind.value, limit - len(rows)))
             except StoreError:
                 break
@@ -97,7 +97,7 @@ class Reader:
         Days that end before `from_ns` are not opened. Raises StoreError.
         """
         for path in reversed(journal_files(self._data)):
-            with closing(DailyFile.open(path)) as file:
+            with closing(DailyFile.open(path, self._connect)) as file:
                 keys = [key for key, body in file.connection.execute(_LAYOUTS) if wanted(Layout.from_json(body))]
                 among = ",".join("?" * len(keys))
                 where = f" WHERE slot_ns >= ? AND slot_ns < ? AND layout IN ({among}) ORDER BY slot_ns, seq"
@@ -125,7 +125,7 @@ class Reader:
     def _each(self) -> Iterator[DailyFile]:
         """Every day after the other, each open only for its turn."""
         for path in journal_files(self._data):
-            with closing(DailyFile.open(path)) as file:
+            with closing(DailyFile.open(path, self._connect)) as file:
                 yield file
 
     def _from(self, seq: int) -> list[Path]:
@@ -148,7 +148,7 @@ class Reader:
     def _file(self, path: Path) -> DailyFile:
         file = self._open.get(path)
         if file is None:
-            file = self._open[path] = DailyFile.open(path)
+            file = self._open[path] = DailyFile.open(path, self._connect)
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(path)

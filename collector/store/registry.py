@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from collector.store.cursors import Cursor, DeadLetter
-from collector.store.files import StoreError
+from collector.store.files import Connect, StoreError, connect
 from collector.terms import Json
 
 _VERSION = 1
@@ -36,15 +36,13 @@ CREATE TABLE IF NOT EXISTS states (
 class Registry:
     """One per process; safe to call from several threads."""
 
-    def __init__(self, data: Path, *, read_only: bool = False) -> None:
+    def __init__(self, data: Path, connect: Connect = connect, *, read_only: bool = False) -> None:
         """Open `data`/registry.db; made when it is not there. Raises StoreError."""
         path = data / "registry.db"
         mode = "ro" if read_only else "rwc"
         self._lock = threading.Lock()
         try:
-            self._connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
-            )
+            self._connection = connect(path, mode)
         except sqlite3.Error as exc:
             raise StoreError(f"{path} can't be opened: {exc}") from exc
         try:

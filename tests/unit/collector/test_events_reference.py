@@ -9,15 +9,13 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector import app, gateway, recorder
-from collector.acquire.clock import PlantClock
-from collector.app import Daemon
+from collector import gateway, recorder
+from collector.app import Daemon, Outside
 from collector.monitor import judge
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Json
@@ -87,7 +85,7 @@ class Steps:
         return time.time_ns() + self.step_ns
 
 
-async def collect(url: str, data: Path, wanted: set[EventKind], steps: Steps | None = None) -> None:
+async def collect(url: str, data: Path, wanted: set[EventKind], steps: Steps) -> None:
     """Run the daemon until it has told of all that is `wanted`."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     hurry.set()
@@ -96,12 +94,13 @@ async def collect(url: str, data: Path, wanted: set[EventKind], steps: Steps | N
     def listen(what: object) -> None:
         if isinstance(what, Event):
             seen.add(what.kind)
-            if steps and what.kind is EventKind.DEVICE:
+            if what.kind is EventKind.DEVICE:
                 steps.step_ns = STEP_NS
             if wanted <= seen:
                 stop.set()
 
-    async with asyncio.timeout(DEADLINE_S), Daemon(with_a_secured_endpoint(plant_of(url)), data, "0" * 64) as daemon:
+    plant, outside = with_a_secured_endpoint(plant_of(url)), Outside(wall_ns=steps.wall_ns)
+    async with asyncio.timeout(DEADLINE_S), Daemon(plant, data, "0" * 64, outside=outside) as daemon:
         daemon.live.listeners.append(listen)
         await daemon.run(stop, hurry)
 
@@ -122,13 +121,12 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Event]]:
         async with simulated() as url:
             await collect(url, data, set(EventKind) - {EventKind.SUBSCRIPTION}, steps)
             patch.setattr(recorder, "PENDING_SAMPLES", 0)
-            await collect(url, data, {EventKind.EXCURSION})
-            await collect("modbus://127.0.0.1:1", data, {EventKind.DEVICE})
+            await collect(url, data, {EventKind.EXCURSION}, steps)
+            await collect("modbus://127.0.0.1:1", data, {EventKind.DEVICE}, steps)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judge, "STATISTICS_WINDOW_NS", 200_000_000)
         patch.setattr(gateway, "REMEMBER_INTERVAL_S", 0.02)
-        patch.setattr(app, "PlantClock", partial(PlantClock, wall_ns=steps.wall_ns))
         asyncio.run(three_runs())
     reader = Reader(data)
     yield [row.event for row in reader.events_between(0, 2**62)]

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.store import journal as journal_module
 from collector.store.daily import Totals
-from collector.store.files import StoreError, journal_files, open_writer
+from collector.store.files import StoreError, connect, journal_files
 from collector.store.journal import Journal, Stamped
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Stamp
@@ -76,19 +75,23 @@ def test_the_first_commit_of_a_day_is_tried_again(data: Path) -> None:
     assert values(data) == [1.0, 2.0]
 
 
-def test_a_reader_sees_what_follows_a_day_that_could_not_be_opened_at_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_sees_what_follows_a_day_that_could_not_be_opened_at_once(data: Path) -> None:
     """The file was made, opening it failed (no descriptors, no room for -shm), and a sink's reader has found it meanwhile."""
 
-    def refuse(_path: Path) -> sqlite3.Connection:
-        raise StoreError("unable to open database file")
+    refusing = False
 
-    with journal_of(data) as journal, closing(Reader(data)) as reader:
+    def sometimes(path: Path, mode: str) -> sqlite3.Connection:
+        if refusing and mode == "rw":
+            raise sqlite3.OperationalError("unable to open database file")
+        return connect(path, mode)
+
+    with closing(Journal(data, sometimes)) as journal, closing(Reader(data)) as reader:
         journal.append([one(1.0)], SLOT_NS)
-        monkeypatch.setattr(journal_module, "open_writer", refuse)
+        refusing = True
         with pytest.raises(StoreError):
             journal.append([one(2.0)], SLOT_NS + DAY_NS)
         assert reader.totals().seq == 1
-        monkeypatch.setattr(journal_module, "open_writer", open_writer)
+        refusing = False
         for n in range(2, 50):
             journal.append([one(float(n))], SLOT_NS + DAY_NS)
         journal.close()  # what was in the write-ahead log goes into the file
