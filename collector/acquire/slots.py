@@ -26,7 +26,7 @@ class Cause:
 
 _START = Cause("start: the first connection was being made", CauseClass.STARTING)
 _OVERLOAD = Cause("overload: the slot passed before it could be read", CauseClass.OVERLOAD)
-_STOPPED = Cause("stopped: the slot was being read", CauseClass.STOPPING)
+_STOPPED = Cause("stopped: the slot was due or being read", CauseClass.STOPPING)
 
 
 class Slots:
@@ -87,8 +87,8 @@ class Slots:
         last_ns = self.next_ns - self.period_ns
         if last_ns < self._awaited_ns:
             return None
-        being_read = last_ns == self._awaited_ns and not passed
-        cause = self._cause or (_STOPPED if being_read else self._cause_if_none)
+        only_the_last = last_ns == self._awaited_ns and (not passed or self._cause_if_none == _OVERLOAD)
+        cause = self._cause or (_STOPPED if only_the_last else self._cause_if_none)
         return self._gap(self._awaited_ns, last_ns, cause)
 
     def _gap(self, from_ns: int, to_ns: int, cause: Cause) -> Event:

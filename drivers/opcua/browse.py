@@ -123,7 +123,10 @@ class Browser:
             (result,) = await self._browse([asked])
         references = list(result.References or ())
         while result.StatusCode.is_good() and result.ContinuationPoint:
-            parameters = ua.BrowseNextParameters(ContinuationPoints=[result.ContinuationPoint])
+            parameters = ua.BrowseNextParameters(
+                ReleaseContinuationPoints=False,  # asyncua's default is to let go of them: no more would be told
+                ContinuationPoints=[result.ContinuationPoint],
+            )
             body = await self._connection.ask(ua.BrowseNextRequest(Parameters=parameters), "browsing on")
             (result,) = browse_next_results(body, 1, f"{self._connection.place}: browsing on")
             if not result.References and result.ContinuationPoint:

@@ -44,7 +44,10 @@ class GraphServer:
                 raise DeviceError(doing, status=StatusCodes.BadTooManyOperations, connection_lost=False)
             results = [self._result(list(self._references(each.NodeId))) for each in asked]
             return Buffer(struct_to_binary(ua.BrowseResponse(Results=results)))
-        results = [self._result(self.held.pop(bytes(point))) for point in request.Parameters.ContinuationPoints]
+        if request.Parameters.ReleaseContinuationPoints:  # part 4, 5.8.3: let go of, and nothing more is told
+            results = [ua.BrowseResult() for point in request.Parameters.ContinuationPoints if self.held.pop(bytes(point))]
+        else:
+            results = [self._result(self.held.pop(bytes(point))) for point in request.Parameters.ContinuationPoints]
         on = ua.BrowseResponse(Results=results)
         on.TypeId = ua.FourByteNodeId(ua.Int32(ObjectIds.BrowseNextResponse_Encoding_DefaultBinary))
         return Buffer(struct_to_binary(on))
