@@ -17,7 +17,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from config.common import Model
 from config.text import as_written
 
-Policy = Literal["none", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"]
+
+def _as_in_its_uri(policy: object) -> object:
+    """Profiles are listed as Aes128-Sha256-RsaOaep, too; the URI has low lines."""
+    return policy.replace("-", "_") if isinstance(policy, str) else policy
+
+
+Policy = Annotated[
+    Literal["none", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"], BeforeValidator(_as_in_its_uri)
+]
 Mode = Literal["sign", "sign_and_encrypt"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from drivers.opcua.browse import Found, Progress
     from drivers.opcua.browse_facts import Told
 
+Reading = Callable[[str, int], None]
+"""Takes what is being read, and of how many nodes."""
 _SHOWN_FAULTS = 10
 _NODES_PER_LINE = 1000
 
@@ -36,6 +38,8 @@ def browse(
     pki: Annotated[Path, typer.Option(help="With a policy: the folder of keys and certificates.")] = Path("pki"),
     user_name: Annotated[str | None, typer.Option(help="Account to log in with; else anonymous.")] = None,
     password_env: Annotated[str | None, typer.Option(help="The environment variable that holds its password.")] = None,
+    user_certificate: Annotated[Path | None, typer.Option(help="Log in with this certificate.")] = None,
+    user_key: Annotated[Path | None, typer.Option(help="The private key of that certificate.")] = None,
     timeout: Annotated[float, typer.Option(help="Deadline of connecting and of each request, in seconds.", min=0.1)] = 10.0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
@@ -50,9 +54,14 @@ def browse(
         security = {"policy": policy, "mode": mode, **files}
     if (user_name is None) != (password_env is None):
         wrong_input("--user-name and --password-env come together")
-    password = {"env": password_env} if password_env else None
-    endpoint = endpoint_of(url, timeout_s=timeout, security=security, user_name=user_name, password=password)
+    login = {"user_name": user_name, "password": {"env": password_env} if password_env else None}
+    login |= {"user_certificate": _text(user_certificate), "user_key": _text(user_key)}
+    endpoint = endpoint_of(url, timeout_s=timeout, security=security, **login)
     _run(endpoint, path, depth, most, output_file if to_file else None)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _run(endpoint: OpcUaEndpoint, path: str, depth: int, most: int, file: Path | None) -> None:
@@ -61,8 +70,8 @@ def _run(endpoint: OpcUaEndpoint, path: str, depth: int, most: int, file: Path |
     from drivers.opcua.browse import NoSuchPath
 
     try:
-        with _progress() as progress:
-            found, told, namespaces = asyncio.run(_walked(endpoint, path, depth, most, progress))
+        with _progress() as (progress, reading):
+            found, told, namespaces = asyncio.run(_walked(endpoint, path, depth, most, progress, reading))
     except (DeviceError, OSError) as exc:
         failed(str(exc))
     except NoSuchPath as exc:
@@ -85,7 +94,7 @@ def _run(endpoint: OpcUaEndpoint, path: str, depth: int, most: int, file: Path |
 
 
 async def _walked(
-    endpoint: OpcUaEndpoint, path: str, depth: int, most: int, progress: Progress
+    endpoint: OpcUaEndpoint, path: str, depth: int, most: int, progress: Progress, reading: Reading
 ) -> tuple[Found, list[Told], list[str]]:
     from collector.acquire.clock import PlantClock
     from drivers.opcua.browse import Browser, start_of, walk
@@ -96,13 +105,13 @@ async def _walked(
         browser = Browser(session.connection)
         await browser.learn_limits()
         found = await walk(browser, await start_of(browser, path), depth, most, progress)
-        told = await facts(session.connection, browser, found.variables, session.nodes_per_read)
+        told = await facts(session.connection, browser, found.variables, session.nodes_per_read, reading)
         return found, told, list(session.namespaces)
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on a terminal, a line now and then elsewhere; on standard error."""
+def _progress() -> Iterator[tuple[Progress, Reading]]:
+    """A bar on a terminal, a line now and then elsewhere; on standard error. Of the walk, and of what is read then."""
     if not errors.is_terminal:
         told = 0
 
@@ -112,7 +121,7 @@ def _progress() -> Iterator[Progress]:
                 told = browsed
                 errors.print(f"{browsed} nodes browsed, {waiting} to go, {variables} variables", markup=False)
 
-        yield line
+        yield line, lambda what, nodes: errors.print(f"reading {what} of {nodes}", markup=False) if told else None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -120,9 +129,11 @@ def _progress() -> Iterator[Progress]:
         TextColumn("browsing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=errors
     ) as bar:
         task = bar.add_task("", total=None)
-        yield lambda browsed, waiting, variables: bar.update(
-            task, completed=browsed, total=browsed + waiting, description=counted(variables, "variable")
-        )
+
+        def walked(browsed: int, waiting: int, variables: int) -> None:
+            bar.update(task, completed=browsed, total=browsed + waiting, description=counted(variables, "variable"))
+
+        yield walked, lambda what, nodes: bar.update(task, description=f"reading {what} of {nodes}")
 
 
 def _tell(found: Found, tags: int, left_out: dict[str, int]) -> None:

@@ -6,7 +6,7 @@ enumeration, a kind of Double) are followed up to the built-in type that they ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asyncua import ua
@@ -41,13 +41,20 @@ class Told:
 
 
 async def facts(
-    connection: Connection, browser: Browser, variables: Sequence[Variable], nodes_per_read: int | None
+    connection: Connection,
+    browser: Browser,
+    variables: Sequence[Variable],
+    nodes_per_read: int | None,
+    reading: Callable[[str, int], None] = lambda what, nodes: None,
 ) -> list[Told]:
-    """What is told of each of `variables`, in their order. Raises DeviceError."""
+    """What is told of each of `variables`, in their order; `reading` is told of each step. Raises DeviceError."""
     size = min(nodes_per_read or NODES_PER_REQUEST, NODES_PER_REQUEST)
 
     async def read(what: str, nodes: Mapping[int, ua.NodeId], attribute: int = AttributeIds.Value) -> dict[int, object]:
-        answers = await NodeReader(connection, f"reading {what}", nodes, size, attribute).answers() if nodes else {}
+        if not nodes:
+            return {}
+        reading(what, len(nodes))
+        answers = await NodeReader(connection, f"reading {what}", nodes, size, attribute).answers()
         return {key: value_of(answer) for key, answer in answers.items()}
 
     nodes = {index: variable.node for index, variable in enumerate(variables)}

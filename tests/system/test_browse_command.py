@@ -94,10 +94,14 @@ async def test_a_path_narrows_it_and_a_wrong_one_says_what_is_there(tmp_path: Pa
 async def test_a_secured_server_is_browsed_and_checked_live(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.own()
+    user = site.user()
     async with site.served() as url:
-        more = ("--policy", "Aes256_Sha256_RsaPss", "--pki", site.pki)
+        more = ("--policy", "Aes256-Sha256-RsaPss", "--pki", site.pki)  # as profiles are listed
         code, told = await command("browse", url, "-o", tmp_path / "tags.csv", *more)
         assert code == 0, told
+        login = ("--user-certificate", user["user_certificate"], "--user-key", user["user_key"])
+        code, told = await command("browse", url, "-o", tmp_path / "again.csv", *more, *login)
+        assert code == 0 and (tmp_path / "again.csv").read_text() == (tmp_path / "tags.csv").read_text(), told
         plant = plant_of(tmp_path, url, "tags.csv", security={"policy": "Basic256Sha256"})
         code, told = await command("check", plant, "--live")
         assert code == 0 and "21.5" in told, told

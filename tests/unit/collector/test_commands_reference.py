@@ -46,6 +46,8 @@ TOLD_IN_WORDS = {
     "uri": "urn:HOST:reactorwatch",
     "url": "required",
     "user_name": "none",
+    "user_certificate": "none",
+    "user_key": "none",
     "password_env": "none",
     "what": "required",
     "registers": "required",
