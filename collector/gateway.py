@@ -100,7 +100,9 @@ class Gateway:
         judges = self._recorder.judges.values()
         rules = [rule for judge in judges for rule in judge.active.values()]
         excursions = [excursion for judge in judges for excursion in judge.open.values()]
+        head = self._recorder.head
         return {
+            "journal": {"head": {"seq": head.seq, "hash": head.hash.hex()}} if head.hash else {},
             "context": {unit: asdict(stamp) for unit, stamp in self._live.stamps.items()},
             "device": {name: asdict(state) for name, state in self._health.devices.items()},
             "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": asdict(rule) for rule in rules},

@@ -23,6 +23,7 @@ from collector.batch.context import ContextTracker
 from collector.live import Live
 from collector.monitor.judge import Judge
 from collector.pending import Dropped, Numbered, Pending
+from collector.store.chain import Head
 from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped
@@ -78,6 +79,11 @@ class Recorder:
     def pending_samples(self) -> int:
         """Samples that are read but not yet committed."""
         return self._pending.samples
+
+    @property
+    def head(self) -> Head:
+        """The newest end of the journal's hash chain."""
+        return self._journal.head
 
     @property
     def disk_fault(self) -> str:

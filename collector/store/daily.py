@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
+from collector.store.chain import Head, digest
 from collector.store.files import Connect, connect, open_reader
-from collector.store.rows import EventRow, Row, ScanRow, decode
+from collector.store.rows import DamagedRow, EventRow, Row, ScanRow, decode
+from collector.store.schema import version_of
 from collector.terms import Event, EventKind, Stamp
 from drivers.base import Layout
 
@@ -21,6 +25,8 @@ NS_PER_HOUR = 3.6e12
 _SCANS = "SELECT seq, slot_ns, received_ns, layout, stamps, lost_status, columns FROM scans"
 _EVENTS = "SELECT seq, slot_ns, kind, unit, stamps, body FROM events"
 _COMMIT_AT = "SELECT seq, samples_total, scans_total FROM commits WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+_STORED = "SELECT seq, slot_ns, received_ns, lost_status, layout, stamps, columns FROM scans"
+_AMONG = " WHERE seq > ? AND seq <= ? ORDER BY seq"
 _SUMS = "SELECT coalesce(sum(samples), 0), count(*) FROM scans WHERE seq > ? AND seq <= ?"
 
 
@@ -31,6 +37,40 @@ class Totals:
     seq: int = 0
     samples: int = 0
     scans: int = 0
+
+
+class StoredScan(NamedTuple):
+    """A row of a scan as it was appended; `layout` and `stamps` are keys in its file."""
+
+    seq: int
+    slot_ns: int
+    received_ns: int
+    lost_status: int
+    layout: int
+    stamps: int
+    blob: bytes
+
+
+class StoredEvent(NamedTuple):
+    """A row of an event as it was appended; `stamps` is a key in its file."""
+
+    seq: int
+    slot_ns: int
+    kind: str
+    unit: str
+    stamps: int
+    body: str
+
+
+class Commit(NamedTuple):
+    """One transaction: its last row, plant time, totals of the journal up to there, and its place in the chain."""
+
+    seq: int
+    time_ns: int
+    samples_total: int
+    scans_total: int
+    hash: bytes | None
+    """None of version 1, which had no chain."""
 
 
 def stamps_to_json(stamps: tuple[Stamp, ...]) -> str:
@@ -52,18 +92,62 @@ class DailyFile:
     before: Totals
     layouts: dict[int, Layout] = field(default_factory=dict)
     stamps: dict[int, tuple[Stamp, ...]] = field(default_factory=dict)
+    digests: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path, connect: Connect = connect) -> DailyFile:
         """Raises StoreError."""
         connection = open_reader(path, connect)
-        first_seq, samples, scans = connection.execute("SELECT * FROM meta").fetchone()
+        first_seq, samples, scans = connection.execute("SELECT first_seq, samples_before, scans_before FROM meta").fetchone()
         return cls(path, connection, first_seq, Totals(first_seq - 1, samples, scans))
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside is of one moment. Keep it short: the write-ahead log grows as long."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("COMMIT")
+
+    @property
+    def before_head(self) -> Head:
+        """Where the chain stood when the file began."""
+        if version_of(self.connection) == 1:
+            return Head(self.first_seq - 1)
+        (before,) = self.connection.execute("SELECT hash_before FROM meta").fetchone()
+        return Head(self.first_seq - 1, before)
+
+    def commits(self, after_seq: int, limit: int) -> list[Commit]:
+        """At most `limit` commits beyond a row, ascending."""
+        chained = "NULL" if version_of(self.connection) == 1 else "hash"
+        query = f"SELECT seq, time_ns, samples_total, scans_total, {chained} FROM commits WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+        return [Commit(*row) for row in self.connection.execute(query, (after_seq, limit))]
+
+    def digest(self, table: str, key: int) -> bytes:
+        """Of the body that `key` stands for in `layouts` or `stamps`. Raises DamagedRow when there is none."""
+        if (table, key) not in self.digests:
+            row = self.connection.execute(f"SELECT body FROM {table} WHERE key = ?", (key,)).fetchone()  # noqa: S608
+            if row is None:
+                raise DamagedRow(f"{table} has no row {key}")
+            self.digests[table, key] = digest(row[0])
+        return self.digests[table, key]
+
+    def stored_scans(self, after_seq: int, until_seq: int) -> Iterator[StoredScan]:
+        """Scans as they were appended, ascending by their numbers."""
+        return map(StoredScan._make, self.connection.execute(_STORED + _AMONG, (after_seq, until_seq)))
+
+    def stored_events(self, after_seq: int, until_seq: int) -> Iterator[StoredEvent]:
+        """Events as they were appended, ascending by their numbers."""
+        return map(StoredEvent._make, self.connection.execute(_EVENTS + _AMONG, (after_seq, until_seq)))
+
     def layout(self, key: int) -> Layout:
+        """Raises DamagedRow when it is not what its id says: a wrong one would give wrong values."""
         if key not in self.layouts:
-            (body,) = self.connection.execute("SELECT body FROM layouts WHERE key = ?", (key,)).fetchone()
-            self.layouts[key] = Layout.from_json(body)
+            row = self.connection.execute("SELECT id, body FROM layouts WHERE key = ?", (key,)).fetchone()
+            if row is None or self.digest("layouts", key).hex()[:16] != row[0]:
+                raise DamagedRow(f"layout {key} of {self.path.name} is damaged or gone")
+            self.layouts[key] = Layout.from_json(row[1])
         return self.layouts[key]
 
     def stamp(self, key: int) -> tuple[Stamp, ...]:
@@ -83,24 +167,18 @@ class DailyFile:
     def after(self, seq: int, limit: int) -> list[Row]:
         """At most `limit` rows beyond `seq`, in their order; one snapshot, so that no row can slip in between."""
         where, parameters = " WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-        self.connection.execute("BEGIN")
-        try:
+        with self.snapshot():
             scans: Iterator[Row] = self.scans(where, parameters)
             return list(islice(merge(scans, self.events(where, parameters), key=attrgetter("seq")), limit))
-        finally:
-            self.connection.execute("COMMIT")
 
     def totals(self, until_seq: int | None = None) -> Totals:
         """Totals up to `until_seq`, or of all there is; of one moment."""
-        self.connection.execute("BEGIN")
-        try:
+        with self.snapshot():
             last_seq = self._last_seq()
             until = last_seq if until_seq is None else min(until_seq, last_seq)
             commit = self.connection.execute(_COMMIT_AT, (until,)).fetchone()
             base = Totals(*commit) if commit else self.before
             samples, scans = self.connection.execute(_SUMS, (base.seq, until)).fetchone()
-        finally:
-            self.connection.execute("COMMIT")
         return Totals(max(until, base.seq), base.samples + samples, base.scans + scans)
 
     def _last_seq(self) -> int:

@@ -20,26 +20,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x52574A4C  # "RWJL"
-
-_SCHEMA = """
-CREATE TABLE meta (first_seq INTEGER NOT NULL, samples_before INTEGER NOT NULL, scans_before INTEGER NOT NULL) STRICT;
-CREATE TABLE layouts (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL) STRICT;
-CREATE TABLE stamps (key INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE scans (
-  seq INTEGER PRIMARY KEY, slot_ns INTEGER NOT NULL, received_ns INTEGER NOT NULL, layout INTEGER NOT NULL,
-  stamps INTEGER NOT NULL, samples INTEGER NOT NULL, lost_status INTEGER NOT NULL, columns BLOB NOT NULL
-) STRICT;
-CREATE INDEX scans_by_slot ON scans (slot_ns);
-CREATE TABLE events (
-  seq INTEGER PRIMARY KEY, slot_ns INTEGER NOT NULL, kind TEXT NOT NULL, unit TEXT NOT NULL,
-  stamps INTEGER NOT NULL, body TEXT NOT NULL
-) STRICT;
-CREATE TABLE commits (
-  seq INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, samples_total INTEGER NOT NULL, scans_total INTEGER NOT NULL
-) STRICT;
-"""
+from collector.store import schema
 
 
 class StoreError(Exception):
@@ -113,7 +94,14 @@ def journal_files(data: Path) -> list[Path]:
     return sorted((data / "journal").glob("????-??-??.db"))
 
 
-def create(path: Path, first_seq: int, samples_before: int, scans_before: int, connect: Connect = connect) -> None:
+def create(
+    path: Path,
+    first_seq: int,
+    samples_before: int,
+    scans_before: int,
+    hash_before: bytes | None = None,
+    connect: Connect = connect,
+) -> None:
     """Make an empty daily file. It gets its name only when it is whole and on the disk. Raises StoreError."""
     unfinished = path.with_suffix(".new")
     if path.exists():
@@ -122,13 +110,7 @@ def create(path: Path, first_seq: int, samples_before: int, scans_before: int, c
         unfinished.unlink(missing_ok=True)
         with closing(connect(unfinished, "rwc")) as connection:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute("INSERT INTO meta VALUES (?, ?, ?)", (first_seq, samples_before, scans_before))
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            connection.execute("COMMIT")
+            schema.make(connection, (first_seq, samples_before, scans_before, hash_before))
         unfinished.rename(path)
         sync_folder(path.parent)
     except (sqlite3.Error, OSError) as exc:
@@ -145,12 +127,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def open_writer(path: Path, connect: Connect = connect) -> sqlite3.Connection:
-    """The writer's connection. Raises StoreError."""
-    return _open(connect, path, "rw", ("journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF"))
+    """The writer's connection; an older file is brought up to date first. Raises StoreError."""
+    connection = _open(connect, path, "rw", ("journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF"))
+    try:
+        schema.bring_up_to_date(connection)
+    except BaseException as exc:
+        connection.close()
+        if isinstance(exc, sqlite3.Error):
+            raise StoreError(f"{path} can't be brought to schema version {schema.SCHEMA_VERSION}: {exc}") from exc
+        raise
+    return connection
 
 
 def open_reader(path: Path, connect: Connect = connect) -> sqlite3.Connection:
-    """A read-only connection. Raises StoreError."""
+    """A read-only connection, to an older file too. Raises StoreError."""
     return _open(connect, path, "ro", ())
 
 
@@ -160,9 +150,10 @@ def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> 
     except sqlite3.Error as exc:
         raise StoreError(f"{path} can't be opened: {exc}") from exc
     try:
-        for pragma in ("busy_timeout = 5000", *pragmas):
+        connection.execute("PRAGMA busy_timeout = 5000")
+        _check_schema(connection, path)  # before any other pragma: a foreign database stays as it is
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
-        _check_schema(connection, path)
     except BaseException as exc:
         connection.close()
         if isinstance(exc, sqlite3.Error):
@@ -172,14 +163,11 @@ def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> 
 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises StoreError when the file is none of ours or of another version, sqlite3.Error when it is damaged."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise StoreError(f"{path} is no journal of reactorwatch")
-    if version != SCHEMA_VERSION:
-        raise StoreError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}")
-    for table in ("layouts", "stamps", "scans", "events", "commits"):
-        connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608  names of ours
+    """Raises StoreError when the file is none of ours or of a later version, sqlite3.Error when it is damaged."""
+    try:
+        version = schema.version_of(connection)
+    except schema.UnknownSchema as exc:
+        raise StoreError(f"{path} {exc}") from None
+    schema.check_tables(connection, version)
     if connection.execute("SELECT first_seq FROM meta").fetchone() is None:
         raise StoreError(f"{path} is damaged: it does not say where it begins")

@@ -2,7 +2,8 @@
 
 Rows (scans and events) share one sequence without gaps, across files and restarts. `append` is one transaction with
 a full sync: when it returns, its rows survive a power cut; when it raises, none of them is there, and the caller
-still has them. InfluxDB is a copy of this.
+still has them. InfluxDB is a copy of this. Each commit has a hash over the one before and its own rows
+(collector.store.chain).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import orjson
 
+from collector.store.chain import Head, Link, digest
 from collector.store.daily import Totals, stamps_to_json
 from collector.store.files import Connect, StoreError, connect, create, day_of, journal_files, open_writer
 from collector.store.reader import Reader
@@ -32,7 +34,13 @@ class Stamped:
 
 
 Entry = Stamped | Event
-_Keys = dict[str, int]
+_Keys = dict[str, tuple[int, bytes]]
+"""Key in the file, and the digest of the body it stands for."""
+
+_HEAD = """
+SELECT seq, hash FROM (SELECT seq, hash FROM commits ORDER BY seq DESC LIMIT 1)
+UNION ALL SELECT first_seq - 1, hash_before FROM meta LIMIT 1
+"""
 
 
 class Journal:
@@ -47,6 +55,7 @@ class Journal:
             self._newest_ns = reader.last_commit_ns() or 0
         finally:
             reader.close()
+        self._head = Head()
         self._connection: sqlite3.Connection | None = None
         self._day = ""
         self._layouts: _Keys = {}
@@ -59,6 +68,11 @@ class Journal:
         """What has been committed."""
         return self._totals
 
+    @property
+    def head(self) -> Head:
+        """The newest end of the hash chain: what a journal that was cut short later no longer has."""
+        return self._head
+
     def append(self, entries: Sequence[Entry], time_ns: int) -> Totals:
         """Commit `entries` in their order, at plant time `time_ns`; returns the totals up to the last of them.
 
@@ -70,8 +84,11 @@ class Journal:
         connection = self._file_for(time_ns)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            totals = self._insert(connection, entries)
-            connection.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (totals.seq, time_ns, totals.samples, totals.scans))
+            link = Link(self._head.hash)
+            totals = self._insert(connection, entries, link)
+            sealed = link.seal(totals.seq, time_ns, totals.samples, totals.scans)
+            row = (totals.seq, time_ns, totals.samples, totals.scans, sealed)
+            connection.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?)", row)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -79,7 +96,7 @@ class Journal:
             self._layouts.clear()  # keys given in what was rolled back are void
             self._stamps.clear()
             raise
-        self._totals, self._newest_ns = totals, time_ns
+        self._totals, self._newest_ns, self._head = totals, time_ns, Head(totals.seq, sealed)
         return totals
 
     def close(self) -> None:
@@ -90,37 +107,43 @@ class Journal:
             self._connection.close()
             self._connection = None
 
-    def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> Totals:
+    def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry], link: Link) -> Totals:
         seq, samples, scans = self._totals.seq, self._totals.samples, self._totals.scans
         scan_rows, event_rows = [], []
         for entry in entries:
             seq += 1
             if isinstance(entry, Event):
                 body = orjson.dumps(dict(entry.body)).decode()
-                stamps = self._stamps_key(connection, (entry.stamp,))
+                stamps, stamped = self._stamps_key(connection, (entry.stamp,))
                 event_rows.append((seq, entry.slot_ns, entry.kind.value, entry.unit, stamps, body))
+                link.event(seq, entry.slot_ns, entry.kind.value, entry.unit, stamped, body)
                 continue
             scan = entry.scan
-            layout, stamps = self._layout_key(connection, scan.layout), self._stamps_key(connection, entry.stamps)
-            lost_status = int(scan.status[0]) if scan.lost else 0
-            scan_rows.append((seq, scan.slot_ns, scan.received_ns, layout, stamps, scan.samples, lost_status, encode(scan)))
+            layout, laid_out = self._layout_key(connection, scan.layout)
+            stamps, stamped = self._stamps_key(connection, entry.stamps)
+            lost_status, blob = int(scan.status[0]) if scan.lost else 0, encode(scan)
+            scan_rows.append((seq, scan.slot_ns, scan.received_ns, layout, stamps, scan.samples, lost_status, blob))
+            link.scan(seq, scan.slot_ns, scan.received_ns, lost_status, laid_out, stamped, blob)
             samples += scan.samples
             scans += 1
         connection.executemany("INSERT INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", scan_rows)
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", event_rows)
         return Totals(seq, samples, scans)
 
-    def _layout_key(self, connection: sqlite3.Connection, layout: Layout) -> int:
+    def _layout_key(self, connection: sqlite3.Connection, layout: Layout) -> tuple[int, bytes]:
         if layout.id not in self._layouts:
-            connection.execute("INSERT OR IGNORE INTO layouts (id, body) VALUES (?, ?)", (layout.id, layout.to_json()))
-            (self._layouts[layout.id],) = connection.execute("SELECT key FROM layouts WHERE id = ?", (layout.id,)).fetchone()
+            body = layout.to_json()
+            connection.execute("INSERT OR IGNORE INTO layouts (id, body) VALUES (?, ?)", (layout.id, body))
+            (key,) = connection.execute("SELECT key FROM layouts WHERE id = ?", (layout.id,)).fetchone()
+            self._layouts[layout.id] = (key, digest(body))
         return self._layouts[layout.id]
 
-    def _stamps_key(self, connection: sqlite3.Connection, stamps: tuple[Stamp, ...]) -> int:
+    def _stamps_key(self, connection: sqlite3.Connection, stamps: tuple[Stamp, ...]) -> tuple[int, bytes]:
         body = stamps_to_json(stamps)
         if body not in self._stamps:
             connection.execute("INSERT OR IGNORE INTO stamps (body) VALUES (?)", (body,))
-            (self._stamps[body],) = connection.execute("SELECT key FROM stamps WHERE body = ?", (body,)).fetchone()
+            (key,) = connection.execute("SELECT key FROM stamps WHERE body = ?", (body,)).fetchone()
+            self._stamps[body] = (key, digest(body))
         return self._stamps[body]
 
     def _file_for(self, time_ns: int) -> sqlite3.Connection:
@@ -128,17 +151,17 @@ class Journal:
         if self._connection is None or day > self._day:
             path = self._data / "journal" / f"{day}.db"
             if not path.exists():
-                create(path, self._totals.seq + 1, self._totals.samples, self._totals.scans, self._connect)
+                create(path, self._totals.seq + 1, self._totals.samples, self._totals.scans, self._head.hash, self._connect)
             self._switch(path)
         assert self._connection is not None
         return self._connection
 
     def _switch(self, path: Path) -> None:
         connection = open_writer(path, self._connect)
-        (last_seq,) = connection.execute("SELECT coalesce(max(seq), (SELECT first_seq - 1 FROM meta)) FROM commits").fetchone()
-        if last_seq != self._totals.seq:
+        head = Head(*connection.execute(_HEAD).fetchone())
+        if head.seq != self._totals.seq:
             connection.close()
-            raise StoreError(f"{path} ends at row {last_seq}, the journal at row {self._totals.seq}: it belongs to another")
+            raise StoreError(f"{path} ends at row {head.seq}, the journal at row {self._totals.seq}: it belongs to another")
         self.close()
-        self._connection, self._day = connection, path.stem
+        self._connection, self._day, self._head = connection, path.stem, head
         self._layouts, self._stamps = {}, {}

@@ -151,7 +151,7 @@ def test_an_unfinished_file_is_made_anew(data: Path, left: str) -> None:
     create(path, 5, 6, 7)
     assert not unfinished.exists()
     with closing(open_reader(path)) as connection:
-        assert connection.execute("SELECT * FROM meta").fetchall() == [(5, 6, 7)]
+        assert connection.execute("SELECT * FROM meta").fetchall() == [(5, 6, 7, None)]
 
 
 def test_the_journal_of_an_unfinished_file_is_not_played_into_the_new_one(data: Path) -> None:
@@ -173,7 +173,7 @@ def test_the_journal_of_an_unfinished_file_is_not_played_into_the_new_one(data: 
     shutil.copy(kept, hot)
     create(path, 5, 6, 7)
     with closing(open_reader(path)) as connection:
-        assert connection.execute("SELECT * FROM meta").fetchall() == [(5, 6, 7)]
+        assert connection.execute("SELECT * FROM meta").fetchall() == [(5, 6, 7, None)]
     assert not hot.exists()
 
 

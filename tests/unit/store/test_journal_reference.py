@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collector.store.files import APPLICATION_ID, SCHEMA_VERSION
 from collector.store.journal import Journal, Stamped
 from collector.store.registry import Registry
+from collector.store.schema import APPLICATION_ID, SCHEMA_VERSION
 from collector.terms import Event, EventKind, Stamp
 from config.tags import Kind
 from drivers.base import Changes, Quality, Scan

@@ -169,7 +169,7 @@ def _row_by_hand(connection: sqlite3.Connection, seq: int) -> None:
     connection.execute("INSERT INTO layouts VALUES (1, ?, ?)", (ONE.id, ONE.to_json()))
     connection.execute('INSERT INTO stamps VALUES (1, \'[["","","","","pilot"]]\')')
     connection.execute("INSERT INTO scans VALUES (?, ?, ?, 1, 1, 1, 0, ?)", (seq, SLOT_NS + seq, SLOT_NS + seq, b"\0" + bytes(8)))
-    connection.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (seq, SLOT_NS + seq, seq, seq))
+    connection.execute("INSERT INTO commits VALUES (?, ?, ?, ?, NULL)", (seq, SLOT_NS + seq, seq, seq))
 
 
 def _three_days(data: Path, damage: Callable[[Path], object]) -> None:
