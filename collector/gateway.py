@@ -14,6 +14,7 @@ from collector.acquire.clock import PlantClock
 from collector.acquire.health import Health
 from collector.live import Live
 from collector.recorder import Recorder
+from collector.remembered import Remembered, States
 from collector.sending import Sending
 from collector.store.files import StoreError
 from collector.store.registry import Registry
@@ -39,10 +40,10 @@ class Gateway:
     def __init__(
         self, live: Live, registry: Registry, recorder: Recorder, health: Health, sending: Sending, clock: PlantClock
     ) -> None:
-        self._live, self._registry, self._recorder = live, registry, recorder
+        self._live, self._recorder = live, recorder
         self._health, self._sending, self._clock = health, sending, clock
         kinds = ("context", "device", "rule", "excursion", "sink", "certificate")
-        self._remembered = {kind: registry.states(kind) for kind in kinds}  # of before a restart: what is over is forgotten
+        self._remembered = Remembered(registry, kinds)
         self._fault = ""
 
     async def run(self) -> None:
@@ -79,16 +80,11 @@ class Gateway:
         """Put the states that changed into the registry, now."""
         self._put(self._states())
 
-    def _put(self, now: dict[str, dict[str, dict[str, Json]]]) -> None:
+    def _put(self, now: States) -> None:
         """A disk that refuses is told once; the journal matters more."""
         try:
             self._sending.count()
-            for kind, states in now.items():
-                before = self._remembered.get(kind, {})
-                changed = {name: states.get(name) for name in {*states, *before} if states.get(name) != before.get(name)}
-                if changed:
-                    self._registry.put_states(kind, changed)
-                    self._remembered[kind] = states
+            self._remembered.put(now)
         except (sqlite3.Error, StoreError) as exc:
             if not self._fault:
                 log.error("states can't be remembered", cause=str(exc))
@@ -96,17 +92,17 @@ class Gateway:
         else:
             self._fault = ""
 
-    def _states(self) -> dict[str, dict[str, dict[str, Json]]]:
+    def _states(self) -> States:
         judges = self._recorder.judges.values()
         rules = [rule for judge in judges for rule in judge.active.values()]
         excursions = [excursion for judge in judges for excursion in judge.open.values()]
         head = self._recorder.head
         return {
             "journal": {"head": {"seq": head.seq, "hash": head.hash.hex()}} if head.hash else {},
-            "context": {unit: asdict(stamp) for unit, stamp in self._live.stamps.items()},
-            "device": {name: asdict(state) for name, state in self._health.devices.items()},
-            "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": asdict(rule) for rule in rules},
-            "excursion": {f"{excursion.unit}/{excursion.role}": asdict(excursion) for excursion in excursions},
+            "context": dict(self._live.stamps),
+            "device": dict(self._health.devices),
+            "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": rule for rule in rules},
+            "excursion": {f"{excursion.unit}/{excursion.role}": excursion for excursion in excursions},
             "sink": self._sending.states(),
             "certificate": {endpoint: {"cause": cause} for endpoint, cause in self._health.certificates().items()},
         }

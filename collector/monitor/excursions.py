@@ -11,8 +11,12 @@ further apart than one period are one, so a close is told one period after the f
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from collector.terms import Event, EventKind, Stamp
 
@@ -71,6 +75,7 @@ class Tracker:
 
     def __init__(self, unit: str, role: str, low: float | None, high: float | None, period_ns: int, *, cpp: bool) -> None:
         self._unit, self._role, self._low, self._high, self._cpp = unit, role, low, high, cpp
+        self.low, self.high = (-np.inf if low is None else low), (np.inf if high is None else high)
         self._period_ns = period_ns
         self._last_good_ns = 0
         self._last_distance = 0.0
@@ -79,9 +84,7 @@ class Tracker:
 
     def distance(self, value: float) -> float:
         """How far `value` lies outside, 0 inside; the bounds themselves are inside."""
-        below = 0.0 if self._low is None else self._low - value
-        above = 0.0 if self._high is None else value - self._high
-        return min(max(below, above, 0.0), LARGEST)
+        return min(max(self.low - value, value - self.high, 0.0), LARGEST)
 
     def sample(self, slot_ns: int, value: float) -> list[Excursion]:
         """A good sample; the excursions that have just opened, or are now known to have ended."""
@@ -122,3 +125,31 @@ class Tracker:
         closed = replace(self.open, last_ns=last_ns, ended=why, not_evaluable_s=self.open.not_evaluable_s + dark_s)
         self.open, self._returned_ns = None, None
         return [closed]
+
+
+class Trackers:
+    """Follows columns of a scan group: one comparison for all, and a tracker's own step only where it can matter.
+
+    A good sample inside PAR changes nothing for a tracker without an open excursion.
+    """
+
+    def __init__(self, by_column: Mapping[int, Tracker]) -> None:
+        self._trackers = list(by_column.items())
+        self._columns = np.array(list(by_column), np.intp)
+        self._low = np.array([tracker.low for tracker in by_column.values()])
+        self._high = np.array([tracker.high for tracker in by_column.values()])
+        self._open = np.array([tracker.open is not None for tracker in by_column.values()], np.bool_)
+
+    def sample(
+        self, slot_ns: int, values: NDArray[np.float64], good: NDArray[np.bool_]
+    ) -> Iterator[tuple[int, Tracker, list[Excursion]]]:
+        """Of a scan, `[k]`: each column that is or was outside, its tracker after this sample, and what that tells."""
+        if not self._trackers:
+            return
+        value = values[self._columns]
+        due = good[self._columns] & (self._open | (value < self._low) | (value > self._high))
+        for at in np.flatnonzero(due).tolist():
+            column, tracker = self._trackers[at]
+            told = tracker.sample(slot_ns, float(values[column]))
+            self._open[at] = tracker.open is not None
+            yield column, tracker, told

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.monitor.excursions import Excursion, Tracker
+from collector.monitor.excursions import Excursion, Tracker, Trackers
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
 from collector.monitor.rules import Operand, RuleTable, Source, Transition
 from collector.monitor.window import Statistics, Window
@@ -55,6 +55,7 @@ class Judge:
         self._since_ns: dict[str, int] = {}
         self._table = RuleTable(())
         self._trackers: dict[int, Tracker] = {}
+        self._tracked = Trackers({})
         self._statistics_slot = 0
         self.active: dict[RuleKey, ActiveRule] = {}
         """What is outside now."""
@@ -149,6 +150,7 @@ class Judge:
                 self._trackers[index] = Tracker(
                     column.unit, column.role, limit.par.low, limit.par.high, self._layout.period_ns, cpp=limit.cpp
                 )
+        self._tracked = Trackers(self._trackers)
         return events
 
     def _step(self, scan: Scan, good: NDArray[np.bool_], stamp_of: dict[str, Stamp]) -> list[Event]:
@@ -201,12 +203,9 @@ class Judge:
 
     def _track(self, scan: Scan, good: NDArray[np.bool_], stamp_of: dict[str, Stamp]) -> list[Event]:
         events = []
-        for index, tracker in self._trackers.items():
-            if not good[index]:
-                continue
+        for index, tracker, told in self._tracked.sample(scan.slot_ns, scan.values, good):
             column = self._layout.columns[index]
-            for excursion in tracker.sample(scan.slot_ns, float(scan.values[index])):
-                events.append(excursion.event(stamp_of[column.unit]))
+            events += [excursion.event(stamp_of[column.unit]) for excursion in told]
             if tracker.open is not None:
                 self.open[column.unit, column.role] = tracker.open
             else:
