@@ -16,7 +16,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 def locked(data: Path) -> Iterator[None]:
     """Hold DATA for one daemon. Raises StoreError when another has it, or the folder can't be made."""
     try:
-        (data / "journal").mkdir(parents=True, exist_ok=True)
+        _make(data / "journal")
         lock = os.open(data / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as exc:
         raise StoreError(
@@ -53,6 +53,15 @@ def locked(data: Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_UN)  # also for a child that is just being started and still shares the descriptor
     finally:
         os.close(lock)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those it lies in, their names durable: a power cut after the first commit would else take all of them."""
+    if not folder.parent.is_dir():
+        _make(folder.parent)
+    folder.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # it lies in a folder that is not ours, and was made by who may
+        sync_folder(folder.parent)
 
 
 def _take(lock: int, data: Path) -> None:
@@ -102,15 +111,22 @@ def create(
     hash_before: bytes | None = None,
     connect: Connect = connect,
 ) -> None:
-    """Make an empty daily file. It gets its name only when it is whole and on the disk. Raises StoreError."""
+    """Make an empty daily file. It gets its name only when it is whole and on the disk. Raises StoreError.
+
+    It is in WAL mode by then and never has a rollback journal: one that comes back with a power cut could not be rolled
+    back by readers.
+    """
     unfinished = path.with_suffix(".new")
     if path.exists():
         raise StoreError(f"{path} is there already: it is never made anew")
     try:
-        unfinished.unlink(missing_ok=True)
+        for left in unfinished.parent.glob(f"{unfinished.name}*"):
+            left.unlink()
         with closing(connect(unfinished, "rwc")) as connection:
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA journal_mode = OFF")
             schema.make(connection, (first_seq, samples_before, scans_before, hash_before))
+            connection.execute("PRAGMA journal_mode = WAL")
         unfinished.rename(path)
         sync_folder(path.parent)
     except (sqlite3.Error, OSError) as exc:

@@ -177,6 +177,28 @@ def test_the_journal_of_an_unfinished_file_is_not_played_into_the_new_one(data: 
     assert not hot.exists()
 
 
+def test_the_log_of_an_unfinished_file_is_not_played_into_the_new_one(data: Path) -> None:
+    path = data / "journal" / "2026-11-23.db"
+    unfinished, log, kept = path.with_suffix(".new"), data / "journal" / "2026-11-23.new-wal", data / "kept"
+    create(unfinished.with_name("other.db"), 666, 0, 0)
+    (data / "journal" / "other.db").rename(unfinished)
+    with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+        connection.execute("UPDATE meta SET first_seq = 667")
+        shutil.copy(log, kept)
+    shutil.copy(kept, log)
+    create(path, 5, 6, 7)
+    with closing(open_reader(path)) as connection:
+        assert connection.execute("SELECT first_seq FROM meta").fetchall() == [(5,)]
+    assert [left.name for left in (data / "journal").iterdir() if ".new" in left.name] == []
+
+
+def test_a_daily_file_never_has_a_rollback_journal(data: Path) -> None:
+    """One that a power cut brings back would have to be rolled back by who may only read: the daemon would not start."""
+    create(data / "journal" / "2026-11-23.db", 1, 0, 0)
+    with closing(open_reader(data / "journal" / "2026-11-23.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_a_file_that_cannot_be_made_is_told_and_leaves_none(tmp_path: Path) -> None:
     path = tmp_path / "journal" / "2026-11-23.db"
     with pytest.raises(StoreError, match=r"2026-11-23\.db: the daily file can't be made"):
