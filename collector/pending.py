@@ -61,7 +61,7 @@ class Pending:
     def __init__(self) -> None:
         self.samples = 0
         """Of all scans that are not on the disk, those that are being written included."""
-        self._events_held = 0
+        self._events_held = self._changes = 0
         self._scans: deque[Numbered] = deque()
         self._events: deque[Numbered] = deque()
         self._number = 0
@@ -80,11 +80,13 @@ class Pending:
         else:
             self._scans.append((self._number, entry))
             self.samples += entry.scan.samples
+            self._changes += _changes(entry)
 
     def trim(self, most_samples: int, most_events: int, cause: str) -> int:
-        """Drop the oldest scans and events beyond the bounds, of those that are not being written; samples dropped."""
+        """Drop the oldest scans and events beyond the bounds, of those that are not being written; samples dropped.
+        Changes between the slots take as much room as samples, and count for `most_samples`."""
         before = self.samples
-        while self.samples > most_samples and self._scans:
+        while self.samples + self._changes > most_samples and self._scans:
             self.drop(self._scans.popleft(), cause)
         while self._events_held > most_events and self._events:
             self.drop(self._events.popleft(), cause)
@@ -106,6 +108,7 @@ class Pending:
         """It is on the disk."""
         if isinstance(row[1], Stamped):
             self.samples -= row[1].scan.samples
+            self._changes -= _changes(row[1])
         else:
             self._events_held -= 1
 
@@ -121,3 +124,7 @@ class Pending:
 
 def _number(row: Numbered) -> int:
     return row[0]
+
+
+def _changes(entry: Stamped) -> int:
+    return 0 if entry.scan.changes is None else len(entry.scan.changes.columns)

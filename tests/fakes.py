@@ -140,6 +140,8 @@ class FakePlant:
     """
 
     reads: Callable[[ScanGroup, int], Act] = lambda _group, _slot_ns: PROMPT
+    told: Callable[[Scan], Scan] = lambda scan: scan
+    """What becomes of a good answer."""
     connecting: Iterator[Act] = field(default_factory=script)
     closing: Iterator[Act] = field(default_factory=script)
     connects: list[Call] = field(default_factory=list)
@@ -178,7 +180,7 @@ class _FakeDriver:
             await _noted(self.plant.reads(group, slot_ns), self.plant.asked, group.name, slot_ns)
         finally:
             self.plant.reading = False
-        return answer(group, slot_ns, self.clock.now_ns())
+        return self.plant.told(answer(group, slot_ns, self.clock.now_ns()))
 
 
 async def _noted(act: Act, calls: list[Call], what: str = "", slot_ns: int = 0) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from collector.acquire.clock import TOLERANCE_NS
@@ -168,13 +168,17 @@ class EndpointTask:
             took_s, period_s = (received_ns - slot_ns) / 1e9, slots.period_ns / 1e9
             cause = f"late: the answer came {took_s:.3f} s after its slot, the period is {period_s:g} s"
             self._lose(slots, slot_ns, _Fault(cause, Status.BAD_TIMEOUT, CauseClass.LATE), answered=True)
+            self._tell_notes(scan if scan.changes is None else replace(scan, notes=(*scan.notes, Note("changes lost", cause))))
             return
         if gap := slots.arrived(slot_ns):
             self._output.tell(gap)
-        for note in scan.notes:
-            self._output.tell(_told(scan, note))
+        self._tell_notes(scan)
         self._health.answered(slots.group.layout.device, slot_ns)
         self._output.take(scan)
+
+    def _tell_notes(self, scan: Scan) -> None:
+        for note in scan.notes:
+            self._output.tell(_told(scan, note))
 
     def _lose(self, slots: Slots, slot_ns: int, fault: _Fault, *, answered: bool = False) -> None:
         """The slot is lost. A device that answered late is not lost for one such slot, but for two in a row."""

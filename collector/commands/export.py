@@ -16,7 +16,7 @@ import typer
 from rich.progress import track
 
 from collector.commands.terms import FAILED, errors, failed, time_ns, wrong_input
-from collector.report.export import HEADER, Selection, gaps, iso, restricted, samples
+from collector.report.export import HEADER, Selection, changes, gaps, iso, restricted, samples
 from collector.store.files import StoreError, journal_files
 from collector.store.reader import Reader
 from collector.store.registry import site_of
@@ -37,18 +37,21 @@ def export(
     to: Annotated[str, typer.Option(help="End, itself not included: ISO time, now, or e.g. -1h.")] = "now",
     unit: Annotated[list[str] | None, typer.Option(help="Only this unit; may be given several times.")] = None,
     tags: Annotated[str | None, typer.Option(help="Only these tags or roles, separated by commas.")] = None,
+    changes_: Annotated[bool, typer.Option("--changes", help="Also what subscriptions told between the slots.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="csv: a row per sample; lines: line protocol.")] = Format.csv,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; - for standard output.")] = Path("-"),
 ) -> None:
     """Write samples of a stretch of time to a file."""
     selection = _selection(from_, to, unit, tags)
+    if changes_ and format_ is not Format.csv:
+        wrong_input("--changes is for --format csv: no sink gets what came between the slots")
     if not journal_files(data):
         wrong_input(f"{data}: there is no journal here; give the daemon's folder with --data")
     try:
         reader = Reader(data)
         _check_names(reader, selection)
         with _written(output) as file:
-            count = _write(reader, data, selection, format_, file)
+            count = _write(reader, data, selection, format_, file, changes_too=changes_)
         found = gaps(reader, selection)
         reader.close()
     except BrokenPipeError:  # who read our output has seen enough
@@ -98,16 +101,16 @@ def _written(output: Path) -> Iterator[IO[bytes]]:
         unfinished.unlink(missing_ok=True)
 
 
-def _write(reader: Reader, data: Path, selection: Selection, format_: Format, file: IO[bytes]) -> int:
+def _write(reader: Reader, data: Path, selection: Selection, format_: Format, file: IO[bytes], *, changes_too: bool) -> int:
     total = reader.count_between(selection.from_ns, selection.to_ns)
     rows = reader.scans_between(selection.from_ns, selection.to_ns)
     shown = iter(track(rows, "export", total, console=errors, transient=True, disable=not errors.is_terminal))
     if format_ is Format.csv:
-        return _write_csv(shown, selection, file)
+        return _write_csv(shown, selection, file, changes_too=changes_too)
     return _write_lines(shown, selection, file, site_of(data))
 
 
-def _write_csv(rows: Iterator[ScanRow], selection: Selection, file: IO[bytes]) -> int:
+def _write_csv(rows: Iterator[ScanRow], selection: Selection, file: IO[bytes], *, changes_too: bool) -> int:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:
         writer = csv.writer(text)
@@ -116,6 +119,8 @@ def _write_csv(rows: Iterator[ScanRow], selection: Selection, file: IO[bytes]) -
         for row in rows:
             if part := restricted(row, selection):
                 lines = list(samples(part))
+                if changes_too:
+                    writer.writerows(changes(part))
                 writer.writerows(lines)
                 count += len(lines)
         return count

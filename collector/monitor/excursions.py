@@ -87,19 +87,24 @@ class Tracker:
         return min(max(self.low - value, value - self.high, 0.0), LARGEST)
 
     def sample(self, slot_ns: int, value: float) -> list[Excursion]:
-        """A good sample; the excursions that have just opened, or are now known to have ended."""
+        """A good sample, or a good value between two slots; the excursions that have just opened or are known to have ended."""
         distance = self.distance(value)
         told = []
-        if self._returned_ns is not None and (distance == 0.0 or slot_ns - self._returned_ns > self._period_ns):
+        if self._returned_ns is not None and self._has_lasted(slot_ns - self._returned_ns, inside=distance == 0.0):
             told += self.end(self._returned_ns, "inside")
         if self.open is not None:
-            self.open = self._extended(self.open, slot_ns, value, distance)
-            self._returned_ns = slot_ns if distance == 0.0 else None
+            if distance > 0.0 or self._returned_ns is None:
+                self.open = self._extended(self.open, slot_ns, value, distance)
+                self._returned_ns = slot_ns if distance == 0.0 else None
         elif distance > 0.0:
             self.open = Excursion(self._unit, self._role, slot_ns, slot_ns, value, self._low, self._high, cpp=self._cpp)
             told.append(self.open)
         self._last_good_ns, self._last_distance = slot_ns, distance
         return told
+
+    def _has_lasted(self, since_ns: int, *, inside: bool) -> bool:
+        """Whether the next value outside would be another excursion."""
+        return since_ns > self._period_ns or (inside and since_ns == self._period_ns)
 
     def _extended(self, excursion: Excursion, slot_ns: int, value: float, distance: float) -> Excursion:
         elapsed_ns = slot_ns - self._last_good_ns
@@ -141,15 +146,16 @@ class Trackers:
         self._open = np.array([tracker.open is not None for tracker in by_column.values()], np.bool_)
 
     def sample(
-        self, slot_ns: int, values: NDArray[np.float64], good: NDArray[np.bool_]
+        self, time_ns: int | NDArray[np.int64], values: NDArray[np.float64], good: NDArray[np.bool_]
     ) -> Iterator[tuple[int, Tracker, list[Excursion]]]:
-        """Of a scan, `[k]`: each column that is or was outside, its tracker after this sample, and what that tells."""
+        """Of a scan, `[k]`: each column that is or was outside, its tracker after this sample, and what that tells.
+        `time_ns` is the slot, or the time of each column's value."""
         if not self._trackers:
             return
         value = values[self._columns]
         due = good[self._columns] & (self._open | (value < self._low) | (value > self._high))
         for at in np.flatnonzero(due).tolist():
             column, tracker = self._trackers[at]
-            told = tracker.sample(slot_ns, float(values[column]))
+            told = tracker.sample(time_ns if isinstance(time_ns, int) else int(time_ns[column]), float(values[column]))
             self._open[at] = tracker.open is not None
             yield column, tracker, told

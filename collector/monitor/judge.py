@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.between import rounds
 from collector.monitor.excursions import Excursion, Tracker, Trackers
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
 from collector.monitor.rules import Operand, RuleTable, Source, Transition
@@ -20,7 +21,7 @@ from collector.monitor.window import Statistics, Window
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import Limit
 from config.tags import Kind
-from drivers.base import Layout, Quality, Scan
+from drivers.base import Changes, Layout, Quality, Scan
 
 STATISTICS_WINDOW_NS = 60_000_000_000
 """Rolling statistics of limited roles are told once per this span, over it."""
@@ -84,10 +85,11 @@ class Judge:
         good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
         if not self._window.push(scan.slot_ns, scan.values[self._columns], good[self._columns]):
             return []
-        events = self._enter(scan.slot_ns, stamps) if stamps != self._stamps else []
+        events = self._judge_between(scan.slot_ns, scan.changes) if scan.changes is not None else []
+        events += self._enter(scan.slot_ns, stamps) if stamps != self._stamps else []
         stamp_of = dict(zip(self._layout.units, stamps, strict=True))
         events += self._step(scan, good, stamp_of)
-        events += self._track(scan, good, stamp_of)
+        events += self._track(scan.slot_ns, scan.values, good, stamp_of)
         events += self._tell_statistics(scan.slot_ns, stamp_of)
         return events
 
@@ -99,6 +101,17 @@ class Judge:
         rules = self._end_rules(slot_ns, self._table, RuleTable(()), stamps)
         self._table = RuleTable(())
         return rules + [excursion.event(stamps.get(excursion.unit, Stamp())) for excursion in ended]
+
+    def _judge_between(self, slot_ns: int, changes: Changes) -> list[Event]:
+        """What came before `slot_ns`, under the limits that held until then; of raw values alone."""
+        stamp_of = dict(zip(self._layout.units, self._stamps or (), strict=False))
+        raw = {column for column, limit in self._table.limits if limit.statistic == "value"}
+        events: list[Event] = []
+        for each in rounds(changes, slot_ns, self._layout, raw):
+            changed = self._table.between(Operand(each.values, each.good))
+            events += [self._rule_changed(int(each.times_ns[change[0].column]), *change, stamp_of) for change in changed]
+            events += self._track(each.times_ns, each.values, each.good, stamp_of)
+        return sorted(events, key=lambda event: event.slot_ns)
 
     def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> list[Event]:
         """A new context: other limits."""
@@ -162,13 +175,14 @@ class Judge:
         for index, limit, evaluable in evaluability:
             before, after = ("no", "yes") if evaluable else ("yes", "no")
             transitions.append(self._transition(scan.slot_ns, index, limit, "evaluable", before, after, None, None))
-        for rule, outside, value in changed:
-            before, after = ("inside", "outside") if outside else ("outside", "inside")
-            transitions.append(
-                self._transition(scan.slot_ns, rule.column, rule.limit, rule.name, before, after, value, rule.level)
-            )
-            self._note(rule, scan.slot_ns, value, outside=outside)
-        return [transition.event(stamp_of[transition.unit]) for transition in transitions]
+        events = [transition.event(stamp_of[transition.unit]) for transition in transitions]
+        return events + [self._rule_changed(scan.slot_ns, *change, stamp_of) for change in changed]
+
+    def _rule_changed(self, time_ns: int, rule: Rule, outside: bool, value: float, stamp_of: dict[str, Stamp]) -> Event:
+        before, after = ("inside", "outside") if outside else ("outside", "inside")
+        self._note(rule, time_ns, value, outside=outside)
+        transition = self._transition(time_ns, rule.column, rule.limit, rule.name, before, after, value, rule.level)
+        return transition.event(stamp_of[transition.unit])
 
     def _note(self, rule: Rule, slot_ns: int, value: float, *, outside: bool) -> None:
         if outside:
@@ -201,9 +215,15 @@ class Judge:
             covered[index] = inside_phase and statistics.count[at] / slots >= share[index]
         return covered
 
-    def _track(self, scan: Scan, good: NDArray[np.bool_], stamp_of: dict[str, Stamp]) -> list[Event]:
+    def _track(
+        self,
+        time_ns: int | NDArray[np.int64],
+        values: NDArray[np.float64],
+        good: NDArray[np.bool_],
+        stamp_of: dict[str, Stamp],
+    ) -> list[Event]:
         events = []
-        for index, tracker, told in self._tracked.sample(scan.slot_ns, scan.values, good):
+        for index, tracker, told in self._tracked.sample(time_ns, values, good):
             column = self._layout.columns[index]
             events += [excursion.event(stamp_of[column.unit]) for excursion in told]
             if tracker.open is not None:

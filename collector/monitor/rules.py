@@ -76,6 +76,7 @@ class RuleTable:
         self._deadband = np.array([rule.deadband for rule in rules])
         self._column = np.array([rule.column for rule in rules], np.intp)
         self._by_source = _by_source(self.rules)
+        self._on_raw = np.array([rule.limit.statistic == "value" for rule in rules], np.bool_)
         self.outside = np.zeros(len(rules), np.bool_)
         rows = {row: at for at, row in enumerate(self.limits)}
         row_of = [rows[rule.column, rule.limit] for rule in rules]
@@ -106,11 +107,20 @@ class RuleTable:
             operand = operands[source]
             value[rows] = operand.value[self._column[rows]]
             evaluable[rows] = operand.evaluable[self._column[rows]]
+        return self._changed(value, evaluable), self._evaluability(evaluable)
+
+    def between(self, operand: Operand) -> list[tuple[Rule, bool, float]]:
+        """Raw values between two slots: what changed of the rules on raw values."""
+        if not self.rules:
+            return []
+        return self._changed(operand.value[self._column], self._on_raw & operand.evaluable[self._column])
+
+    def _changed(self, value: NDArray[np.float64], evaluable: NDArray[np.bool_]) -> list[tuple[Rule, bool, float]]:
         # inside: beyond the level; already outside: not yet back by the deadband
         beyond = self._sign * value > self._level - np.where(self.outside, self._deadband, 0.0)
         changed = np.flatnonzero(evaluable & (beyond != self.outside))
         self.outside[changed] = beyond[changed]
-        return [(self.rules[i], bool(self.outside[i]), float(value[i])) for i in changed], self._evaluability(evaluable)
+        return [(self.rules[i], bool(self.outside[i]), float(value[i])) for i in changed]
 
     def _evaluability(self, evaluable: NDArray[np.bool_]) -> list[tuple[int, Limit, bool]]:
         self.evaluable = evaluable[self._first_rule]

@@ -16,7 +16,7 @@ from collector.store.reader import Reader
 from collector.store.rows import ScanRow
 from collector.terms import Event, EventKind
 from config.tags import Kind
-from drivers.base import Layout, Quality, Scan
+from drivers.base import Changes, Layout, Quality, Scan, quality_of
 
 HEADER = ("time", "unit", "batch", "phase", "tag", "role", "value", "engineering_unit", "quality", "status", "source_time")
 QUALITY_WORDS = {quality.value: quality.name.lower() for quality in Quality}
@@ -69,8 +69,18 @@ def restricted(row: ScanRow, selection: Selection) -> ScanRow | None:
         scan.integers[np.isin(layout.integer_columns, chosen)],
         tuple(texts[i] for i in chosen if i in texts),
         lost=scan.lost,
+        changes=scan.changes and _restricted(scan.changes, chosen),
     )
     return ScanRow(row.seq, kept, tuple(stamps[unit] for unit in part.units))
+
+
+def _restricted(found: Changes, chosen: list[int]) -> Changes | None:
+    """Those of the columns `chosen`, ascending, which are then numbered anew."""
+    rows = np.isin(found.columns, chosen)
+    if not rows.any():
+        return None
+    columns = np.searchsorted(chosen, found.columns[rows]).astype(np.int32)
+    return Changes(columns, found.source_ns[rows], found.values[rows], found.status[rows])
 
 
 def samples(row: ScanRow) -> Iterator[tuple[str, ...]]:
@@ -86,6 +96,30 @@ def samples(row: ScanRow) -> Iterator[tuple[str, ...]]:
         yield (time, *about, value, column.engineering_unit or "", quality, status, source)
 
 
+def changes(row: ScanRow) -> Iterator[tuple[str, ...]]:
+    """A row of text per value that came before the slot, in the order of `HEADER`; `time` is when it was."""
+    scan, layout = row.scan, row.scan.layout
+    if scan.changes is None:
+        return
+    stamps = dict(zip(layout.units, row.stamps, strict=True))
+    times, quality = scan.changes.times_ns(scan.slot_ns, layout.period_ns), quality_of(scan.changes.status)
+    arrays = (scan.changes.columns, times, scan.changes.values, quality, scan.changes.status, scan.changes.source_ns)
+    for at, time_ns, value, grade, status, source_ns in zip(*(array.tolist() for array in arrays), strict=True):
+        column = layout.columns[at]
+        stamp = stamps[column.unit]
+        about = (column.unit, stamp.batch, stamp.phase, column.name, column.role)
+        text = "" if grade >= Quality.BAD else _number(column.kind, value)
+        source = iso(source_ns) if source_ns else ""
+        yield (iso(time_ns), *about, text, column.engineering_unit or "", QUALITY_WORDS[grade], f"0x{status:08X}", source)
+
+
+def _number(kind: Kind, value: float) -> str:
+    """Reads back to the same value."""
+    if kind is Kind.BOOLEAN:
+        return "true" if value else "false"
+    return str(int(value)) if kind is Kind.INTEGER else repr(value)
+
+
 def _texts(row: ScanRow) -> list[str]:
     """Each column's value as text that reads back to the same value; empty where the quality is bad."""
     scan, layout = row.scan, row.scan.layout
@@ -99,10 +133,8 @@ def _texts(row: ScanRow) -> list[str]:
             values.append(str(integers[i]))
         elif column.kind is Kind.TEXT:
             values.append(texts[i])
-        elif column.kind is Kind.BOOLEAN:
-            values.append("true" if value else "false")
         else:
-            values.append(repr(value))
+            values.append(_number(column.kind, value))
     return values
 
 

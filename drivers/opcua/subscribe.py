@@ -101,9 +101,9 @@ class Subscriptions:
                 since_refused_s += WATCH_S
             if group.silent:
                 group.end(f"nothing was heard of it for {group.silence_s:g} s")
-            elif group.refused and since_refused_s >= RETRY_S:
+            elif group.items.refused and since_refused_s >= RETRY_S:
                 since_refused_s = 0.0
-                await group.monitor(self._items_per_call)
+                await group.items.create(self._items_per_call)
         return asyncio.get_running_loop().time() - began_s > LASTING_S
 
     async def _delete(self, group: Subscription) -> None:

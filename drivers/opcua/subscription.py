@@ -12,31 +12,28 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 
 import numpy as np
-import structlog
 from asyncua import ua
-from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
 from config.model import OpcUaGroup
-from config.tags import OpcUaTag
-from drivers.base import Clock, DeviceError, Note, Quality, Scan, ScanGroup, Status, quality_of
+from drivers.base import Changes, Clock, DeviceError, Note, Scan, ScanGroup
 from drivers.opcua.faults import status_name
+from drivers.opcua.monitored_items import MonitoredItems, asked_group
 from drivers.opcua.publish import PublishDecoder, Published, Told
-from drivers.opcua.read import SMALLER_HELPS, GroupReader
+from drivers.opcua.read import GroupReader
 from drivers.opcua.tag_faults import TagFaults
+from drivers.opcua.told_values import MOST_CHANGES, ToldValues
 from drivers.opcua.wire import Connection, answer
 
 KEEP_ALIVE_S = 2.0
 """How often an idle subscription says that it lives, where its period is not longer."""
 SILENT_KEEP_ALIVES = 3
 LIFETIME_KEEP_ALIVES = 10
-ITEMS_PER_CALL = 1000
-"""Asked for at once where the server does not say how many it takes."""
 _OVERFLOW_MASK, _OVERFLOW = np.uint32(0xC80), np.uint32(0x480)
 _MOST_MISSING = 20
-_log = structlog.get_logger()
 
 
 def is_subscribed(group: ScanGroup) -> bool:
@@ -53,30 +50,23 @@ class Subscription:
 
     def __init__(self, connection: Connection, group: ScanGroup, reader: GroupReader, clock: Clock) -> None:
         self._connection, self.group, self._clock, self.reader = connection, group, clock, reader
-        self._asked = next(each for each in group.device.groups if each.name == group.layout.group)
+        self._period_s = asked_group(group).period_s
         self._faults = TagFaults(group)
-        k = len(group.layout.columns)
-        self._values, self._source_ns = np.full(k, np.nan), np.zeros(k, np.int64)
-        self._status = np.full(k, StatusCodes.BadWaitingForInitialData, np.uint32)
-        self._integers, self._texts = np.zeros(k, np.int64), [""] * k
-        self._fresh = np.zeros(k, np.bool_)
-        self._is_integer = np.isin(np.arange(k), group.layout.integer_columns)
-        self._is_text = np.isin(np.arange(k), group.layout.text_columns)
+        self._told = ToldValues(group.layout)
+        self.items = MonitoredItems(connection, group, reader, self._told.refuse)
         self._next = 1
         self._held: list[Published] | None = None
         self._heard_ns = 0
+        self._without: set[int] = set()
+        """Columns that were told to have no changes recorded."""
         self.silence_s = 0.0
         self.number: int | None = None
         """The server's, while there is one."""
-        self.refused: list[int] = []
-        """Columns that the server does not monitor."""
         self.over = asyncio.Event()
         self.why = ""
         self.polled = False
         self.taken = 0
         """Values told."""
-        self.passed_over = 0
-        """Changes that were followed by another one before their slot was read."""
         self.notes: list[Note] = []
 
     @property
@@ -85,7 +75,7 @@ class Subscription:
 
     async def build(self, decoder: PublishDecoder, items_per_call: int | None) -> None:
         """Create it, with all its items. Raises DeviceError."""
-        period_s, sampling_s = self._times()
+        period_s, sampling_s = self._period_s, self.items.sampling_s
         keep_alive = max(1, math.ceil(KEEP_ALIVE_S / period_s))
         request = ua.CreateSubscriptionRequest()
         asked = request.Parameters
@@ -98,15 +88,12 @@ class Subscription:
         publishing_s = granted.RevisedPublishingInterval / 1000
         self.silence_s = SILENT_KEEP_ALIVES * max(publishing_s * granted.RevisedMaxKeepAliveCount, KEEP_ALIVE_S)
         self.number, self._next, self._held = granted.SubscriptionId, 1, None
-        self._status[:] = StatusCodes.BadWaitingForInitialData
-        self._values[:] = np.nan
-        self._fresh[:] = False
+        self._told.begin()
         self.over.clear()
         self._heard_ns = self._clock.monotonic_ns()
         decoder.columns[granted.SubscriptionId] = self.group.layout.columns
-        self.refused = sorted(self.reader.nodes)
-        sampling = await self.monitor(items_per_call)
-        slowest_s = max([sampling_s, *(each / 1000 for each in sampling)])
+        self.items.begin(granted.SubscriptionId)
+        slowest_s = max([sampling_s, *await self.items.create(items_per_call)])
         self.notes.append(
             Note(
                 "subscribed",
@@ -114,66 +101,6 @@ class Subscription:
             )
         )
         self.polled = False
-
-    def _times(self) -> tuple[float, float]:
-        period_s = self._asked.period_s
-        sampling_s = self._asked.sampling_s if isinstance(self._asked, OpcUaGroup) else None
-        return period_s, sampling_s or period_s
-
-    async def monitor(self, items_per_call: int | None) -> list[float]:
-        """Ask for the items of `refused`; those refused again stay there. Gives sampling intervals, ms. Raises DeviceError."""
-        waiting, self.refused, sampling = self.refused, [], []
-        size = items_per_call or ITEMS_PER_CALL
-        for column, status in self.reader.unresolved:
-            self._status[column] = status
-        while waiting:
-            columns, waiting = waiting[:size], waiting[size:]
-            try:
-                sampling += await self._monitor(columns)
-            except DeviceError as exc:
-                if size == 1 or exc.status not in SMALLER_HELPS:
-                    raise
-                waiting, size = columns + waiting, max(1, min(size, len(columns)) // 2)
-        return sampling
-
-    async def _monitor(self, columns: list[int]) -> list[float]:
-        request = ua.CreateMonitoredItemsRequest()
-        request.Parameters.SubscriptionId = ua.IntegerId(self.number or 0)
-        request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Source
-        request.Parameters.ItemsToCreate = [self._item(column) for column in columns]
-        body = await self._connection.ask(request, f"subscribing to {self.group.name}")
-        results = answer(ua.CreateMonitoredItemsResponse, body, self._what).Results or []
-        if len(results) != len(columns):
-            text = f"{self._what}: {len(results)} results for {len(columns)} items: none can be trusted"
-            raise DeviceError(text, status=Status.BAD_COMMUNICATION_ERROR)
-        for column, result in zip(columns, results, strict=True):
-            if not result.StatusCode.is_good():
-                self._status[column] = result.StatusCode.value
-                self.refused.append(column)
-                self._faults.tell(
-                    column, result.StatusCode.value, reason=f"not monitored: {status_name(result.StatusCode.value)}"
-                )
-        return [result.RevisedSamplingInterval for result in results if result.StatusCode.is_good()]
-
-    def _item(self, column: int) -> ua.MonitoredItemCreateRequest:
-        period_s, sampling_s = self._times()
-        queue = self._asked.queue_size if isinstance(self._asked, OpcUaGroup) else None
-        wanted = ua.MonitoringParameters()
-        wanted.ClientHandle = ua.IntegerId(column)
-        wanted.SamplingInterval = ua.Double(sampling_s * 1000)
-        wanted.QueueSize = ua.UInt32(queue or max(1, math.ceil(2 * period_s / sampling_s)))
-        wanted.DiscardOldest = True
-        tag = self.group.tags[column]
-        if isinstance(tag, OpcUaTag) and tag.deadband is not None:
-            of_the_wire = tag.deadband / abs(tag.scale)
-            wanted.Filter = ua.DataChangeFilter(
-                ua.DataChangeTrigger.StatusValue, ua.UInt32(ua.DeadbandType.Absolute), ua.Double(of_the_wire)
-            )
-        item = ua.MonitoredItemCreateRequest()
-        item.ItemToMonitor = ua.ReadValueId(NodeId=self.reader.nodes[column], AttributeId=ua.UInt32(AttributeIds.Value))
-        item.MonitoringMode = ua.MonitoringMode.Reporting
-        item.RequestedParameters = wanted
-        return item
 
     async def take(self, published: Published, decoder: PublishDecoder) -> None:
         """What the server has told, in the order of its numbers. Raises DeviceError."""
@@ -225,19 +152,9 @@ class Subscription:
             self.end(f"the server ended it: {status_name(published.ended)}")
 
     def _put(self, told: Told) -> None:
-        """Later ones over earlier ones."""
         columns, samples = told.columns, told.samples
         self.taken += len(columns)
-        before = np.count_nonzero(self._fresh)
-        self._fresh[columns] = True
-        self.passed_over += len(columns) - int(np.count_nonzero(self._fresh) - before)
-        self._values[columns], self._status[columns] = samples.values, samples.status
-        self._source_ns[columns] = samples.source_ns
-        if len(samples.integers):
-            self._integers[columns[self._is_integer[columns]]] = samples.integers
-        if samples.texts:
-            for column, text in zip(columns[self._is_text[columns]].tolist(), samples.texts, strict=True):
-                self._texts[column] = text
+        self._told.put(told)
         for misfit in samples.misfits:
             self._faults.tell(int(columns[misfit.column]), misfit.status, misfit.found)
         if samples.status.any():
@@ -263,37 +180,22 @@ class Subscription:
 
     async def read(self, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError where it has to be polled, and can't."""
-        scan = await self.reader.read(slot_ns) if self.polled else self._scan(slot_ns)
+        polled = await self.reader.read(slot_ns) if self.polled else None
+        stale = self.number is None or self.over.is_set() or self.silent
+        changes = self._between(newest_too=stale or polled is not None)
         told, self.notes = tuple(self.notes), []
-        if not told:
-            return scan
-        return Scan(
-            scan.layout, scan.slot_ns, scan.received_ns, scan.values, scan.status, scan.quality, scan.source_ns, scan.integers,
-            scan.texts, notes=told,
-        )  # fmt: skip
+        if polled is not None:
+            return replace(polled, changes=changes, notes=told) if told or changes else polled
+        of_values = self._told.stale if stale else self._told.scan
+        scan = of_values(slot_ns, self._clock.now_ns(), changes)
+        return replace(scan, notes=told) if told else scan
 
-    def _scan(self, slot_ns: int) -> Scan:
-        layout, now_ns = self.group.layout, self._clock.now_ns()
-        self._fresh[:] = False
-        if self.number is None or self.over.is_set() or self.silent:
-            k = len(layout.columns)
-            return Scan(
-                layout, slot_ns, now_ns, np.full(k, np.nan), np.full(k, Status.BAD_TIMEOUT, np.uint32),
-                np.full(k, Quality.STALE, np.uint8), np.zeros(k, np.int64), np.zeros(len(layout.integer_columns), np.int64),
-                ("",) * len(layout.text_columns),
-            )  # fmt: skip
-        bad = self._status >> np.uint32(31) == 1
-        texts = tuple("" if bad[column] else self._texts[column] for column in layout.text_columns.tolist())
-        integers = np.where(bad, 0, self._integers)[layout.integer_columns]
-        values = np.where(bad, np.nan, self._values)
-        return Scan(
-            layout,
-            slot_ns,
-            now_ns,
-            values,
-            self._status.copy(),
-            quality_of(self._status),
-            self._source_ns.copy(),
-            integers,
-            texts,
-        )
+    def _between(self, *, newest_too: bool) -> Changes | None:
+        between = self._told.between(newest_too=newest_too)
+        if between.beyond:
+            self._note("changes lost", f"{between.beyond} values beyond the {MOST_CHANGES} that are kept between two slots")
+        if news := set(between.without) - self._without:
+            self._without |= news
+            names = ", ".join(self.group.tags[column].name for column in sorted(news))
+            self._note("changes lost", f"texts, and integers beyond 2^53, are recorded in slots only, also from now on: {names}")
+        return between.changes

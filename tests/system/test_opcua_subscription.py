@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from asyncua import ua
 from asyncua.common.utils import ServiceError
@@ -54,6 +55,13 @@ def endpoint_at(plant: PlantServer, **tags: dict[str, Any]) -> OpcUaEndpoint:
     group = {"mode": "subscribe", "period_s": 0.05}
     device = {"unit": "R-1", "groups": {"main": group}, "tags": tags}
     return OpcUaEndpoint.model_validate({"name": "south", "url": plant.url, "devices": {"plc": device}, "timeout_s": 2.0})
+
+
+def with_group(endpoint: OpcUaEndpoint, **settings: object) -> OpcUaEndpoint:
+    """The same, its one group set otherwise."""
+    (device,) = endpoint.devices
+    groups = (device.groups[0].model_copy(update=settings),)
+    return endpoint.model_copy(update={"devices": (device.model_copy(update={"groups": groups}),)})
 
 
 async def scan_until(driver: Session, group: ScanGroup, true: Callable[[Scan], bool]) -> Scan:
@@ -172,3 +180,41 @@ async def test_a_message_that_is_missing_is_asked_for_again(plant: PlantServer) 
             assert any("the server has them no more" in note.cause for note in scan.notes)
             await scan_until(driver, group, lambda scan: scan.values[0] == 21.0)
         assert services["Republish"] == 1
+
+
+async def test_what_comes_between_two_slots_is_in_the_scan_of_the_next_in_its_order(plant: PlantServer) -> None:
+    for name in ("tt", "pt"):
+        write(plant, name, real(20.0))
+    write(plant, "phase", ua.DataValue(ua.Variant("Heat", ua.VariantType.String)))
+    endpoint = endpoint_at(
+        plant,
+        TT={"address": plant.address("tt"), "scale": 2.0},
+        PT={"address": plant.address("pt")},
+        PHASE={"address": plant.address("phase"), "kind": "text"},
+    )
+    endpoint = with_group(endpoint, sampling_s=0.01, queue_size=10)
+    (group,) = scan_groups(endpoint)
+    async with connect(endpoint, [group], CLOCK) as driver:
+        await scan_until(driver, group, lambda scan: scan.values[0] == 40.0 and scan.texts == ("Heat",))
+        for n, value in enumerate([21.0, 22.0, 23.0]):
+            stamp = ua.DateTime(2026, 11, 26, 12, 0, n)
+            write(plant, "tt", ua.DataValue(ua.Variant(value), SourceTimestamp=stamp))
+        write(plant, "pt", real(5.0))
+        for phase in ("Dose", "Hold"):
+            write(plant, "phase", ua.DataValue(ua.Variant(phase, ua.VariantType.String)))
+        assert driver.subscriptions is not None
+        (followed,) = driver.subscriptions.groups.values()
+        async with asyncio.timeout(DEADLINE_S):
+            while followed.taken < 9:  # noqa: ASYNC110  the server is in another thread
+                await asyncio.sleep(0.01)
+        scan = await driver.read(group, time.time_ns())
+        later = await driver.read(group, time.time_ns())
+    assert scan.values[:2].tolist() == [46.0, 5.0]
+    assert scan.texts == ("Hold",)
+    assert scan.changes is not None
+    assert scan.changes.columns.tolist() == [0, 0]
+    assert scan.changes.values.tolist() == [42.0, 44.0]
+    assert np.diff(scan.changes.source_ns).tolist() == [1_000_000_000]
+    assert [note.state for note in scan.notes] == ["changes lost"]
+    assert "recorded in slots only, also from now on: PHASE" in scan.notes[0].cause
+    assert later.changes is None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from collector.acquire.pace import spread
-from drivers.base import ScanGroup, Status
+from collector.terms import EventKind
+from drivers.base import Changes, Note, Scan, ScanGroup, Status
 from tests.fakes import PROMPT, START_NS, Act, FakePlant, VirtualWall, script
 from tests.unit.acquire.bench import SECOND_NS, Bench, dropped, silent
 from tests.unit.acquire.tiling import assert_tiled
@@ -81,6 +84,20 @@ def test_a_late_answer_is_lost_and_never_another_slots_value() -> None:
     assert "late" in str(gap.body["cause"])
     assert gap.body["cause_class"] == "late"
     assert bench.edges("a") == ["answers"], "one late answer is no lost device"
+
+
+def test_what_a_late_answer_has_to_tell_is_told_and_so_are_the_changes_that_go_with_it() -> None:
+    acts = script([PROMPT, Act(2.5), PROMPT])
+    between = Changes(np.zeros(1, np.int32), np.ones(1, np.int64), np.ones(1), np.zeros(1, np.uint32))
+
+    def told(scan: Scan) -> Scan:
+        return replace(scan, changes=between, notes=(Note("stale", "heard of nothing"),))
+
+    bench = Bench({"a": {"main": 1.0}}, FakePlant(lambda _group, _slot_ns: next(acts), told)).run(5)
+    (lost,) = bench.collected.lost(bench.groups[0])
+    notes = [event for event in bench.collected.events(EventKind.SUBSCRIPTION) if event.slot_ns == lost.slot_ns]
+    assert [event.body["state"] for event in notes] == ["stale", "changes lost"]
+    assert "late" in str(notes[1].body["cause"])
 
 
 def test_two_late_answers_in_a_row_are_a_lost_device() -> None:

@@ -28,7 +28,7 @@ from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind
 from config.model import Plant
 from config.tags import Kind
-from drivers.base import Layout, Scan, Status
+from drivers.base import Changes, Layout, Scan, Status
 from tests.fakes import endpoint_of
 from tests.journal_rows import SECOND_NS, SLOT_NS, column, layout, scan
 
@@ -290,6 +290,18 @@ async def test_overflow_drops_the_oldest_counts_and_tells(bench: Bench, monkeypa
     assert max(int(str(gap.body["to_ns"])) for gap in gaps) == SLOT_NS + 4 * SECOND_NS
     assert all("overload" in str(gap.body["cause"]) for gap in gaps)
     assert {gap.body["cause_class"] for gap in gaps} == {"overload"}
+
+
+async def test_changes_between_the_slots_take_room_like_samples(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 10)
+    three = Changes(np.zeros(3, np.int32), np.ones(3, np.int64), np.ones(3), np.zeros(3, np.uint32))
+    bench.disk.full = True
+    bench.take(*(replace(plain(slot), changes=three) for slot in range(4)))
+    assert bench.recorder.pending_samples == bench.live.counters.overflowed == 2
+    bench.disk.full = False
+    assert await bench.recorder.commit()
+    bench.take(*(plain(slot) for slot in range(4, 14)))
+    assert bench.recorder.pending_samples == 10
 
 
 async def test_a_gap_that_was_told_is_not_itself_dropped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

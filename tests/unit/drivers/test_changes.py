@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import Changes
@@ -24,6 +24,7 @@ def times(rows: list[tuple[int, int]]) -> list[int]:
     return [int(time) for time in changes.times_ns(SLOT_NS, PERIOD_NS)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), STAMPS), min_size=1, max_size=12))
 def test_every_change_is_between_the_slots_and_after_the_one_before_it(rows: list[tuple[int, int]]) -> None:
     found = times(rows)
@@ -33,6 +34,7 @@ def test_every_change_is_between_the_slots_and_after_the_one_before_it(rows: lis
         assert all(one < other for one, other in pairwise(of_column))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(SLOT_NS - PERIOD_NS + 1, SLOT_NS - 1), min_size=1, max_size=8, unique=True).map(sorted))
 def test_stamps_that_can_be_are_kept(stamps: list[int]) -> None:
     assert times([(0, stamp) for stamp in stamps] + [(1, stamp) for stamp in stamps]) == stamps * 2

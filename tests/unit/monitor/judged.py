@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -13,7 +13,7 @@ from collector.monitor.judge import Judge
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import Limit
 from config.tags import Kind
-from drivers.base import Column, Layout, Quality, Scan
+from drivers.base import Changes, Column, Layout, Quality, Scan
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_732_270_020 * SECOND_NS
@@ -42,6 +42,26 @@ def scan(of: Layout, slot_ns: int, samples: Sequence[Sample]) -> Scan:
     status = np.where(quality == Quality.GOOD, 0, 0x8000_0000).astype(np.uint32)
     values = np.array([value for value, _ in pairs], np.float64)
     return Scan(of, slot_ns, slot_ns + 1_000_000, values, status, quality)
+
+
+Change = tuple[int, int, Sample]
+"""(column, nanoseconds since the slot before, value)."""
+
+
+def with_changes(of: Scan, found: Sequence[Change]) -> Scan:
+    """Told between the slots, in this order. Quality of a change follows from its status: there is no stale one."""
+    if not found:
+        return of
+    pairs = [sample if isinstance(sample, tuple) else _pair(sample) for _, _, sample in found]
+    before_ns = of.slot_ns - of.layout.period_ns
+    status = {Quality.GOOD: 0, Quality.UNCERTAIN: 0x4000_0000, Quality.BAD: 0x8000_0000, Quality.STALE: 0x8000_0000}
+    between = Changes(
+        np.array([column for column, _, _ in found], np.int32),
+        np.array([before_ns + since_ns for _, since_ns, _ in found], np.int64),
+        np.array([value for value, _ in pairs], np.float64),
+        np.array([status[quality] for _, quality in pairs], np.uint32),
+    )
+    return replace(of, changes=between)
 
 
 def _pair(sample: float | None) -> tuple[float, Quality]:

@@ -72,8 +72,8 @@ class Record:
         return found if first is None else [*found, Stretch(first, None)]
 
     def is_told(self, stretch: Stretch) -> bool:
-        """Its end is known only when a later good sample has not taken it up again."""
-        return stretch.last is not None and stretch.last + 1 < len(self.samples)
+        """Its end is known only when a good sample a period later, or after that, has not taken it up again."""
+        return stretch.last is not None and self._apart(stretch.last, -1) >= self.period_ns
 
     def figures(self, stretch: Stretch) -> Figures:
         """Up to its end, or to the newest good sample."""

@@ -1,0 +1,141 @@
+"""What a subscription has told of a scan group: the newest value of each tag, and what came since the slot before. Pure.
+
+put(told) ──┬──> newest value of each tag ─────────────> scan, the same again until another is told
+            └──> log of all since the slot before ──> changes: those that the scan does not have
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from asyncua.ua.status_codes import StatusCodes
+from numpy.typing import NDArray
+
+from drivers.base import Changes, Layout, Quality, Scan, Status, quality_of
+from drivers.opcua.publish import Told
+
+MOST_CHANGES = 100_000
+"""Values that are kept between two slots, 2.4 MB: whatever a server tells beyond them is counted, and the newest is known."""
+EXACT = 2**53
+"""Integers up to this size are exact as float64."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Between:
+    """What came since the slot before and is not the newest of its tag."""
+
+    changes: Changes | None
+    beyond: int = 0
+    """Values that were too many to be kept."""
+    without: tuple[int, ...] = ()
+    """Columns some of whose values have no place among changes: texts, integers that no float64 holds."""
+
+
+_NOTHING = Between(None)
+
+
+class ToldValues:
+    """Of k columns."""
+
+    def __init__(self, layout: Layout) -> None:
+        k = len(layout.columns)
+        self._layout = layout
+        self._values, self._source_ns = np.full(k, np.nan), np.zeros(k, np.int64)
+        self._status = np.full(k, StatusCodes.BadWaitingForInitialData, np.uint32)
+        self._integers, self._texts = np.zeros(k, np.int64), [""] * k
+        self._is_integer = np.isin(np.arange(k), layout.integer_columns)
+        self._is_text = np.isin(np.arange(k), layout.text_columns)
+        self._log: list[Told] = []
+        self._rows = self._over = 0
+        self._fresh = np.zeros(k, np.bool_)
+        self._followed = np.zeros(k, np.bool_)
+        self._beyond = 0
+
+    def begin(self) -> None:
+        """Nothing is known any more: a new subscription will tell all values anew."""
+        self._status[:] = StatusCodes.BadWaitingForInitialData
+        self._values[:] = np.nan
+        self._over = self._rows
+
+    def refuse(self, column: int, status: int) -> None:
+        """The column is not monitored, and why."""
+        self._status[column] = status
+
+    def put(self, told: Told) -> None:
+        """Later ones over earlier ones."""
+        columns, samples = told.columns, told.samples
+        self._values[columns], self._status[columns] = samples.values, samples.status
+        self._source_ns[columns] = samples.source_ns
+        if len(samples.integers):
+            self._integers[columns[self._is_integer[columns]]] = samples.integers
+        if samples.texts:
+            for column, text in zip(columns[self._is_text[columns]].tolist(), samples.texts, strict=True):
+                self._texts[column] = text
+        if self._rows + len(columns) > MOST_CHANGES and self._rows:
+            self._beyond += len(columns)
+            self._followed[columns] = True
+            return
+        self._log.append(told)
+        self._rows += len(columns)
+        self._fresh[columns] = True
+
+    def scan(self, slot_ns: int, received_ns: int, changes: Changes | None) -> Scan:
+        """The newest values."""
+        layout = self._layout
+        bad = self._status >> np.uint32(31) == 1
+        texts = tuple("" if bad[column] else self._texts[column] for column in layout.text_columns.tolist())
+        integers = np.where(bad, 0, self._integers)[layout.integer_columns]
+        values = np.where(bad, np.nan, self._values)
+        status, source_ns = self._status.copy(), self._source_ns.copy()
+        return Scan(
+            layout, slot_ns, received_ns, values, status, quality_of(status), source_ns, integers, texts, changes=changes
+        )  # fmt: skip
+
+    def stale(self, slot_ns: int, received_ns: int, changes: Changes | None) -> Scan:
+        """Nobody knows any value."""
+        layout, k = self._layout, len(self._layout.columns)
+        nothing, status = np.full(k, np.nan), np.full(k, Status.BAD_TIMEOUT, np.uint32)
+        quality, stamps = np.full(k, Quality.STALE, np.uint8), np.zeros(k, np.int64)
+        integers, texts = np.zeros(len(layout.integer_columns), np.int64), ("",) * len(layout.text_columns)
+        return Scan(layout, slot_ns, received_ns, nothing, status, quality, stamps, integers, texts, changes=changes)
+
+    def between(self, *, newest_too: bool) -> Between:
+        """What came since this was last asked; with the newest values where the scan of the slot does not have them."""
+        if not self._rows:
+            return _NOTHING
+        found = _NOTHING
+        if newest_too or self._over or self._beyond or self._rows > np.count_nonzero(self._fresh):
+            found = self._found(newest_too=newest_too)
+        self._log = []
+        self._rows = self._over = self._beyond = 0
+        self._fresh[:] = self._followed[:] = False
+        return found
+
+    def _found(self, *, newest_too: bool) -> Between:
+        columns = np.concatenate([told.columns for told in self._log])
+        row = np.arange(len(columns))
+        newest = np.zeros(len(self._fresh), np.intp)
+        newest[columns] = row  # of one that stands there repeatedly the last counts
+        wanted = (row != newest[columns]) | (row < self._over) | self._followed[columns]
+        if newest_too:
+            wanted[:] = True
+        kept = wanted & self._exact(columns)
+        without = tuple(np.unique(columns[wanted & ~kept]).tolist())
+        if not kept.any():
+            return Between(None, self._beyond, without)
+        samples = [told.samples for told in self._log]
+        changes = Changes(
+            columns[kept].astype(np.int32),
+            np.concatenate([each.source_ns for each in samples])[kept],
+            np.concatenate([each.values for each in samples])[kept],
+            np.concatenate([each.status for each in samples])[kept],
+        )
+        return Between(changes, self._beyond, without)
+
+    def _exact(self, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which rows of the log a float64 holds."""
+        exact = ~self._is_text[columns]
+        integers = np.concatenate([told.samples.integers for told in self._log])
+        exact[self._is_integer[columns]] = (integers >= -EXACT) & (integers <= EXACT)
+        return exact
