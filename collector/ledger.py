@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from collector.store.cursors import Cursor
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 
@@ -49,8 +50,17 @@ def ledger_of(reader: Reader, registry: Registry, names: Iterable[str]) -> Ledge
     """The ledger now. Rows committed while it is made may count as queued, never as lost."""
     sinks = {}
     cursors = {name: registry.cursor(name) for name in names}
-    settled = {name: reader.totals(cursor.seq).samples if cursor.seq else 0 for name, cursor in cursors.items()}
+    settled = {name: _settled_samples(reader, cursor) for name, cursor in cursors.items()}
     totals = reader.totals()
     for name, cursor in cursors.items():
         sinks[name] = SinkLedger(cursor.accepted, totals.samples - settled[name], cursor.dead_lettered)
     return Ledger(totals.samples, totals.scans, sinks)
+
+
+def _settled_samples(reader: Reader, cursor: Cursor) -> int:
+    """Samples of the rows that the cursor calls settled, counted from the journal."""
+
+    def until(seq: int) -> int:
+        return reader.totals(seq).samples if seq else 0
+
+    return until(cursor.seq) - sum(until(each.until) - until(each.after) for each in cursor.behind)

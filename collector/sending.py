@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
 import structlog
 
@@ -14,8 +16,10 @@ from collector.store.files import StoreError
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.terms import Event, EventKind, Json
-from collector.uplink.influx import encoder_for, open_sink
-from collector.uplink.upload import SinkState, Upload
+from collector.uplink.delivery import SinkState
+from collector.uplink.influx import encoder_for, hold_s_of, open_sink
+from collector.uplink.sink import Sink as OpenSink
+from collector.uplink.upload import Pace, Upload
 from config.model import Plant
 from config.sinks import SecretError, Sink
 from drivers.base import Clock
@@ -70,13 +74,12 @@ class Sending:
         while True:
             try:
                 async with open_sink(config) as sink:
-                    encoder = encoder_for(config, self._site)
-                    upload = Upload(config.name, self._reader, self._registry, encoder, sink, self._clock, self._edge)
-                    self._uploads[config.name] = upload
+                    upload = self._upload(config, sink)
                     if self._faults.pop(config.name, None):
                         log.info("sink can be served again", sink=config.name)
                         self._edge(config.name, SinkState.TAKING, "")
-                    await self._run(upload)
+                    with closing(upload):
+                        await self._run(upload)
                     return
             except (sqlite3.Error, StoreError, SecretError, OSError) as exc:
                 if self._faults.get(config.name) != str(exc):
@@ -86,6 +89,20 @@ class Sending:
             if self._sealed.is_set():
                 return
             await asyncio.sleep(RETRY_S)
+
+    def _upload(self, config: Sink, sink: OpenSink) -> Upload:
+        upload = self._uploads[config.name] = Upload(
+            config.name,
+            self._reader,
+            self._registry,
+            partial(encoder_for, config, self._site),
+            sink,
+            self._clock,
+            self._edge,
+            pace=Pace(config.backlog_rate),
+            hold_s=hold_s_of(config),
+        )
+        return upload
 
     async def _run(self, upload: Upload) -> None:
         running, sealed = asyncio.ensure_future(upload.run()), asyncio.ensure_future(self._sealed.wait())

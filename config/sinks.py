@@ -82,6 +82,8 @@ class _HttpSink(Named):
     """`http://host:port` or `https://host:port`; no user or password in it."""
     timeout_s: Seconds = 10.0
     """Deadline of a write, in seconds; one that takes longer is tried again."""
+    backlog_rate: Annotated[float, Field(ge=100, allow_inf_nan=False)] = 100_000.0
+    """Samples per second, the most, at which what the sink missed is sent; what is live comes first at any rate."""
 
     @field_validator("url")
     @classmethod

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 
-from collector.store.cursors import Cursor, DeadLetter
+from collector.store.cursors import Cursor, DeadLetter, KeptLetter
 from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind, Json, Stamp
 from config.tags import Kind
@@ -65,35 +67,58 @@ BAD, STALE, UNCERTAIN = int(Quality.BAD), int(Quality.STALE), int(Quality.UNCERT
 
 
 class MemoryJournal:
-    """The rows and cursors that an uploader sees; a cursor that goes backward is an error."""
+    """The rows and cursors that an uploader sees; what is settled twice is an error. A row was committed at its slot."""
 
     def __init__(self, rows: Sequence[Row] = ()) -> None:
         self.rows = list(rows)
         self.cursors: dict[str, Cursor] = {}
-        self.letters: list[DeadLetter] = []
+        self.kept: dict[int, KeptLetter] = {}
         self.acknowledgements = 0
         self.acknowledged = threading.Event()
         self.looked = threading.Event()
         """Somebody has read to the end."""
 
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        """All that are kept, oldest first."""
+        return [kept.letter for kept in self.kept.values()]
+
     def append(self, *rows: Row) -> None:
         self.rows += rows
 
     def read(self, after_seq: int, limit: int) -> list[Row]:
-        rows = [row for row in self.rows if row.seq > after_seq][:limit]
+        first = bisect_right(self.rows, after_seq, key=attrgetter("seq"))
+        rows = self.rows[first : first + limit]
         if not rows:
             self.looked.set()
         return rows
 
+    def committed_before(self, time_ns: int) -> int:
+        at = bisect_right(self.rows, time_ns, key=lambda row: row.scan.slot_ns if isinstance(row, ScanRow) else row.event.slot_ns)
+        return self.rows[at - 1].seq if at else 0
+
     def cursor(self, sink: str) -> Cursor:
         return self.cursors.get(sink, Cursor())
 
-    def acknowledge(self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = ()) -> None:
-        assert cursor.seq > self.cursor(sink).seq, "a cursor only moves forward"
+    def acknowledge(self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = (), taken_up: Sequence[int] = ()) -> None:
+        assert self.samples_settled(cursor) >= self.samples_settled(self.cursor(sink)), "what is settled stays it"
         self.cursors[sink] = cursor
-        self.letters += letters
+        for number in taken_up:
+            del self.kept[number]
+        first = max(self.kept, default=0) + 1
+        self.kept |= {number: KeptLetter(number, sink, letter, False) for number, letter in enumerate(letters, first)}
         self.acknowledgements += 1
         self.acknowledged.set()
+
+    def letters(self, sink: str, after_id: int = 0, limit: int = 500, *, only_retry: bool = False) -> list[KeptLetter]:
+        return [kept for kept in self.kept.values() if kept.id > after_id and (kept.retry or not only_retry)][:limit]
+
+    def retry(self) -> None:
+        """Ask for another try of all letters."""
+        self.kept = {number: KeptLetter(number, kept.sink, kept.letter, True) for number, kept in self.kept.items()}
+
+    def refused_again(self, letters: Mapping[int, DeadLetter]) -> None:
+        self.kept |= {number: KeptLetter(number, self.kept[number].sink, letter, False) for number, letter in letters.items()}
 
     def samples(self, until_seq: int | None = None) -> int:
         """Samples read, up to a row."""
@@ -101,8 +126,12 @@ class MemoryJournal:
             row.scan.samples for row in self.rows if isinstance(row, ScanRow) and (until_seq is None or row.seq <= until_seq)
         )
 
+    def samples_settled(self, cursor: Cursor) -> int:
+        """Of the rows that the cursor calls settled."""
+        return self.samples(cursor.seq) - sum(self.samples(each.until) - self.samples(each.after) for each in cursor.behind)
+
     def assert_ledger(self, sink: str) -> None:
         """read = accepted + queued + dead-lettered."""
         cursor = self.cursor(sink)
-        assert cursor.accepted + cursor.dead_lettered == self.samples(cursor.seq)
-        assert sum(letter.samples for letter in self.letters) == cursor.dead_lettered
+        assert cursor.accepted + cursor.dead_lettered == self.samples_settled(cursor)
+        assert sum(letter.samples for letter in self.dead_letters) == cursor.dead_lettered

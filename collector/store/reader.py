@@ -19,6 +19,7 @@ from collector.terms import Event, EventKind
 from drivers.base import Layout
 
 MOST_OPEN = 8
+_COMMITTED_BEFORE = "SELECT seq FROM commits WHERE time_ns <= ? ORDER BY seq DESC LIMIT 1"
 _LAYOUTS = "SELECT key, body FROM layouts ORDER BY key"
 
 
@@ -59,6 +60,15 @@ class Reader:
         with self._lock:
             times = (self._file(path).last_commit_ns() for path in reversed(journal_files(self._data)))
             return next((time_ns for time_ns in times if time_ns is not None), None)
+
+    def committed_before(self, time_ns: int) -> int:
+        """The last row that was committed at plant time `time_ns` or earlier; 0 when none was. Raises StoreError."""
+        with self._lock:
+            for path in reversed(journal_files(self._data)):
+                row = self._file(path).connection.execute(_COMMITTED_BEFORE, (time_ns,)).fetchone()
+                if row is not None:
+                    return int(row[0])
+        return 0
 
     def bytes_per_hour(self) -> float | None:
         """How fast the newest daily file grows; None while that can't be told."""

@@ -13,24 +13,41 @@ from pathlib import Path
 
 import orjson
 
-from collector.store.cursors import Cursor, DeadLetter
+from collector.store.cursors import Cursor, DeadLetter, KeptLetter, Stretch
 from collector.store.files import Connect, StoreError, connect
 from collector.terms import Json
 
-_VERSION = 1
+_VERSION = 2
 _APPLICATION_ID = 0x52575247  # "RWRG"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS sinks (
-  name TEXT PRIMARY KEY, seq INTEGER NOT NULL, accepted INTEGER NOT NULL, dead_lettered INTEGER NOT NULL
+_BEHIND = """
+CREATE TABLE behind (
+  sink TEXT NOT NULL, after INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (sink, after)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dead_letters (
-  id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, samples INTEGER NOT NULL, time_ns INTEGER NOT NULL,
-  reason TEXT NOT NULL, line BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS states (
-  kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name)
-) STRICT, WITHOUT ROWID
+CREATE INDEX dead_letters_to_retry ON dead_letters (sink, id) WHERE retry;
 """
+_SCHEMA = f"""
+CREATE TABLE sinks (
+  name TEXT PRIMARY KEY, seq INTEGER NOT NULL, accepted INTEGER NOT NULL, dead_lettered INTEGER NOT NULL,
+  removed_seq INTEGER, forget INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dead_letters (
+  id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, samples INTEGER NOT NULL, time_ns INTEGER NOT NULL,
+  reason TEXT NOT NULL, line BLOB NOT NULL, retry INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE states (
+  kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+{_BEHIND}"""
+_FROM_1 = f"""
+ALTER TABLE sinks ADD COLUMN removed_seq INTEGER;
+ALTER TABLE sinks ADD COLUMN forget INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
+{_BEHIND}"""
+_PUT_CURSOR = """
+INSERT INTO sinks (name, seq, accepted, dead_lettered) VALUES (?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, accepted = excluded.accepted, dead_lettered = excluded.dead_lettered
+"""
+_LETTERS = "SELECT id, sink, seq, samples, line, reason, time_ns, retry FROM dead_letters"
 
 
 class Registry:
@@ -64,47 +81,76 @@ class Registry:
             raise StoreError(f"{path} is empty: a daemon began it and was stopped at once; start it again")
         if not begun_only and application != _APPLICATION_ID:
             raise StoreError(f"{path} is no registry of reactorwatch")
-        if not begun_only and version != _VERSION:
+        if not begun_only and not 1 <= version <= _VERSION:
             raise StoreError(f"{path} has schema version {version}, this program reads {_VERSION}")
+        if read_only and version < _VERSION:
+            raise StoreError(
+                f"{path} is of an earlier version of reactorwatch: the next start of the daemon brings it up to date"
+            )
         if not read_only:
-            self._begin(make=begun_only)
+            self._begin(version)
 
-    def _begin(self, *, make: bool) -> None:
+    def _begin(self, version: int) -> None:
+        """Make it, or bring it from `version` up to date: at once or not at all."""
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        if make:
+        if version < _VERSION:
             marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; {marks} COMMIT;")
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1 if version else _SCHEMA} {marks} COMMIT;")
 
     def cursor(self, sink: str) -> Cursor:
         """How far `sink` has got; zeros for a new one."""
-        with self._lock:
-            row = self._connection.execute("SELECT seq, accepted, dead_lettered FROM sinks WHERE name = ?", (sink,)).fetchone()
-        return Cursor(*row) if row else Cursor(0, 0, 0)
+        return self.cursors().get(sink, Cursor())
 
     def cursors(self) -> dict[str, Cursor]:
-        """Every sink that ever took something."""
-        with self._lock:
+        """Every sink that was ever in the plant file."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN")
             rows = self._connection.execute("SELECT name, seq, accepted, dead_lettered FROM sinks ORDER BY name").fetchall()
-        return {name: Cursor(seq, accepted, dead) for name, seq, accepted, dead in rows}
+            behind = self._connection.execute("SELECT sink, after, until FROM behind ORDER BY sink, after").fetchall()
+        return {
+            name: Cursor(seq, accepted, dead, tuple(Stretch(after, until) for sink, after, until in behind if sink == name))
+            for name, seq, accepted, dead in rows
+        }
 
-    def acknowledge(self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = ()) -> None:
-        """Move `sink`'s cursor and keep the lines it refused, in one transaction; durable on return."""
+    def acknowledge(self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = (), taken_up: Sequence[int] = ()) -> None:
+        """Move `sink`'s cursor, keep the lines it refused, let go of the letters it has `taken_up` (ids): in one
+        transaction, durable on return."""
         rows = [(sink, letter.seq, letter.samples, letter.time_ns, letter.reason, letter.line) for letter in letters]
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(
-                "INSERT OR REPLACE INTO sinks VALUES (?, ?, ?, ?)", (sink, cursor.seq, cursor.accepted, cursor.dead_lettered)
+            self._connection.execute(_PUT_CURSOR, (sink, cursor.seq, cursor.accepted, cursor.dead_lettered))
+            self._connection.execute("DELETE FROM behind WHERE sink = ?", (sink,))
+            self._connection.executemany(
+                "INSERT INTO behind VALUES (?, ?, ?)", [(sink, each.after, each.until) for each in cursor.behind]
             )
             self._connection.executemany(
                 "INSERT INTO dead_letters (sink, seq, samples, time_ns, reason, line) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
+            self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(each,) for each in taken_up])
+
+    def letters(self, sink: str, after_id: int = 0, limit: int = 500, *, only_retry: bool = False) -> list[KeptLetter]:
+        """The lines that `sink` refused, oldest first; `only_retry`: those for which another try was asked."""
+        query = f"{_LETTERS} WHERE sink = ? AND id > ?{' AND retry' if only_retry else ''} ORDER BY id LIMIT ?"
+        with self._lock:
+            rows = self._connection.execute(query, (sink, after_id, limit)).fetchall()
+        return [KeptLetter(number, name, DeadLetter(*fields), bool(retry)) for number, name, *fields, retry in rows]
 
     def dead_letters(self, sink: str) -> list[DeadLetter]:
-        """The lines that `sink` refused, oldest first."""
-        query = "SELECT seq, samples, line, reason, time_ns FROM dead_letters WHERE sink = ? ORDER BY id"
+        """All lines that `sink` refused, oldest first."""
+        return [kept.letter for kept in self.letters(sink, limit=-1)]
+
+    def retry(self, sink: str) -> int:
+        """Ask for another try of all lines that `sink` refused; how many they are."""
         with self._lock:
-            return [DeadLetter(*row) for row in self._connection.execute(query, (sink,))]
+            return self._connection.execute("UPDATE dead_letters SET retry = 1 WHERE sink = ?", (sink,)).rowcount
+
+    def refused_again(self, letters: Mapping[int, DeadLetter]) -> None:
+        """Another try of letters, by id, ended as the first: with a reason and a time of their own."""
+        rows = [(letter.reason, letter.time_ns, number) for number, letter in letters.items()]
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("UPDATE dead_letters SET reason = ?, time_ns = ?, retry = 0 WHERE id = ?", rows)
 
     def put_states(self, kind: str, states: Mapping[str, Mapping[str, Json] | None]) -> None:
         """Remember the last known states of a kind, by name; None forgets one."""

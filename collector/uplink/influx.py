@@ -3,18 +3,22 @@
 All send ready lines, gzip level 1, nanoseconds; none retries, follows a redirect or logs by itself: the uploader owns
 that. A deadline spans the whole exchange, so a half-open connection costs one timeout.
 
-VictoriaMetrics acknowledges before its data is on disk: what it accepted in its last 60 s may be lost when it crashes.
-It answers 204 to lines it can't read, and counts a replay twice unless it runs with `-dedup.minScrapeInterval=1ms`.
+VictoriaMetrics acknowledges before its data is on disk: what it accepted last is lost when it crashes. So the uploader
+holds it for `hold_s`, and asks `/metrics` whether the server was started anew meanwhile. It answers 204 to lines it can't
+read, and counts a replay twice unless it runs with `-dedup.minScrapeInterval=1ms`; the first connect says so.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import aiohttp
+import structlog
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
@@ -24,8 +28,14 @@ from collector.uplink.sink import Answer, Busy, Outcome, Sink, in_influx_words, 
 from config.sinks import InfluxDB1Sink, InfluxDB2Sink, Secret, SecretError, VictoriaMetricsSink
 from config.sinks import Sink as SinkConfig
 
-_OFF_LOOP_BYTES = 64_000
-"""A body beyond this is compressed in a thread: there it takes more than about a millisecond."""
+log = structlog.get_logger()
+
+VICTORIA_HOLD_S = 60.0
+"""It loses what it accepted in its last 10 to 20 s."""
+_STARTED = re.compile(rb"^vm_app_start_timestamp (\S+)", re.MULTILINE)
+_IS_VICTORIA = re.compile(rb'^flag\{name="storageDataPath"', re.MULTILINE)
+"""Of the database itself, not of a proxy before it."""
+_DEDUP = re.compile(rb'^flag\{name="dedup.minScrapeInterval", value="[^"]*[1-9]', re.MULTILINE)
 
 
 def encoder_for(config: SinkConfig, site: str) -> Encoder:
@@ -34,12 +44,24 @@ def encoder_for(config: SinkConfig, site: str) -> Encoder:
     return Encoder(site, texts=whole, phase=whole)
 
 
+def hold_s_of(config: SinkConfig) -> float:
+    """How long what a sink took may still be lost."""
+    return VICTORIA_HOLD_S if isinstance(config, VictoriaMetricsSink) else 0.0
+
+
 @asynccontextmanager
 async def open_sink(config: SinkConfig) -> AsyncIterator[Sink]:
     """The sink of a plant file; nothing is sent yet, so the server may be absent. Raises SecretError."""
+    with ThreadPoolExecutor(1, thread_name_prefix=f"gzip {config.name}") as gzip:
+        async with _opened(config, gzip) as sink:
+            yield sink
+
+
+@asynccontextmanager
+async def _opened(config: SinkConfig, gzip: Executor) -> AsyncIterator[Sink]:
     if isinstance(config, InfluxDB1Sink):
         async with aiohttp.ClientSession(timeout=_timeout(config), headers=_login(config)) as session:
-            yield InfluxDB1(config, session)
+            yield InfluxDB1(config, session, gzip)
         return
     influx = isinstance(config, InfluxDB2Sink)
     token = _reveal(config.name, config.token)
@@ -49,7 +71,10 @@ async def open_sink(config: SinkConfig) -> AsyncIterator[Sink]:
         if token and not influx:
             client.api_client.set_default_header("Authorization", f"Bearer {token}")  # type: ignore[no-untyped-call]
         org, bucket = (config.org, config.bucket) if isinstance(config, InfluxDB2Sink) else ("-", "-")
-        yield InfluxDB2(client, config.url, org, bucket, in_influx_words if influx else in_victoria_words)
+        if influx:
+            yield InfluxDB2(client, config.url, org, bucket, gzip)
+        else:
+            yield VictoriaMetrics(client, config.url, org, bucket, gzip)
 
 
 def _timeout(config: SinkConfig) -> aiohttp.ClientTimeout:
@@ -75,10 +100,8 @@ def _reveal(sink: str, secret: Secret | None) -> str | None:
     return text
 
 
-async def _compressed(body: bytes) -> bytes:
-    if len(body) < _OFF_LOOP_BYTES:
-        return _gzip(body)
-    return await asyncio.to_thread(_gzip, body)
+async def _compressed(body: bytes, gzip: Executor) -> bytes:
+    return await asyncio.get_running_loop().run_in_executor(gzip, _gzip, body)
 
 
 def _gzip(body: bytes) -> bytes:
@@ -92,16 +115,18 @@ def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
 def _unreachable(url: str, exc: Exception) -> Busy:
     """No answer, or half of one. A wrong certificate will not right itself."""
     if isinstance(exc, aiohttp.ServerDisconnectedError):  # its text is aiohttp's parser state
-        return Busy(f"{url}: it closed the connection before its answer was complete")
+        return Busy(f"{url}: it closed the connection before its answer was complete", unanswered=True)
     text = str(exc) or "no answer within the timeout"
-    return Busy(f"{url}: {type(exc).__name__}: {text}", alarm=isinstance(exc, aiohttp.ClientSSLError))
+    alarm = isinstance(exc, aiohttp.ClientSSLError)
+    return Busy(f"{url}: {type(exc).__name__}: {text}", alarm=alarm, unanswered=True)
 
 
 class InfluxDB1:
     """`POST /write` of InfluxDB 1, which influxdb-client does not speak."""
 
-    def __init__(self, config: InfluxDB1Sink, session: aiohttp.ClientSession) -> None:
+    def __init__(self, config: InfluxDB1Sink, session: aiohttp.ClientSession, gzip: Executor) -> None:
         self._url = config.url
+        self._gzip = gzip
         self._session = session
         self._query = {"db": config.database, "precision": "ns"}
         if config.retention_policy is not None:
@@ -110,7 +135,7 @@ class InfluxDB1:
     async def write(self, body: bytes) -> Outcome:
         """See `Sink`."""
         headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
-        data = await _compressed(body)
+        data = await _compressed(body, self._gzip)
         try:
             async with self._session.post(
                 f"{self._url}/write", params=self._query, data=data, headers=headers, allow_redirects=False
@@ -119,27 +144,34 @@ class InfluxDB1:
         except (aiohttp.ClientError, OSError) as exc:  # TimeoutError is an OSError
             return _unreachable(self._url, exc)
 
+    async def incarnation(self) -> str | None:
+        """See `Sink`. What it took is on its disk."""
+        return ""
+
 
 class InfluxDB2:
     """`POST /api/v2/write` through influxdb-client: its generated WriteService, which takes a ready body and retries nothing."""
 
-    def __init__(
-        self, client: InfluxDBClientAsync, url: str, org: str, bucket: str, in_own_words: Callable[[bytes], bool]
-    ) -> None:
-        self._client = client
+    in_own_words = staticmethod(in_influx_words)
+
+    def __init__(self, client: InfluxDBClientAsync, url: str, org: str, bucket: str, gzip: Executor) -> None:
+        self._client, self._gzip = client, gzip
         self._writes = WriteService(client.api_client)  # type: ignore[no-untyped-call]
         self._url = url
         self._org = org
         self._bucket = bucket
-        self._in_own_words = in_own_words
 
     async def write(self, body: bytes) -> Outcome:
         """See `Sink`."""
-        data = await _compressed(body)
+        data = await _compressed(body, self._gzip)
         try:
-            return judge(await self._post(data), self._in_own_words)
+            return judge(await self._post(data), self.in_own_words)
         except (aiohttp.ClientError, OSError) as exc:
             return _unreachable(self._url, exc)
+
+    async def incarnation(self) -> str | None:
+        """See `Sink`. What it took is on its disk."""
+        return ""
 
     async def _post(self, data: bytes) -> Answer:
         try:
@@ -155,3 +187,25 @@ class InfluxDB2:
         except ApiException as exc:
             return _answer(exc.status, exc.body or b"", exc.headers)
         return _answer(status, self._client.api_client.last_response.data, headers)
+
+
+class VictoriaMetrics(InfluxDB2):
+    """The same write path; what it took is not safe at once."""
+
+    in_own_words = staticmethod(in_victoria_words)
+    _looked = False
+
+    async def incarnation(self) -> str | None:
+        """See `Sink`. When it was started, by its own clock; behind a proxy that does not pass `/metrics` on it can't be told."""
+        client = self._client.api_client
+        session, headers = client.rest_client.pool_manager, client.default_headers
+        try:
+            async with session.get(f"{self._url}/metrics", headers=headers, allow_redirects=False) as response:
+                told = await response.read() if response.status == 200 else b""
+        except (aiohttp.ClientError, OSError):
+            return None
+        started = _STARTED.search(told) if _IS_VICTORIA.search(told) else None
+        if started and not self._looked and not _DEDUP.search(told):
+            log.warning("VictoriaMetrics runs without -dedup.minScrapeInterval=1ms: rows sent again count twice", url=self._url)
+        self._looked = True
+        return started[1].decode() if started else ""

@@ -36,6 +36,8 @@ class Busy:
     retry_after_s: float | None = None
     alarm: bool = False
     """It will not go away by itself."""
+    unanswered: bool = False
+    """No whole answer came: the server may have died, and taken with it what it had accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class Sink(Protocol):
 
     async def write(self, body: bytes) -> Outcome:
         """Offer lines, separated by line feeds. Raises nothing for what a server or a network does."""
+
+    async def incarnation(self) -> str | None:
+        """What changes when the server is started anew; "" where it does not tell, None when it did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,9 @@ _VERDICTS = {
     429: _Verdict.BUSY,
 }
 
+_OF_A_PROXY = frozenset({502, 504})
+"""What a proxy says for a server that is not there."""
+
 
 def in_influx_words(body: bytes) -> bool:
     """InfluxDB 1, 2 and 3 explain themselves in JSON."""
@@ -109,7 +117,7 @@ def judge(answer: Answer, in_own_words: Callable[[bytes], bool] = in_influx_word
     if verdict is _Verdict.REFUSED and in_own_words(answer.body):
         return Refused(reason)
     alarm = verdict in (_Verdict.ALARM, _Verdict.REFUSED)
-    return Busy(reason, retry_after_s(answer.retry_after, answer.date), alarm)
+    return Busy(reason, retry_after_s(answer.retry_after, answer.date), alarm, answer.status in _OF_A_PROXY)
 
 
 def explain(answer: Answer) -> str:

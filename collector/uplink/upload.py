@@ -1,68 +1,68 @@
-"""One task per sink: journal rows from its cursor on, to lines, to the sink, to a durable acknowledgement.
+"""One uploader per sink: what is live first, and beside it, at a bounded rate, what the sink missed.
 
-    read ──> encode ──> bodies of whole rows ──> write ──> acknowledge ──> read ...
-                                                  ├─ busy: wait, the same body again
-                                                  └─ refused: halve down to the poisoned lines, dead-letter those
+    live     journal's end ──> lines ──> sink ──> acknowledged        no rest
+    backlog  oldest stretch behind ──> lines ──> sink ──> acknowledged ──> rest ──> ...
+    letters  dead letters that somebody wants tried again ──> sink
 
-The cursor moves to a row only when every line of it is settled, taken or dead-lettered, and moves durably. It may be
-cancelled at any await: what was not acknowledged is sent again, and sending again changes nothing in InfluxDB. It
-holds no queue: the rows of one read and one body, whatever the outage.
+While a sink takes, the live lane goes on row by row. Where it finds itself more than `LIVE_LAG_S` behind, after an outage
+or a start, it passes over to the newest seconds, and what it passed over is the backlog. The backlog is sent only while
+the live lane has caught up, never more than `Pace` allows. Rows are settled, taken or dead-lettered, as wholes and
+durably. It may be cancelled at any await: what was not acknowledged is sent again, and sending again changes nothing in
+InfluxDB. It holds no queue: of each lane the rows of one read, whatever the outage.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import ParamSpec, Protocol, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import structlog
 
-from collector.store.cursors import Cursor, DeadLetter
-from collector.store.rows import Row
-from collector.uplink.lines import Encoded, Encoder, Line
-from collector.uplink.sink import Busy, Refused, Sink, Taken
+from collector.store.cursors import Cursor, DeadLetter, KeptLetter, Stretch
+from collector.uplink.delivery import BACKOFF, Backoff, Delivery, Poisoned, SinkState
+from collector.uplink.lane import Body, Lane, Rows
+from collector.uplink.lines import Encoder, Line
+from collector.uplink.progress import Cursors, Progress
+from collector.uplink.sink import Sink
 from drivers.base import Clock
 
 log = structlog.get_logger()
 
-BODY_BYTES = 1_000_000
-BODY_LINES = 5_000
 FALLBACK_S = 1.0
 """Looks for rows this often even when nobody tells of a commit."""
-_FIRST_ROWS, _MOST_ROWS = 16, 5_000
+LIVE_LAG_S = 5.0
+"""Rows that were committed longer ago are no longer live."""
+MOST_BEHIND = 64
+"""Stretches; while there are as many the live lane goes on in order, at its full rate."""
+LETTERS_INTERVAL_S, LETTERS_AT_ONCE = 2.0, 500
+RELEASE_INTERVAL_S = 5.0
+THREADS = 3
+"""One for each lane and one more: of its own, so that no other sink's can be in its way."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Rows(Protocol):
-    """The journal as an uploader reads it; blocking, called from threads."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a backlog is sent."""
 
-    def read(self, after_seq: int, limit: int) -> Sequence[Row]:
-        """Rows beyond `after_seq`, ascending, at most `limit`; empty when there are none yet."""
+    samples_per_s: float = 100_000.0
+    share: float = 0.5
+    """Of its time, the most: a slow server has the rest for what is live."""
 
-
-class Cursors(Protocol):
-    """Where an uploader's progress is kept; blocking, called from threads."""
-
-    def cursor(self, sink: str) -> Cursor:
-        """How far `sink` has got."""
-
-    def acknowledge(self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = ()) -> None:
-        """Move the cursor and keep the letters, at once and durably."""
+    def rest_s(self, samples: int, took_s: float) -> float:
+        """After a body of `samples` that took so long."""
+        return max(samples / self.samples_per_s - took_s, took_s * (1.0 / self.share - 1.0))
 
 
-class SinkState(StrEnum):
-    """Whether a sink takes what it is offered."""
-
-    TAKING = "taking"
-    BUSY = "busy"
-    ALARM = "alarm"
-    """Busy, and somebody must act."""
+AT_MOST = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,114 +73,204 @@ class Status:
     cause: str
     """Why it is not taking; empty when it is."""
     cursor: Cursor
+    """Durable."""
     settled_slot_ns: int
-    """Slot of the last settled row, 0 before the first; plant time minus this is the lag while `caught_up` is false."""
+    """Slot of the last live row that was taken, 0 before the first; plant time minus this is the lag while not `caught_up`."""
     caught_up: bool
-    """At the journal's end when it last looked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long to wait for a busy sink: doubling, jittered to between half and all of it, never shorter than it asked."""
-
-    first_s: float = 0.5
-    limit_s: float = 30.0
-    alarm_first_s: float = 5.0
-    alarm_limit_s: float = 60.0
-    retry_after_limit_s: float = 300.0
-    """A server that asks for more is asked again after this."""
-
-    def wait_s(self, attempt: int, busy: Busy, draw: float) -> float:
-        """Before attempt + 1; `attempt` counts from 0, `draw` is random in [0, 1)."""
-        first_s, limit_s = (self.alarm_first_s, self.alarm_limit_s) if busy.alarm else (self.first_s, self.limit_s)
-        wait_s = min(limit_s, first_s * 2.0 ** min(attempt, 30)) * (0.5 + draw / 2)
-        return max(wait_s, min(busy.retry_after_s or 0.0, self.retry_after_limit_s))
+    """The live lane was at the journal's end when it last looked."""
+    backlog_cause: str = ""
+    """Why the backlog waits although the sink takes what is live; else empty."""
 
 
 class Upload:
-    """Streams the journal to one sink."""
+    """Streams the journal to one sink; to be closed."""
 
     def __init__(
         self,
         name: str,
         rows: Rows,
         cursors: Cursors,
-        encoder: Encoder,
+        encoder: Callable[[], Encoder],
         sink: Sink,
         clock: Clock,
         on_state: Callable[[str, SinkState, str], None] = lambda name, state, cause: None,
-        backoff: Backoff = Backoff(),
+        backoff: Backoff = BACKOFF,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pace: Pace = AT_MOST,
+        hold_s: float = 0.0,
     ) -> None:
-        """`on_state` is called with (name, state, cause) when the sink stops or resumes taking, and not otherwise."""
+        """`encoder` makes one for each lane. `on_state` is called with (name, state, cause) when the sink stops or resumes
+        taking, and not otherwise. `hold_s`: what the sink took counts only so long after."""
         self.name = name
-        self._rows, self._cursors = rows, cursors
-        self._encoder, self._sink, self._clock = encoder, sink, clock
-        self._on_state, self._backoff, self._wait = on_state, backoff, wait
-        self._committed = asyncio.Event()
-        self._cursor: Cursor | None = None
-        self._state, self._cause = SinkState.TAKING, ""
-        self._settled_slot_ns = 0
-        self._caught_up = False
-        self._rows_limit = _FIRST_ROWS
-        self._body_bytes = BODY_BYTES
-        self._letters = 0
+        self._rows, self._cursors, self._sink, self._clock = rows, cursors, sink, clock
+        self._told_state, self._wait, self._pace, self._holds = on_state, wait, pace, hold_s > 0
+        self._progress = Progress(name, cursors, clock, hold_s)
+        deliveries = [Delivery(sink, told, self._progress.forget_held, backoff, wait) for told in (self._enter, self._stall)]
+        self._live, self._backlog = (Lane(rows, encoder, delivery) for delivery in deliveries)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"send {name}")
+        self._committed, self._prompt = asyncio.Event(), asyncio.Event()
+        self._live_seq: int | None = None
+        self._settled_slot_ns, self._letters = 0, 0
+        self._incarnation: str | None = None
+        self._bodies: deque[Body] = deque()
+        """Of the backlog: read and not yet sent."""
 
     @property
     def status(self) -> Status:
         """How it stands."""
-        return Status(self._state, self._cause, self._cursor or Cursor(), self._settled_slot_ns, self._caught_up)
+        delivery, stalled = self._live.delivery, self._backlog.delivery.cause
+        durable, caught_up = self._progress.durable, self._prompt.is_set()
+        return Status(delivery.state, delivery.cause, durable, self._settled_slot_ns, caught_up, stalled)
 
     def notify(self) -> None:
         """Rows have been committed."""
         self._committed.set()
 
+    def close(self) -> None:
+        """End its threads. Nothing of it may run any more."""
+        self._threads.shutdown(wait=True)
+
     async def run(self) -> None:
         """Upload for ever; ended by cancelling it, at any moment."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for work in (self._stay_live(), self._fill_forever(), self._retry_forever(), self._release_forever()):
+                    tasks.create_task(work)
+        except BaseExceptionGroup as group:  # of one cause: the others were cancelled for it
+            raise group.exceptions[0] from None
+
+    async def drain(self) -> None:
+        """Upload all there is, without rests, however long the sink is busy: put a deadline around it."""
+        await self._to_the_end()
+        while body := await self._next_behind():
+            await self._send(self._backlog, body)
+        if self._progress.holds:
+            await self._release()
+
+    # --- live
+
+    async def _stay_live(self) -> None:
         while True:
             self._committed.clear()
-            await self.drain()
+            await self._to_the_end()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FALLBACK_S):
                     await self._committed.wait()
 
-    async def drain(self) -> None:
-        """Upload to the end of the journal, however long the sink is busy: put a deadline around it."""
-        try:
-            while rows := await _in_thread(self._read):
-                self._caught_up = False
-                for body in _bodies(await _in_thread(self._encode, rows), self._body_bytes):
-                    await self._settle(body)
-        except BaseException:
-            self._encoder.forget()  # what was encoded last may never have arrived
-            raise
-        self._caught_up = True
+    async def _to_the_end(self) -> None:
+        while bodies := await self._in_thread(self._next_live):
+            self._prompt.clear()
+            for body in bodies:
+                await self._send(self._live, body)
+        self._prompt.set()
 
-    def _read(self) -> Sequence[Row]:
-        if self._cursor is None:
-            self._cursor = self._cursors.cursor(self.name)
-        return self._rows.read(self._cursor.seq, self._rows_limit)
+    def _next_live(self) -> list[Body]:
+        sent = self._progress.sent
+        if self._live_seq is None:
+            self._live_seq = sent.seq
+        if len(sent.behind) < MOST_BEHIND:
+            recent = self._rows.committed_before(self._clock.now_ns() - round(LIVE_LAG_S * 1e9))
+            self._live_seq = max(self._live_seq, recent)
+        return self._live.bodies(self._live_seq)
 
-    def _encode(self, rows: Sequence[Row]) -> list[Encoded]:
-        encoded = self._encoder.encode(rows)
-        size_bytes = sum(len(line.data) for row in encoded for line in row.lines)
-        ideal = len(rows) * BODY_BYTES // max(size_bytes, 1)
-        self._rows_limit = max(1, min(ideal, 2 * self._rows_limit, _MOST_ROWS))
-        return encoded
+    # --- what is behind
 
-    async def _settle(self, rows: Sequence[Encoded]) -> None:
-        lines = [line for row in rows for line in row.lines]
-        letters = await self._deliver(lines) if lines else []
-        await _in_thread(self._acknowledge, rows, letters)
+    async def _fill_forever(self) -> None:
+        while True:
+            await self._prompt.wait()
+            began_ns = self._clock.monotonic_ns()
+            if body := await self._next_behind():
+                await self._send(self._backlog, body)
+                took_s = (self._clock.monotonic_ns() - began_ns) / 1e9
+                await self._wait(self._pace.rest_s(body.samples, took_s))
+            else:
+                await asyncio.sleep(FALLBACK_S)
 
-    def _acknowledge(self, rows: Sequence[Encoded], letters: Sequence[DeadLetter]) -> None:
-        assert self._cursor is not None
-        dead = sum(letter.samples for letter in letters)
-        taken = sum(row.samples for row in rows) - dead
-        cursor = Cursor(rows[-1].seq, self._cursor.accepted + taken, self._cursor.dead_lettered + dead)
-        self._cursors.acknowledge(self.name, cursor, letters)
-        self._cursor, self._settled_slot_ns = cursor, rows[-1].slot_ns
+    async def _next_behind(self) -> Body | None:
+        return await self._in_thread(self._read_behind)
+
+    def _read_behind(self) -> Body | None:
+        stretch = self._oldest_behind()
+        if stretch is None:
+            return None
+        if not self._bodies or self._bodies[0].stretch.after != stretch.after:
+            self._bodies = deque(self._backlog.bodies(stretch.after, stretch.until))
+        return self._bodies[0] if self._bodies else Body(stretch, ())  # the rows are gone: retention, or a hand
+
+    def _oldest_behind(self) -> Stretch | None:
+        sent = self._progress.sent
+        if sent.behind:
+            return sent.behind[0]
+        if self._live_seq is not None and self._live_seq > sent.seq:  # passed over, and nothing live taken since
+            return Stretch(sent.seq, self._live_seq)
+        return None
+
+    # --- letters
+
+    async def _retry_forever(self) -> None:
+        while True:
+            await asyncio.sleep(LETTERS_INTERVAL_S)
+            if self._prompt.is_set() and self._live.delivery.state is SinkState.TAKING:
+                await self._retry_letters()
+
+    async def _retry_letters(self) -> None:
+        """Offer letters that somebody wants tried again, some at a time."""
+        if not (letters := await self._in_thread(self._letters_to_retry)):
+            return
+        lines = [Line(kept.letter.line, kept.id, kept.letter.samples) for kept in letters]  # its id stands for its row
+        poisoned = {each.line.seq: each.reason for each in await self._backlog.delivery.deliver(lines)}
+        now_ns = self._clock.now_ns()
+        refused = {
+            kept.id: replace(kept.letter, reason=poisoned[kept.id], time_ns=now_ns) for kept in letters if kept.id in poisoned
+        }
+        taken = [kept for kept in letters if kept.id not in poisoned]
+        await self._in_thread(self._settle_letters, taken, refused)
+        log.info("dead letters tried again", sink=self.name, taken=len(taken), refused=len(refused))
+
+    def _letters_to_retry(self) -> list[KeptLetter]:
+        held = self._progress.held_letters
+        letters = self._cursors.letters(self.name, limit=LETTERS_AT_ONCE + len(held), only_retry=True)
+        return [kept for kept in letters if kept.id not in held]
+
+    def _settle_letters(self, taken: Sequence[KeptLetter], refused: Mapping[int, DeadLetter]) -> None:
+        if taken:
+            self._progress.take_up(taken)
+        if refused:
+            self._cursors.refused_again(refused)
+
+    # --- what all share
+
+    async def _send(self, lane: Lane, body: Body) -> None:
+        if self._holds and self._incarnation is None:
+            self._incarnation = await self._sink.incarnation()
+        poisoned = await lane.delivery.deliver(body.lines) if body.lines else []
+        await self._in_thread(self._settle, lane, body, poisoned)
+
+    def _settle(self, lane: Lane, body: Body, poisoned: Sequence[Poisoned]) -> None:
+        now_ns = self._clock.now_ns()
+        letters = [DeadLetter(p.line.seq, p.line.samples, p.line.data, p.reason, now_ns) for p in poisoned]
+        self._progress.settle(body.stretch, body.samples - sum(letter.samples for letter in letters), letters)
+        if lane is self._live:
+            self._live_seq, self._settled_slot_ns = body.stretch.until, body.rows[-1].slot_ns
+        elif self._bodies:
+            self._bodies.popleft()
         self._tell_letters(letters)
+
+    async def _release_forever(self) -> None:
+        while self._holds:
+            await asyncio.sleep(RELEASE_INTERVAL_S)
+            await self._release()
+
+    async def _release(self) -> None:
+        """Settle what the sink took long enough ago, unless it was started anew since."""
+        incarnation = await self._sink.incarnation()
+        if incarnation is None:
+            return
+        before, self._incarnation = self._incarnation, incarnation
+        if before not in (None, incarnation):
+            log.warning("sink was started anew: what it took last is sent again", sink=self.name)
+            self._progress.forget_held()
+        await self._in_thread(self._progress.release)
 
     def _tell_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Logged each time their number has doubled: a field that is always refused must not fill the log."""
@@ -189,68 +279,24 @@ class Upload:
             reason, line = letters[-1].reason, letters[-1].line[:200].decode("utf-8", "replace")
             log.error("lines dead-lettered", sink=self.name, lines=self._letters, reason=reason, line=line)
 
-    async def _deliver(self, lines: Sequence[Line]) -> list[DeadLetter]:
-        """Get lines taken; returns those that the sink refused one by one."""
-        body = b"\n".join([line.data for line in lines])
-        if len(lines) > 1 and (len(lines) > BODY_LINES or len(body) > self._body_bytes):
-            return await self._deliver_halves(lines)
-        refused = await self._send(body)
-        if refused is None:
-            return []
-        if len(lines) == 1:
-            return [DeadLetter(lines[0].seq, lines[0].samples, body, refused.reason, self._clock.now_ns())]
-        if refused.too_large:
-            self._body_bytes = max(1, len(body) // 2)
-        return await self._deliver_halves(lines)
-
-    async def _deliver_halves(self, lines: Sequence[Line]) -> list[DeadLetter]:
-        middle = len(lines) // 2
-        return [*await self._deliver(lines[:middle]), *await self._deliver(lines[middle:])]
-
-    async def _send(self, body: bytes) -> Refused | None:
-        """Offer a body until the sink has decided: None when it took it."""
-        attempt = 0
-        while isinstance(outcome := await self._sink.write(body), Busy):
-            self._enter(SinkState.ALARM if outcome.alarm else SinkState.BUSY, outcome.reason)
-            await self._wait(self._backoff.wait_s(attempt, outcome, random.random()))  # noqa: S311  no secret
-            attempt += 1
-        self._enter(SinkState.TAKING, "")
-        return None if isinstance(outcome, Taken) else outcome
-
     def _enter(self, state: SinkState, cause: str) -> None:
-        before, self._state, self._cause = self._state, state, cause
-        if state is before:
-            return
         if state is SinkState.TAKING:
             log.info("sink takes again", sink=self.name)
         else:
             log.warning("sink does not take", sink=self.name, state=state.value, cause=cause)
-        self._on_state(self.name, state, cause)
+        self._told_state(self.name, state, cause)
 
+    def _stall(self, state: SinkState, cause: str) -> None:
+        if state is not SinkState.TAKING and self._live.delivery.state is SinkState.TAKING:
+            log.warning("the backlog waits", sink=self.name, cause=cause)
 
-def _bodies(rows: Sequence[Encoded], limit_bytes: int) -> Iterator[list[Encoded]]:
-    """Whole rows in their order, cut into bodies within the limits; a row larger than a body stands alone."""
-    body: list[Encoded] = []
-    size_bytes = lines = 0
-    for row in rows:
-        row_bytes = sum(len(line.data) + 1 for line in row.lines)
-        if body and (size_bytes + row_bytes > limit_bytes or lines + len(row.lines) > BODY_LINES):
-            yield body
-            body, size_bytes, lines = [], 0, 0
-        body.append(row)
-        size_bytes += row_bytes
-        lines += len(row.lines)
-    if body:
-        yield body
-
-
-async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a short blocking call in a thread. When cancelled, leave only after it has ended: it moves what we hold."""
-    task = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error from None
-        raise
+    async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a short blocking call in a thread. When cancelled, leave only after it has ended: it moves what we hold."""
+        task = asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error from None
+            raise

@@ -96,7 +96,8 @@ class Told:
         if what == "committed":
             self.totals = Totals(*map(int, numbers))
         elif what == "acknowledged":
-            self.cursor = Cursor(*map(int, numbers))
+            seq, accepted, dead_lettered = map(int, numbers)
+            self.cursor = Cursor(seq, accepted, dead_lettered)
 
 
 # --- the check

@@ -7,6 +7,8 @@ import base64
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,11 @@ from collector.store.rows import ScanRow
 from collector.terms import EventKind, Stamp
 from collector.uplink.escape import name
 from collector.uplink.influx import encoder_for, open_sink
+from collector.uplink.lane import Rows
 from collector.uplink.lines import Encoder
+from collector.uplink.progress import Cursors
 from collector.uplink.sink import Busy, Refused, Taken
-from collector.uplink.upload import Cursors, Rows, Upload
+from collector.uplink.upload import Upload
 from config.sinks import SecretError, Sink
 from config.tags import Kind
 from tests.http_peer import Reply, Request, scripted
@@ -96,7 +100,9 @@ async def uploading(sink: Sink, journal: Rows, cursors: Cursors, told: asyncio.Q
         await asyncio.sleep(0.02)
 
     async with open_sink(sink) as opened:
-        yield Upload("copy", journal, cursors, encoder_for(sink, "basel"), opened, Clock(), on_state=edge, wait=soon)
+        encoder = partial(encoder_for, sink, "basel")
+        with closing(Upload("copy", journal, cursors, encoder, opened, Clock(), on_state=edge, wait=soon)) as upload:
+            yield upload
 
 
 async def drain(sink: Sink, journal: MemoryJournal) -> None:
@@ -141,7 +147,8 @@ async def test_from_the_real_journal_twice_over(influxdb: InfluxDB, database: st
     for sink_name in ("first", "second"):
         registry = Registry(tmp_path)
         async with open_sink(influx1(influxdb.url, database)) as sink:
-            await Upload(sink_name, reader, registry, Encoder("basel"), sink, Clock()).drain()
+            with closing(Upload(sink_name, reader, registry, partial(Encoder, "basel"), sink, Clock())) as upload:
+                await upload.drain()
         registry.close()
     again = Registry(tmp_path, read_only=True)
     assert again.cursors() == {"first": Cursor(40, 200, 0), "second": Cursor(40, 200, 0)}
@@ -205,7 +212,7 @@ async def test_only_the_poisoned_line_is_kept_back(influxdb: InfluxDB, database:
     journal = MemoryJournal(rows(100))
     journal.append(scan_row(101, scan(poison, ["no number", 7.0], SLOT_NS), DOSE), *rows(100, 102))
     await drain(influx1(influxdb.url, database), journal)
-    (letter,) = journal.letters
+    (letter,) = journal.dead_letters
     assert (letter.seq, letter.samples) == (101, 2)
     assert letter.line.startswith(b"process,site=basel,unit=R-201,batch=B-24-017,phase=Dose a=")
     assert "field type conflict" in letter.reason
@@ -219,7 +226,9 @@ async def test_points_too_old_to_keep_are_dead_lettered(influxdb: InfluxDB, data
     influxdb.query(f'CREATE RETENTION POLICY short ON "{database}" DURATION 1h REPLICATION 1')
     journal = MemoryJournal(rows(1))
     await drain(influx1(influxdb.url, database, retention_policy="short"), journal)
-    assert {letter.reason for letter in journal.letters} == {"HTTP 400: partial write: points beyond retention policy dropped=1"}
+    assert {letter.reason for letter in journal.dead_letters} == {
+        "HTTP 400: partial write: points beyond retention policy dropped=1"
+    }
     assert journal.cursor("copy") == Cursor(1, 0, 5)
 
 
@@ -261,7 +270,7 @@ async def test_absent_at_the_start_and_gone_for_a_while() -> None:
             await upload.drain()
         assert_complete(stored(influxdb, "plant"), 1, 150)
     assert journal.cursor("copy") == Cursor(150, 750, 0)
-    assert journal.letters == []
+    assert journal.dead_letters == []
 
 
 # --- InfluxDB 2 and 3, by contract ----------------------------------------------------------------------------------
@@ -360,7 +369,7 @@ async def test_all_faults_in_a_row_lose_nothing(secrets: None, kind: Callable[..
         for line in row.lines:
             assert line.data in taken
     assert journal.cursor("copy") == Cursor(60, 300, 0)
-    assert journal.letters == []
+    assert journal.dead_letters == []
 
 
 async def test_nobody_listens(secrets: None) -> None:

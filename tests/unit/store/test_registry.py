@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.store.cursors import Cursor, DeadLetter
+from collector.store.cursors import Cursor, DeadLetter, KeptLetter, Stretch
 from collector.store.files import StoreError
 from collector.store.registry import Registry, site_of
 from collector.terms import Json
@@ -46,6 +46,39 @@ def test_cursors_and_letters_are_kept_apart_by_sink_and_survive(tmp_path: Path) 
         assert registry.cursors() == {"backup": Cursor(5, 4, 1), "influx": Cursor(9, 20, 3)}
         assert registry.dead_letters("influx") == letters
         assert registry.dead_letters("backup") == [LETTER]
+
+
+def test_what_is_behind_is_kept_with_the_cursor(tmp_path: Path) -> None:
+    cursor = Cursor(9050, 400, 0, (Stretch(400, 9000), Stretch(9010, 9020)))
+    with of(tmp_path) as registry:
+        registry.acknowledge("influx", cursor)
+        registry.acknowledge("backup", Cursor(1, 1, 0, (Stretch(0, 1),)))
+    with of(tmp_path) as registry:
+        assert registry.cursors() == {"backup": Cursor(1, 1, 0, (Stretch(0, 1),)), "influx": cursor}
+        registry.acknowledge("influx", Cursor(9050, 9050, 0))
+        assert registry.cursor("influx") == Cursor(9050, 9050, 0)
+        assert registry.cursor("backup").behind == (Stretch(0, 1),)
+
+
+def test_letters_are_taken_up_with_the_cursor_or_refused_again(tmp_path: Path) -> None:
+    letters = [DeadLetter(seq, 3, b"line", "refused", seq) for seq in (1, 2, 3)]
+    again = DeadLetter(2, 3, b"line", "still refused", 99)
+    with of(tmp_path) as registry:
+        registry.acknowledge("influx", Cursor(3, 0, 9), letters)
+        registry.acknowledge("backup", Cursor(3, 6, 3), letters[:1])
+        assert registry.letters("influx", only_retry=True) == []
+        assert registry.retry("influx") == 3
+        kept = registry.letters("influx", only_retry=True)
+        assert kept == [KeptLetter(number, "influx", letter, True) for number, letter in enumerate(letters, 1)]
+        assert registry.letters("influx", after_id=2) == kept[2:]
+        assert registry.letters("influx", limit=1) == kept[:1]
+        registry.refused_again({2: again})
+        registry.acknowledge("influx", Cursor(3, 3, 6), taken_up=[1])
+    with of(tmp_path) as registry:
+        assert registry.dead_letters("influx") == [again, letters[2]]
+        assert [each.id for each in registry.letters("influx", only_retry=True)] == [3]
+        assert registry.dead_letters("backup") == letters[:1]
+        assert registry.letters("backup", only_retry=True) == []
 
 
 UNWRITABLE = (DeadLetter(8, 2**70, b"line", "reason", 0), DeadLetter(8, 1, b"line", "\ud800", 0))
@@ -177,6 +210,51 @@ def test_a_reader_beside_the_daemon(tmp_path: Path) -> None:
         assert status.cursor("influx") == Cursor(2, 2, 0)
 
 
+# --- what earlier versions wrote
+
+VERSION_1 = """
+CREATE TABLE sinks (
+  name TEXT PRIMARY KEY, seq INTEGER NOT NULL, accepted INTEGER NOT NULL, dead_lettered INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dead_letters (
+  id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, samples INTEGER NOT NULL, time_ns INTEGER NOT NULL,
+  reason TEXT NOT NULL, line BLOB NOT NULL
+) STRICT;
+CREATE TABLE states (
+  kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+INSERT INTO sinks VALUES ('influx', 9, 20, 3);
+INSERT INTO dead_letters VALUES (1, 'influx', 7, 3, 5, 'refused', X'6d20783d31');
+INSERT INTO states VALUES ('daemon', 'about', '{"site": "basel"}');
+PRAGMA application_id = 0x52575247;
+PRAGMA user_version = 1;
+"""
+
+
+def columns(data: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(data / "registry.db")) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema ORDER BY name")]
+        return {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in tables}
+
+
+def test_version_1_is_brought_up_to_date_and_keeps_everything(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    with closing(sqlite3.connect(tmp_path / "registry.db")) as connection:
+        connection.executescript(VERSION_1)
+    with pytest.raises(StoreError, match="the next start of the daemon brings it up to date"):
+        Registry(tmp_path, read_only=True)
+    letter = DeadLetter(7, 3, b"m x=1", "refused", 5)
+    with of(tmp_path) as registry, of(tmp_path / "new"):
+        assert registry.cursors() == {"influx": Cursor(9, 20, 3)}
+        assert registry.dead_letters("influx") == [letter]
+        assert site_of(tmp_path) == "basel"
+        registry.acknowledge("influx", Cursor(30, 23, 0, (Stretch(9, 20),)), taken_up=[1])
+    assert columns(tmp_path) == columns(tmp_path / "new")
+    with of(tmp_path, read_only=True) as registry:
+        assert registry.cursor("influx") == Cursor(30, 23, 0, (Stretch(9, 20),))
+        assert registry.dead_letters("influx") == []
+
+
 # --- what it refuses
 
 
@@ -185,8 +263,8 @@ def test_a_newer_version_is_refused(tmp_path: Path, read_only: bool) -> None:
     with of(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / "registry.db")) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(StoreError, match=r"registry\.db has schema version 2"):
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(StoreError, match=r"registry\.db has schema version 3"):
         Registry(tmp_path, read_only=read_only)
 
 

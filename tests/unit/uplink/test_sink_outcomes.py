@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from collector.uplink.delivery import Backoff
 from collector.uplink.sink import Answer, Busy, Outcome, Refused, Taken, in_victoria_words, judge, retry_after_s
-from collector.uplink.upload import Backoff
 
 JSON_1 = b'{"error":"partial write: field type conflict dropped=1"}'
 JSON_2 = b'{"code":"invalid","message":"unable to parse"}'
@@ -30,7 +30,7 @@ PAGE = b"<html><h1>400 The plain HTTP request was sent to HTTPS port</h1></html>
         (Answer(503, b"{}", retry_after="0"), Busy("HTTP 503: {}", 0.0)),
         (Answer(408), Busy("HTTP 408")),
         (Answer(500, b'{"error":"timeout"}'), Busy("HTTP 500: timeout")),
-        (Answer(502, b"bad gateway"), Busy("HTTP 502: bad gateway")),
+        (Answer(502, b"bad gateway"), Busy("HTTP 502: bad gateway", unanswered=True)),
         (Answer(599), Busy("HTTP 599")),
     ],
 )

@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from collector.store.cursors import Cursor, DeadLetter
 from collector.store.rows import ScanRow
 from collector.terms import EventKind
+from collector.uplink.delivery import BODY_BYTES, BODY_LINES, SinkState
 from collector.uplink.lines import Encoder
 from collector.uplink.sink import Busy, Outcome, Refused, Taken
-from collector.uplink.upload import BODY_BYTES, BODY_LINES, SinkState, Upload
+from collector.uplink.upload import Upload
 from tests.journal_rows import SECOND_NS, SLOT_NS, MemoryJournal, column, event_row, layout, lost_row, scan, scan_row
 
 LAYOUT = layout(column("a"), column("b"))
@@ -55,6 +57,9 @@ class RuleSink:
         self.lines.update(good)  # as InfluxDB 1: a partial write keeps the good lines, and says 400
         return Taken() if len(good) == len(lines) else Refused("HTTP 400: poison")
 
+    async def incarnation(self) -> str | None:
+        return ""
+
     @property
     def process_slots(self) -> set[bytes]:
         return {line.rpartition(b" ")[2] for line in self.lines if line.startswith(b"process")}
@@ -76,7 +81,7 @@ def rows(count: int, first: int = 1) -> list[ScanRow]:
 
 
 def uploader(journal: MemoryJournal, sink: RuleSink, **others: object) -> Upload:
-    return Upload("influx", journal, journal, Encoder("s"), sink, Clock(), wait=others.pop("wait", Waits()), **others)  # type: ignore[arg-type]
+    return Upload("influx", journal, journal, partial(Encoder, "s"), sink, Clock(), wait=others.pop("wait", Waits()), **others)  # type: ignore[arg-type]
 
 
 async def test_every_row_arrives_and_is_accounted_for() -> None:
@@ -132,7 +137,7 @@ async def test_only_the_poisoned_line_is_dead_lettered() -> None:
     poisoned = b"%d" % (SLOT_NS + 123 * SECOND_NS)
     sink = RuleSink(lambda line: not line.endswith(poisoned))
     await uploader(journal, sink).drain()
-    (letter,) = journal.letters
+    (letter,) = journal.dead_letters
     assert (letter.seq, letter.samples, letter.reason, letter.time_ns) == (123, 2, "HTTP 400: poison", SLOT_NS)
     assert letter.line == b"process,site=s,unit=R-201 a=123.0,b=-123.0 " + poisoned
     assert len(sink.process_slots) == 299
@@ -146,7 +151,7 @@ async def test_too_large_is_split_and_remembered() -> None:
     upload = uploader(journal, sink)
     await upload.drain()
     assert len(sink.process_slots) == 400
-    assert journal.letters == []
+    assert journal.dead_letters == []
     journal.append(*rows(400, 401))
     before, sink.too_large = sink.too_large, 0
     await upload.drain()
@@ -160,7 +165,7 @@ async def test_one_line_too_large_is_dead_lettered() -> None:
     journal, sink = MemoryJournal(rows(1)), RuleSink()
     sink.largest_bytes = 60
     await uploader(journal, sink).drain()
-    assert {letter.reason for letter in journal.letters} == {"HTTP 413"}
+    assert {letter.reason for letter in journal.dead_letters} == {"HTTP 413"}
     journal.assert_ledger("influx")
 
 
@@ -214,10 +219,12 @@ async def test_cancelled_while_acknowledging_it_counts_once() -> None:
     class Slow(MemoryJournal):
         began, may_end = threading.Event(), threading.Event()
 
-        def acknowledge(self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = ()) -> None:
+        def acknowledge(
+            self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = (), taken_up: Sequence[int] = ()
+        ) -> None:
             self.began.set()
             self.may_end.wait(10)
-            super().acknowledge(sink, cursor, letters)
+            super().acknowledge(sink, cursor, letters, taken_up)
 
     journal, sink = Slow(rows(1)), RuleSink(lambda line: not line.startswith(b"process"))
     upload = uploader(journal, sink)
@@ -233,7 +240,7 @@ async def test_cancelled_while_acknowledging_it_counts_once() -> None:
     journal.append(*rows(3, 2))
     await upload.drain()
     assert journal.cursor("influx") == Cursor(4, 0, 8)
-    assert [letter.seq for letter in journal.letters] == [1, 2, 3, 4]
+    assert [letter.seq for letter in journal.dead_letters] == [1, 2, 3, 4]
     journal.assert_ledger("influx")
 
 
@@ -285,7 +292,7 @@ def test_the_ledger_holds_whatever_the_sink_says(poisoned: list[int], script: li
     journal.assert_ledger("influx")
     assert journal.cursor("influx").seq == 120
     expected = {b"%d" % (SLOT_NS + seq * SECOND_NS) for seq in range(1, 121)} - marks
-    letters = {letter.line.rpartition(b" ")[2] for letter in journal.letters if letter.line.startswith(b"process")}
+    letters = {letter.line.rpartition(b" ")[2] for letter in journal.dead_letters if letter.line.startswith(b"process")}
     assert sink.process_slots | letters == expected | marks
     assert marks <= letters
 
