@@ -133,7 +133,7 @@ class EndpointTask:
     async def _poll(self, driver: Driver) -> _Fault:
         """Read what is due until the connection is of no more use, and why that is."""
         while True:
-            slots = min(self._slots(), key=lambda each: each.due_ns)
+            slots = min(self._slots(), key=lambda each: (each.due_ns, not each.first))
             await self._sleep_until(slots.due_ns)
             self._follow_clock()
             device = self._devices[slots.group.layout.device]

@@ -8,6 +8,9 @@ from hashlib import blake2s
 
 SPREAD = 0.5
 """Groups start within this share of their period, so that the answers have the rest of it to arrive."""
+TICK_NS = 125_000_000
+"""They start at multiples of this after their slot: those that start together cost the gateway one awakening, and find its
+caches warm. At the slot itself the groups are read that tell the batch context."""
 
 
 def slot_at(now_ns: int, period_ns: int) -> int:
@@ -18,7 +21,8 @@ def slot_at(now_ns: int, period_ns: int) -> int:
 def spread(name: str, period_ns: int) -> int:
     """How long after its slot a group is read: the same for a name for ever, different for different names."""
     digest = int.from_bytes(blake2s(name.encode(), digest_size=4).digest())
-    return int(period_ns * SPREAD * digest / 2**32)
+    places = int(period_ns * SPREAD) // TICK_NS
+    return ((digest * places >> 32) + 1) * TICK_NS if places else 0
 
 
 def backoff(first_s: float, limit_s: float, factor: float = 1.6, jitter: float = 0.2) -> Iterator[float]:

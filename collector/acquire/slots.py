@@ -34,7 +34,7 @@ class Slots:
 
     def __init__(self, group: ScanGroup, now_ns: int, *, first: bool) -> None:
         """`first`: read at the very slot (for groups that tell the batch context), not spread inside the period."""
-        self.group = group
+        self.group, self.first = group, first
         self.period_ns = group.layout.period_ns
         self._offset_ns = 0 if first else spread(group.name, self.period_ns)
         self.next_ns = slot_at(now_ns - self._offset_ns, self.period_ns) + self.period_ns

@@ -48,8 +48,9 @@ def test_prompt_answers_are_read_at_their_very_time() -> None:
         assert min(times) >= 0
 
 
-def test_groups_that_tell_the_context_are_read_first() -> None:
-    devices = {f"d{i}": {"main": 1.0} for i in range(6)}
+@pytest.mark.parametrize("period_s", [1.0, 0.2])
+def test_groups_that_tell_the_context_are_read_first(period_s: float) -> None:
+    devices = {f"d{i}": {"main": period_s} for i in range(6)}
     bench = Bench(devices, context=frozenset({"plc/d4/main"})).run(10)
     order = [call.what for call in bench.plant.asked if call.slot_ns == bench.plant.asked[-1].slot_ns]
     assert order[0] == "plc/d4/main"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.acquire.pace import SPREAD, backoff, slot_at, spread
+from collector.acquire.pace import SPREAD, TICK_NS, backoff, slot_at, spread
 
 PERIODS_NS = st.integers(5_000_000, 3_600_000_000_000)
 
@@ -25,14 +26,20 @@ def test_spread_lies_inside_its_share_of_the_period(name: str, period_ns: int) -
     assert spread(name, period_ns) == spread(name, period_ns)
 
 
+@given(st.text(), PERIODS_NS)
+def test_groups_start_together_at_ticks(name: str, period_ns: int) -> None:
+    assert spread(name, period_ns) % TICK_NS == 0
+
+
 def test_spread_is_the_same_for_ever() -> None:
     """In every process and release: a change here moves when every plant is read."""
-    assert [spread(name, 1_000_000_000) for name in ("plc/R-201/main", "plc/R-202/main")] == [444_914_603, 12_121_401]
+    assert [spread(name, 1_000_000_000) for name in ("plc/R-201/main", "plc/R-202/main")] == [500_000_000, 125_000_000]
 
 
 def test_spread_fills_its_share() -> None:
-    eighths = {spread(f"plc/device-{i}/main", 1_000_000_000) * 16 // 1_000_000_000 for i in range(200)}
-    assert eighths == set(range(8))
+    places = Counter(spread(f"plc/device-{i}/main", 1_000_000_000) for i in range(400))
+    assert set(places) == {TICK_NS, 2 * TICK_NS, 3 * TICK_NS, 4 * TICK_NS}
+    assert min(places.values()) > 70
 
 
 @given(st.floats(0.001, 100), st.floats(0.001, 1000))
