@@ -96,7 +96,7 @@ class VirtualWall:
         return START_NS + self._loop.now_ns + self.shift_ns
 
 
-Fault = Callable[[], Exception]
+Fault = Callable[[], BaseException]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -102,12 +102,13 @@ class EndpointTask:
         try:
             while True:
                 try:
-                    async with self._connect(self._endpoint, self._groups, self._clock) as driver:
-                        waits = None
-                        told = getattr(driver, "notices", ())
-                        self._health.noticed(self.name, "connection", told, self._clock.now_ns())
-                        fault = await self._poll(driver)
-                        self._excuse(fault)
+                    with _only_our_cancellation():
+                        async with self._connect(self._endpoint, self._groups, self._clock) as driver:
+                            waits = None
+                            told = getattr(driver, "notices", ())
+                            self._health.noticed(self.name, "connection", told, self._clock.now_ns())
+                            fault = await self._poll(driver)
+                            self._excuse(fault)
                 except PLANT_FAULTS as exc:
                     _honour_cancellation()
                     waits = waits or self._waits()
@@ -159,7 +160,8 @@ class EndpointTask:
     async def _read(self, driver: Driver, slots: Slots) -> None:
         slot_ns = slots.take(self._clock.now_ns())
         try:
-            scan = await driver.read(slots.group, slot_ns)
+            with _only_our_cancellation():
+                scan = await driver.read(slots.group, slot_ns)
         except PLANT_FAULTS as exc:
             self._lose(slots, slot_ns, _Fault.of(exc))
             raise
@@ -216,6 +218,18 @@ def _told(scan: Scan, note: Note) -> Event:
     layout = scan.layout
     where = {"endpoint": layout.endpoint, "device": layout.device, "group": layout.group}
     return Event(EventKind.SUBSCRIPTION, scan.slot_ns, body={**where, "state": note.state, "cause": note.cause})
+
+
+@contextmanager
+def _only_our_cancellation() -> Iterator[None]:
+    """A library may also raise a cancellation that nobody asked for. It is a fault of the connection, for a task that ends as
+    cancelled is no error to anybody: its endpoint would never be read again, and nobody would know."""
+    try:
+        yield
+    except asyncio.CancelledError as exc:
+        _honour_cancellation()
+        text = f"what was asked of the device was given up on this side ({exc!r:.200}): a defect, please report it"
+        raise DeviceError(text, status=Status.BAD_COMMUNICATION_ERROR) from exc
 
 
 def _honour_cancellation() -> None:

@@ -1,8 +1,9 @@
 """Where asyncua is called: deadlines, cancellation, and one family of errors.
 
 Whatever asyncua raises on a plant's behaviour leaves here as a DeviceError that says what was being done, where, why it
-failed and what to do. Two habits of libraries are undone: an await without a deadline, and a cancellation that is
-swallowed (asyncio.wait_for of Python 3.11, when it meets a result) or comes out as another exception.
+failed and what to do. Three habits of libraries are undone: an await without a deadline, a cancellation that is swallowed
+(asyncio.wait_for of Python 3.11, when it meets a result) or comes out as another exception, and one that comes out as a class of
+its own (wait_for2, which asyncua takes on Python 3.11): asyncio.timeout would not know it for its own, and let it through.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ async def guarded(place: str, doing: str, timeout_s: float) -> AsyncIterator[Cal
         async with asyncio.timeout(timeout_s):
             try:
                 yield honour
+            except asyncio.CancelledError as exc:
+                if type(exc) is asyncio.CancelledError:
+                    raise
+                raise asyncio.CancelledError from exc
             except Exception:
                 honour()
                 raise

@@ -77,3 +77,20 @@ def test_slots_that_passed_during_a_neighbours_request_are_told_at_the_stop() ->
 
 def test_slots_that_passed_while_waiting_are_told_at_the_stop() -> None:
     _assert_told_until_the_stop(Bench({"a": {"main": 1.0}}, FakePlant(connecting=script(then=Act(0.1, TimeoutError)))).run(30.2))
+
+
+@pytest.mark.parametrize("place", ["reading", "connecting", "closing"])
+def test_a_cancellation_that_nobody_asked_for_ends_nothing(place: str) -> None:
+    """A library lets one of its own out: the endpoint says so and goes on; it must not end as if it had been stopped."""
+    strange = Act(fault=asyncio.CancelledError)
+    acts = script([PROMPT] * 3 + ([strange] if place == "reading" else [Act(fault=dropped)]))
+    plant = FakePlant(
+        lambda _group, _slot_ns: next(acts),
+        connecting=script([PROMPT, strange] if place == "connecting" else []),
+        closing=script([strange] if place == "closing" else []),
+    )
+    bench = Bench({"a": {"main": 1.0}}, plant).run(30.2)
+    _assert_told_until_the_stop(bench)
+    assert len(bench.collected.scans(bench.groups[0])) > 20
+    assert plant.opened == 2
+    assert bench.edges("a") == ["answers", "lost", "answers"]
