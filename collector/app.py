@@ -27,6 +27,7 @@ from collector.acquire.endpoint import Connect, EndpointTask
 from collector.acquire.health import Health
 from collector.batch.context import ContextTracker, tells_context
 from collector.gateway import Gateway
+from collector.keeping import End, Keeping, loss_event, unnoted
 from collector.ledger import Ledger, ledger_of
 from collector.live import Live
 from collector.painter import Painter
@@ -36,7 +37,9 @@ from collector.sending import Sending
 from collector.store import files
 from collector.store.files import locked
 from collector.store.journal import Journal
+from collector.store.losses import Loss
 from collector.store.reader import Reader
+from collector.store.recovery import recover
 from collector.store.registry import Registry
 from collector.terms import CauseClass, Event, EventKind, Json, Stamp
 from collector.trend import Trend, trend
@@ -98,7 +101,10 @@ class Daemon:
             connect = self._outside.file
             self.registry = Registry(self.data, connect)
             stack.callback(self.registry.close)
-            self.journal = Journal(self.data, connect)
+            self.keeping = Keeping(self.data, self._tell_loss, self, connect)
+            self._known = self._remembered_end()
+            recover(self.data, self._known.totals, self._outside.wall_ns(), connect)
+            self.journal = Journal(self.data, connect, self.keeping.heard)
             stack.callback(self.journal.close)
             self.reader = Reader(self.data, connect)  # closed before the journal, which then leaves its files whole
             stack.callback(self.reader.close)
@@ -110,7 +116,7 @@ class Daemon:
         await self._opened.aclose()
 
     def _build(self) -> None:
-        self._stopped_ns = self.reader.last_commit_ns()
+        self._stopped_ns = max(self.reader.last_commit_ns() or 0, self._known.time_ns) or None
         self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell)
         context = ContextTracker(self.plant, self._known_context())
@@ -142,6 +148,24 @@ class Daemon:
     def _tell(self, event: Event) -> None:
         self.recorder.tell(event)
 
+    def _tell_loss(self, loss: Loss) -> None:
+        self.recorder.tell(loss_event(loss, self.clock.now_ns()))
+
+    def _remembered_end(self) -> End:
+        """The most that is known to have been committed: by what was remembered, and by what sinks have settled."""
+        remembered = End.from_json(self.registry.states("journal").get("head", {}))
+        cursors = self.registry.cursors().values()
+        return End(
+            max([remembered.seq, *(cursor.seq for cursor in cursors)]),
+            max([remembered.samples, *(cursor.accepted + cursor.dead_lettered for cursor in cursors)]),
+            remembered.scans,
+            remembered.time_ns,
+        )
+
+    async def set_aside(self, path: Path, cause: str) -> None:
+        """See `keeping.Aside`."""
+        await self.recorder.set_aside(path, cause)
+
     def _known_context(self) -> dict[str, Stamp]:
         states = self.registry.states("context")
         return {unit: Stamp(**{name: str(value) for name, value in body.items()}) for unit, body in states.items()}
@@ -164,7 +188,13 @@ class Daemon:
             try:
                 async with asyncio.TaskGroup() as support:
                     watch = certificates.watch(self.plant.endpoints, self.clock, self.health)
-                    works = (self.recorder.commit_forever(), self.gateway.run(), self._serve(), watch)
+                    works = (
+                        self.recorder.commit_forever(),
+                        self.gateway.run(),
+                        self._serve(),
+                        watch,
+                        self.keeping.run(),
+                    )
                     tasks = [support.create_task(work) for work in works]
                     async with asyncio.TaskGroup() as poll:
                         tasks += [poll.create_task(each.run(), name=each.name) for each in self._endpoints]
@@ -180,6 +210,8 @@ class Daemon:
 
     def _begin(self) -> None:
         now_ns = self.clock.now_ns()
+        for loss in unnoted(self.data):
+            self._tell_loss(loss)
         if self._stopped_ns is not None:
             body: dict[str, Json] = {
                 "from_ns": self._stopped_ns,

@@ -96,9 +96,8 @@ class Gateway:
         judges = self._recorder.judges.values()
         rules = [rule for judge in judges for rule in judge.active.values()]
         excursions = [excursion for judge in judges for excursion in judge.open.values()]
-        head = self._recorder.head
         return {
-            "journal": {"head": {"seq": head.seq, "hash": head.hash.hex()}} if head.hash else {},
+            "journal": {"head": self._recorder.end},
             "context": dict(self._live.stamps),
             "device": dict(self._health.devices),
             "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": rule for rule in rules},

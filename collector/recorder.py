@@ -16,14 +16,15 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 from collector.batch.context import ContextTracker
+from collector.keeping import End
 from collector.live import Live
 from collector.monitor.judge import Judge
 from collector.pending import Dropped, Numbered, Pending
-from collector.store.chain import Head
 from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped
@@ -81,9 +82,9 @@ class Recorder:
         return self._pending.samples
 
     @property
-    def head(self) -> Head:
-        """The newest end of the journal's hash chain."""
-        return self._journal.head
+    def end(self) -> End:
+        """Where the journal ends, on the disk."""
+        return End.of(self._journal)
 
     @property
     def disk_fault(self) -> str:
@@ -220,6 +221,11 @@ class Recorder:
         if not self._disk_fault:
             log.error("journal can't be written; scans are kept in memory", cause=cause)
         self._disk_fault = cause
+
+    async def set_aside(self, path: Path, cause: str) -> None:
+        """Have a daily file that somebody found damaged set aside. Raises StoreError when it can't be."""
+        now_ns = self._clock.now_ns()
+        await asyncio.get_running_loop().run_in_executor(self._disk, self._journal.set_aside, path, cause, now_ns)
 
     async def close(self) -> bool:
         """Commit the rest and end what is open; False when the disk did not take it. No `take` afterwards."""

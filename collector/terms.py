@@ -48,6 +48,8 @@ class EventKind(StrEnum):
     """The daemon started or stopped: state, version, config_hash."""
     CLOCK = "clock"
     """Plant time was moved forward to the wall clock: moved_s."""
+    DAMAGE = "damage"
+    """A file of the data folder was damaged or gone, and was set aside: file, kept, cause, and the rows that are lost."""
     CERTIFICATE = "certificate"
     """Something is wrong with a certificate of an endpoint, or soon will be: endpoint, cause."""
 

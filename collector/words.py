@@ -245,6 +245,13 @@ def _clock(event: Event, _: Columns) -> Told:
     return "info", f"plant time moved forward by {duration(number(event.body, 'moved_s') or 0.0)}"
 
 
+def _damage(event: Event, _: Columns) -> Told:
+    body = event.body
+    kept = f"set aside as {text(body, 'kept')}" if body.get("kept") else "gone"
+    samples = f", {whole(body, 'samples')} samples lost with it" if "samples" in body else ""
+    return "fault", f"{text(body, 'file')} was damaged and is {kept}{samples}: {text(body, 'cause')}"
+
+
 def _certificate(event: Event, _: Columns) -> Told:
     return "alert", f"endpoint {text(event.body, 'endpoint')}: {text(event.body, 'cause')}"
 
@@ -259,6 +266,7 @@ _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.SINK: _sink,
     EventKind.DAEMON: _daemon,
     EventKind.CLOCK: _clock,
+    EventKind.DAMAGE: _damage,
     EventKind.CERTIFICATE: _certificate,
 }
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from collector.store.chain import Head, digest
-from collector.store.files import Connect, connect, open_reader
+from collector.store.files import Connect, StoreError, connect, open_reader
 from collector.store.rows import DamagedRow, EventRow, Row, ScanRow, decode
 from collector.store.schema import version_of
 from collector.terms import Event, EventKind, Stamp
@@ -79,7 +79,27 @@ def stamps_to_json(stamps: tuple[Stamp, ...]) -> str:
 
 
 def _stamps_from_json(body: str) -> tuple[Stamp, ...]:
-    return tuple(Stamp(*fields) for fields in orjson.loads(body))
+    try:
+        return tuple(Stamp(*fields) for fields in orjson.loads(body))
+    except (orjson.JSONDecodeError, TypeError):
+        raise DamagedRow(f"stamps that are none: {body[:100]!r}") from None
+
+
+def _kind(word: str) -> EventKind:
+    """A word that is none of ours may be a newer program's: its file is left alone."""
+    try:
+        return EventKind(word)
+    except ValueError:
+        if isinstance(word, str) and word.isascii() and word.isalpha() and word.islower():
+            raise StoreError(f"event of kind {word!r}: this program knows none; a newer reactorwatch wrote it") from None
+        raise DamagedRow(f"an event of kind {word!r}") from None
+
+
+def _unlike(row: tuple[object, ...], kinds: tuple[type, ...]) -> Exception:
+    """Damage where a column is not of its type; otherwise the defect of ours that is being handled."""
+    if any(type(value) is not kind for value, kind in zip(row, kinds, strict=True)):
+        return DamagedRow(f"row {row[0]!r} has columns of other types")
+    return RuntimeError(f"row {row[0]!r} can't be read: a defect, please report it")
 
 
 @dataclass(slots=True)
@@ -152,17 +172,29 @@ class DailyFile:
 
     def stamp(self, key: int) -> tuple[Stamp, ...]:
         if key not in self.stamps:
-            (body,) = self.connection.execute("SELECT body FROM stamps WHERE key = ?", (key,)).fetchone()
-            self.stamps[key] = _stamps_from_json(body)
+            row = self.connection.execute("SELECT body FROM stamps WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                raise DamagedRow(f"stamps {key} of {self.path.name} are gone")
+            self.stamps[key] = _stamps_from_json(row[0])
         return self.stamps[key]
 
     def scans(self, where: str, parameters: tuple[int, ...]) -> Iterator[ScanRow]:
-        for seq, slot_ns, received_ns, layout, stamps, lost_status, blob in self.connection.execute(_SCANS + where, parameters):
-            yield ScanRow(seq, decode(blob, self.layout(layout), slot_ns, received_ns, lost_status), self.stamp(stamps))
+        for row in self.connection.execute(_SCANS + where, parameters):
+            seq, slot_ns, received_ns, layout, stamps, lost_status, blob = row
+            try:
+                yield ScanRow(seq, decode(blob, self.layout(layout), slot_ns, received_ns, lost_status), self.stamp(stamps))
+            except TypeError:
+                raise _unlike(row, (int, int, int, int, int, int, bytes)) from None
 
     def events(self, where: str, parameters: tuple[int | str, ...]) -> Iterator[EventRow]:
-        for seq, slot_ns, kind, unit, stamps, body in self.connection.execute(_EVENTS + where, parameters):
-            yield EventRow(seq, Event(EventKind(kind), slot_ns, unit, self.stamp(stamps)[0], orjson.loads(body)))
+        for row in self.connection.execute(_EVENTS + where, parameters):
+            seq, slot_ns, kind, unit, stamps, body = row
+            try:
+                yield EventRow(seq, Event(_kind(kind), slot_ns, unit, self.stamp(stamps)[0], orjson.loads(body)))
+            except orjson.JSONDecodeError:
+                raise DamagedRow(f"the body of event {seq} is no JSON") from None
+            except (TypeError, IndexError):
+                raise _unlike(row, (int, int, str, str, int, str)) from None
 
     def after(self, seq: int, limit: int) -> list[Row]:
         """At most `limit` rows beyond `seq`, in their order; one snapshot, so that no row can slip in between."""

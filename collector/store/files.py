@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.store import schema
+from collector.store.rows import DamagedRow
 
 
 class StoreError(Exception):
@@ -35,6 +36,46 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     """A connection that begins no transaction by itself, and serves any thread, one at a time. Raises sqlite3.Error."""
     uri = f"{path.resolve().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+class Damaged(StoreError):
+    """A file of the data folder is not what was written: it can be set aside, so that collection goes on without it."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path} is damaged: {what}")
+        self.path = path
+        self.what = what
+        self.inode = inode_of(path)
+        """By which it is known again: another file may have its name by now."""
+
+
+def inode_of(path: Path) -> int:
+    """0 for a file that is not there."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def tells_damage(exc: BaseException) -> bool:
+    """SQLite says that the file is not what was written; a full disk, a lock or a refusal does not say so."""
+    code = getattr(exc, "sqlite_errorcode", None)
+    if isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return True
+    return isinstance(exc, sqlite3.OperationalError) and str(exc).startswith("Could not decode to UTF-8")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What is read inside is of one file: raises Damaged when it shows that the file is not what was written."""
+    try:
+        yield
+    except DamagedRow as exc:
+        raise Damaged(path, str(exc)) from exc
+    except sqlite3.Error as exc:
+        if tells_damage(exc):
+            raise Damaged(path, str(exc)) from exc
+        raise
 
 
 @contextmanager
@@ -149,6 +190,8 @@ def open_writer(path: Path, connect: Connect = connect) -> sqlite3.Connection:
         schema.bring_up_to_date(connection)
     except BaseException as exc:
         connection.close()
+        if tells_damage(exc):
+            raise Damaged(path, str(exc)) from exc
         if isinstance(exc, sqlite3.Error):
             raise StoreError(f"{path} can't be brought to schema version {schema.SCHEMA_VERSION}: {exc}") from exc
         raise
@@ -164,7 +207,7 @@ def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> 
     try:
         connection = connect(path, mode)
     except sqlite3.Error as exc:
-        raise StoreError(f"{path} can't be opened: {exc}") from exc
+        raise _refusal(path, exc) from exc
     try:
         connection.execute("PRAGMA busy_timeout = 5000")
         _check_schema(connection, path)  # before any other pragma: a foreign database stays as it is
@@ -173,17 +216,27 @@ def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> 
     except BaseException as exc:
         connection.close()
         if isinstance(exc, sqlite3.Error):
-            raise StoreError(f"{path} can't be used: {exc}") from exc
+            raise _refusal(path, exc) from exc
         raise
     return connection
 
 
+def _refusal(path: Path, exc: sqlite3.Error) -> StoreError:
+    """Why a file can't be opened. A table that is missing is damage, and so is a folder in its place."""
+    missing = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    if missing or tells_damage(exc) or (path.exists() and not path.is_file()):
+        return Damaged(path, str(exc))
+    return StoreError(f"{path} can't be used: {exc}")
+
+
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises StoreError when the file is none of ours or of a later version, sqlite3.Error when it is damaged."""
+    """Raises Damaged for a file that is none of ours, StoreError for one of a later version, sqlite3.Error for what is broken."""
     try:
         version = schema.version_of(connection)
-    except schema.UnknownSchema as exc:
+    except schema.NewerSchema as exc:
         raise StoreError(f"{path} {exc}") from None
+    except schema.UnknownSchema as exc:
+        raise Damaged(path, f"it {exc}") from None
     schema.check_tables(connection, version)
     if connection.execute("SELECT first_seq FROM meta").fetchone() is None:
-        raise StoreError(f"{path} is damaged: it does not say where it begins")
+        raise Damaged(path, "it does not say where it begins")

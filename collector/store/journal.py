@@ -4,12 +4,14 @@ Rows (scans and events) share one sequence without gaps, across files and restar
 a full sync: when it returns, its rows survive a power cut; when it raises, none of them is there, and the caller
 still has them. InfluxDB is a copy of this. Each commit has a hash over the one before and its own rows
 (collector.store.chain).
+
+A file that turns out to be damaged, or is taken away, is set aside, and the same rows go into one that is begun anew.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +20,22 @@ import orjson
 
 from collector.store.chain import Head, Link, digest
 from collector.store.daily import Totals, stamps_to_json
-from collector.store.files import Connect, StoreError, connect, create, day_of, journal_files, open_writer
+from collector.store.files import (
+    Connect,
+    Damaged,
+    StoreError,
+    connect,
+    create,
+    day_of,
+    inode_of,
+    journal_files,
+    open_writer,
+    tells_damage,
+)
+from collector.store.losses import Loss, end_of, losses
+from collector.store.quarantine import Quarantine
 from collector.store.reader import Reader
+from collector.store.recovery import damage_at_end
 from collector.store.rows import encode
 from collector.terms import Event, Stamp
 from drivers.base import Layout, Scan
@@ -41,14 +57,19 @@ _HEAD = """
 SELECT seq, hash FROM (SELECT seq, hash FROM commits ORDER BY seq DESC LIMIT 1)
 UNION ALL SELECT first_seq - 1, hash_before FROM meta LIMIT 1
 """
+PATIENCE_NS = 60_000_000_000
+"""Errors of the disk for so long, in reading too, are taken for damage: a disk that was only away comes back before."""
 
 
 class Journal:
     """The one writer of a data folder. Blocking calls, for one thread of their own."""
 
-    def __init__(self, data: Path, connect: Connect = connect) -> None:
-        """Open the newest file, or begin the first at the next append. Raises StoreError."""
-        self._data, self._connect = data, connect
+    def __init__(self, data: Path, connect: Connect = connect, on_loss: Callable[[Loss], None] = lambda loss: None) -> None:
+        """Open the newest file, or begin the first at the next append. Raises StoreError.
+
+        `on_loss` is called for each file that is set aside, by the thread that appends.
+        """
+        self._data, self._connect, self._on_loss = data, connect, on_loss
         reader = Reader(data, connect)
         try:
             self._totals = reader.totals()
@@ -57,10 +78,12 @@ class Journal:
             reader.close()
         self._head = Head()
         self._connection: sqlite3.Connection | None = None
-        self._day = ""
+        self._path: Path | None = None
+        self._inode = 0
+        self._failing_since_ns = 0
         self._layouts: _Keys = {}
         self._stamps: _Keys = {}
-        if files := journal_files(data):
+        if (files := journal_files(data)) and end_of(losses(data)).seq < self._totals.seq:
             self._switch(files[-1])
 
     @property
@@ -73,6 +96,11 @@ class Journal:
         """The newest end of the hash chain: what a journal that was cut short later no longer has."""
         return self._head
 
+    @property
+    def newest_ns(self) -> int:
+        """Plant time of the newest commit; 0 before the first."""
+        return self._newest_ns
+
     def append(self, entries: Sequence[Entry], time_ns: int) -> Totals:
         """Commit `entries` in their order, at plant time `time_ns`; returns the totals up to the last of them.
 
@@ -81,6 +109,60 @@ class Journal:
         if not entries:
             return self._totals
         time_ns = max(time_ns, self._newest_ns)  # commits are in the order of their times, whatever the clock does
+        try:
+            return self._commit(entries, time_ns)
+        except (sqlite3.Error, Damaged) as exc:
+            damaged = self._damaged(exc, time_ns)
+            if damaged is None:
+                raise
+            self.set_aside(*damaged, time_ns)
+            return self._commit(entries, time_ns)
+
+    def _damaged(self, exc: Exception, time_ns: int) -> tuple[Path, str] | None:
+        """The file that an error shows to be damaged, and how."""
+        if isinstance(exc, Damaged):
+            return exc.path, exc.what
+        if self._path is None:
+            return None
+        if tells_damage(exc) or self._is_unreadable(exc, time_ns):
+            return self._path, str(exc)
+        return None
+
+    def _is_unreadable(self, exc: Exception, time_ns: int) -> bool:
+        """The disk has answered with errors for so long, also when it was read, that the file is taken for lost."""
+        if getattr(exc, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_IOERR:
+            return False
+        self._failing_since_ns = self._failing_since_ns or time_ns
+        if time_ns - self._failing_since_ns < PATIENCE_NS or self._path is None:
+            return False
+        try:
+            return bool(damage_at_end(self._path, self._connect))
+        except (sqlite3.Error, StoreError):
+            return True
+
+    def set_aside(self, path: Path, cause: str, now_ns: int) -> Loss:
+        """Keep a damaged daily file as it is, out of the way; the next append begins a new one where it was the newest.
+
+        Raises StoreError when the folder does not let it happen.
+        """
+        before = losses(self._data)
+        loss = Quarantine(self._data, self._totals, now_ns, exact=True, connect=self._connect).set_aside(path, cause)
+        if path == self._path:
+            self._let_go()
+        self._totals = max(self._totals, loss.after, key=lambda totals: totals.seq)
+        for each in losses(self._data):
+            if each not in before:
+                self._on_loss(each)
+        return loss
+
+    def _let_go(self) -> None:
+        """Close what was moved away, as it is."""
+        connection, self._connection, self._path = self._connection, None, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _commit(self, entries: Sequence[Entry], time_ns: int) -> Totals:
         connection = self._file_for(time_ns)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -91,12 +173,14 @@ class Journal:
             connection.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?)", row)
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # of a file that is damaged not even this may work
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
             self._layouts.clear()  # keys given in what was rolled back are void
             self._stamps.clear()
             raise
         self._totals, self._newest_ns, self._head = totals, time_ns, Head(totals.seq, sealed)
+        self._failing_since_ns = 0
         return totals
 
     def close(self) -> None:
@@ -148,7 +232,9 @@ class Journal:
 
     def _file_for(self, time_ns: int) -> sqlite3.Connection:
         day = day_of(time_ns)
-        if self._connection is None or day > self._day:
+        if self._path is not None and inode_of(self._path) != self._inode:
+            raise Damaged(self._path, "it was taken away, or replaced, while the daemon wrote it")
+        if self._connection is None or self._path is None or day > self._path.stem:
             path = self._data / "journal" / f"{day}.db"
             if not path.exists():
                 create(path, self._totals.seq + 1, self._totals.samples, self._totals.scans, self._head.hash, self._connect)
@@ -156,12 +242,23 @@ class Journal:
         assert self._connection is not None
         return self._connection
 
+    def _close_hole(self, connection: sqlite3.Connection, head: Head) -> Head:
+        """Rows are lost behind the end of a file that is whole: a commit without rows says where it goes on."""
+        commit = (self._totals.seq, self._newest_ns, self._totals.samples, self._totals.scans)
+        sealed = Link(head.hash).seal(*commit)
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?)", (*commit, sealed))
+        return Head(self._totals.seq, sealed)
+
     def _switch(self, path: Path) -> None:
         connection = open_writer(path, self._connect)
         head = Head(*connection.execute(_HEAD).fetchone())
-        if head.seq != self._totals.seq:
+        if head.seq < self._totals.seq == end_of(losses(self._data)).seq:
+            head = self._close_hole(connection, head)
+        elif head.seq != self._totals.seq:
             connection.close()
             raise StoreError(f"{path} ends at row {head.seq}, the journal at row {self._totals.seq}: it belongs to another")
         self.close()
-        self._connection, self._day, self._head = connection, path.stem, head
+        self._connection, self._path, self._inode, self._head = connection, path, inode_of(path), head
         self._layouts, self._stamps = {}, {}

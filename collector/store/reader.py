@@ -13,7 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from collector.store.daily import DailyFile, Totals
-from collector.store.files import Connect, StoreError, connect, journal_files
+from collector.store.files import Connect, StoreError, connect, journal_files, reading
+from collector.store.losses import losses
 from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind
 from drivers.base import Layout
@@ -30,6 +31,7 @@ class Reader:
         self._data, self._connect = data, connect
         self._open: OrderedDict[Path, DailyFile] = OrderedDict()
         self._first_seq: dict[Path, int] = {}
+        self._inodes: dict[Path, int] = {}
         self._lock = threading.RLock()
 
     def read(self, after_seq: int, limit: int) -> list[Row]:
@@ -39,18 +41,26 @@ class Reader:
         """
         with self._lock:
             for path in self._from(after_seq + 1):
-                if rows := self._file(path).after(after_seq, limit):
+                with reading(path):
+                    rows = self._file(path).after(after_seq, limit)
+                if rows:
                     return rows
         return []
 
     def totals(self, until_seq: int | None = None) -> Totals:
-        """What the journal holds, up to and including row `until_seq` where given. Raises StoreError."""
+        """What the journal had, up to and including row `until_seq` where given: lost rows count. Raises StoreError."""
+        totals = self._totals_of_files(until_seq)
+        lost = [loss.after for loss in losses(self._data) if until_seq is None or loss.after.seq <= until_seq]
+        return max([totals, *lost], key=_seq)
+
+    def _totals_of_files(self, until_seq: int | None) -> Totals:
         with self._lock:
             paths = journal_files(self._data)[-1:] if until_seq is None else self._from(until_seq)
             if not paths:
                 return Totals()
-            file = self._file(paths[0])
-            totals = file.before if until_seq is not None and until_seq < file.first_seq else file.totals(until_seq)
+            with reading(paths[0]):
+                file = self._file(paths[0])
+                totals = file.before if until_seq is not None and until_seq < file.first_seq else file.totals(until_seq)
             if until_seq is not None and totals.seq < until_seq and len(paths) > 1:
                 self._file(paths[1])  # it was passed over because it is damaged, and the row may be in it: raises
             return totals
@@ -58,8 +68,11 @@ class Reader:
     def last_commit_ns(self) -> int | None:
         """Plant time of the newest commit, None for an empty journal. Raises StoreError."""
         with self._lock:
-            times = (self._file(path).last_commit_ns() for path in reversed(journal_files(self._data)))
-            return next((time_ns for time_ns in times if time_ns is not None), None)
+            for path in reversed(journal_files(self._data)):
+                with reading(path):
+                    if (time_ns := self._file(path).last_commit_ns()) is not None:
+                        return time_ns
+            return None
 
     def committed_before(self, time_ns: int) -> int:
         """The last row that was committed at plant time `time_ns` or earlier; 0 when none was. Raises StoreError."""
@@ -151,15 +164,33 @@ class Reader:
         return paths
 
     def _begins(self, path: Path) -> int:
+        file = self._same(path)
         if path not in self._first_seq:
-            self._first_seq[path] = self._file(path).first_seq
+            self._first_seq[path] = (file or self._file(path)).first_seq
         return self._first_seq[path]
 
+    def _same(self, path: Path) -> DailyFile | None:
+        """The file of this name that is open. One that was set aside, and begun anew under the same name, is no more it."""
+        try:
+            inode = path.stat().st_ino
+        except OSError as exc:
+            raise StoreError(f"{path} can't be read: {exc.strerror}") from None
+        if self._inodes.setdefault(path, inode) != inode:
+            self._inodes[path] = inode
+            self._first_seq.pop(path, None)
+            if path in self._open:
+                self._open.pop(path).close()
+        return self._open.get(path)
+
     def _file(self, path: Path) -> DailyFile:
-        file = self._open.get(path)
+        file = self._same(path)
         if file is None:
             file = self._open[path] = DailyFile.open(path, self._connect)
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(path)
         return file
+
+
+def _seq(totals: Totals) -> int:
+    return totals.seq

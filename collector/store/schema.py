@@ -14,6 +14,8 @@ import sqlite3
 SCHEMA_VERSION = 2
 OLDEST_VERSION = 1
 APPLICATION_ID = 0x52574A4C  # "RWJL"
+MOST_VERSIONS = 1000
+"""What is beyond is damage, not a newer program's."""
 PAGE_BYTES = 16384
 """Chunks of an hour are some kilobytes: pages of 4 KiB would be half empty."""
 
@@ -58,7 +60,11 @@ ALTER TABLE commits ADD COLUMN hash BLOB;
 
 
 class UnknownSchema(Exception):
-    """The database is none of ours, or of a version that this program doesn't know; the text says which."""
+    """The database is none of ours, or of a version that never was; the text says which."""
+
+
+class NewerSchema(UnknownSchema):
+    """A later version of this program wrote it; the text says so."""
 
 
 def make(connection: sqlite3.Connection, meta: tuple[int, int, int, bytes | None]) -> None:
@@ -94,10 +100,10 @@ def version_of(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         raise UnknownSchema("is no journal of reactorwatch")
-    if version > SCHEMA_VERSION:
+    if SCHEMA_VERSION < version < MOST_VERSIONS:
         told = f"has schema version {version}, this program reads up to {SCHEMA_VERSION}"
-        raise UnknownSchema(f"{told}: a newer reactorwatch wrote it; use that one")
-    if version < OLDEST_VERSION:
+        raise NewerSchema(f"{told}: a newer reactorwatch wrote it; use that one")
+    if not OLDEST_VERSION <= version <= SCHEMA_VERSION:
         raise UnknownSchema(f"has schema version {version}, which never was one")
     return int(version)
 

@@ -1,7 +1,7 @@
 """The events' measurements: which keys of an event's body are tags, which are fields, and of what type.
 
     transition -> alarm        excursion -> excursion      batch -> batch        statistics -> statistics
-    gateway, device, gap, sink, daemon, clock -> gateway, told apart by the tag `kind`
+    gateway, device, gap, sink, daemon, clock, damage -> gateway, told apart by the tag `kind`
 
 The type of a field follows from its name alone (`type_of`), so two points can never disagree about it. A value of
 another type goes under a name that tells: `level="none"` becomes `level_text="none"`.
@@ -35,7 +35,7 @@ class FieldType(StrEnum):
 
 _TEXTS = (
     *("what", "state", "text", "running", "batch", "phase", "product", "recipe_version", "mode"),
-    *("from", "to", "statistic", "ended", "cause", "cause_class", "reason", "quality", "version", "config_hash"),
+    *("from", "to", "statistic", "ended", "cause", "cause_class", "reason", "file", "kept", "quality", "version", "config_hash"),
 )
 TYPES: Mapping[str, FieldType] = {
     **dict.fromkeys(_TEXTS, FieldType.TEXT),
@@ -86,6 +86,7 @@ MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.SINK: _GATEWAY,
     EventKind.DAEMON: _GATEWAY,
     EventKind.CLOCK: _GATEWAY,
+    EventKind.DAMAGE: _GATEWAY,
     EventKind.CERTIFICATE: _GATEWAY,
 }
 

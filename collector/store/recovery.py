@@ -1,0 +1,122 @@
+"""What is looked at before the journal is opened: cheap checks of its end, so that a start is fast however much it holds.
+
+The newest file decides where the numbers go on, so damage there is found here, and the file set aside. Older files are
+looked at later (`holes`, and whoever reads them); every byte is looked at by `reactorwatch verify` alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+from collector.store.daily import DailyFile, Totals
+from collector.store.files import Connect, Damaged, connect, journal_files, reading
+from collector.store.losses import Loss, losses, quarantine
+from collector.store.quarantine import Quarantine
+from collector.store.reader import Reader
+
+ROWS_LOOKED_AT = 200
+
+
+def recover(data: Path, known: Totals, now_ns: int, connect: Connect = connect) -> list[Loss]:
+    """Set aside what would keep the journal from going on. `known`: the most that is known to have been committed.
+
+    Returns what was found now. Raises StoreError when the folder can't be used.
+    """
+    aside = Quarantine(data, known, now_ns, connect=connect)
+    before = losses(data)
+    for orphan in _orphans(data):
+        aside.put_down(*orphan)
+    while files := journal_files(data):
+        if not (damage := damage_at_end(files[-1], connect)):
+            break
+        aside.set_aside(files[-1], damage)
+    with closing(Reader(data, connect)) as reader:
+        end = reader.totals()
+    if known.seq > end.seq:
+        missing = f"rows {end.seq + 1} to {known.seq} had been committed, and are in no file"
+        aside.put_down_end(end, f"{missing}: it was deleted, cut short, or put back from an older copy")
+    return [loss for loss in losses(data) if loss not in before]
+
+
+def damage_at_end(path: Path, connect: Connect = connect) -> str:
+    """What is wrong with a file, as far as its first page and its last rows show; empty where nothing is. Milliseconds.
+
+    Raises StoreError for what is no damage: a newer schema, no permission.
+    """
+    try:
+        with reading(path), closing(DailyFile.open(path, connect)) as file:
+            _check_size(file)
+            end = file.totals()
+            _check_end(file, end)
+            file.after(end.seq - ROWS_LOOKED_AT, ROWS_LOOKED_AT)
+            file.last_commit_ns()
+    except Damaged as exc:
+        return exc.what
+    except (TypeError, OverflowError) as exc:  # a column of another type, which STRICT would not have let in
+        return f"its newest commits are not what was written ({exc})"
+    return ""
+
+
+def _check_size(file: DailyFile) -> None:
+    """A database that is shorter than it says has lost its end. Pages that stand in the log only may be missing yet."""
+    pages, page_bytes = (int(file.connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
+    size_bytes = file.path.stat().st_size
+    log = file.path.with_name(file.path.name + "-wal")
+    if pages * page_bytes > size_bytes and not (log.exists() and log.stat().st_size):
+        raise Damaged(file.path, f"it is cut short: {size_bytes} bytes of {pages * page_bytes}")
+
+
+def _check_end(file: DailyFile, end: Totals) -> None:
+    if end.seq < file.before.seq or end.samples < file.before.samples or end.scans < file.before.scans:
+        raise Damaged(file.path, f"it ends ({end}) before it begins ({file.before})")
+    try:
+        (beyond,) = file.connection.execute(
+            "SELECT count(*) FROM (SELECT seq FROM scans WHERE seq > ? UNION ALL SELECT seq FROM events WHERE seq > ?)",
+            (end.seq, end.seq),
+        ).fetchone()
+    except sqlite3.OperationalError as exc:
+        raise Damaged(file.path, str(exc)) from exc
+    if beyond:
+        raise Damaged(file.path, f"{beyond} rows stand beyond its last commit")
+
+
+def _orphans(data: Path) -> Iterator[tuple[Path, str, str]]:
+    """Files in the quarantine without a record: moved there by hand, or just before a crash."""
+    recorded = {f"{loss.name}.db" for loss in losses(data)} | {loss.kept for loss in losses(data)}
+    for path in sorted(quarantine(data).glob("????-??-??*.db")):
+        original = data / "journal" / f"{path.name[:10]}.db"
+        if path.name not in recorded and not original.exists():
+            yield original, path.name, "it was moved here by hand, or the daemon ended while it was set aside"
+
+
+def holes(data: Path, connect: Connect = connect) -> Iterator[tuple[Path, str]]:
+    """Daily files that can't be opened, and those that must have been there, for the one behind goes on beyond the one
+    before: with what is wrong. Reads the edges of every file: seconds for years of them. Raises StoreError."""
+    before: Path | None = None
+    for path in journal_files(data):
+        try:
+            first, _ = _edges(path, connect)
+            if before is not None:
+                _, end = _edges(before, connect)  # now, not when it was the newest and still grew
+                if end < first and first not in {loss.after.seq for loss in losses(data)}:
+                    yield _between(before, path), f"it is gone: it had the rows {end + 1} to {first}"
+            before = path
+        except Damaged as exc:
+            yield exc.path, exc.what
+            before = None
+
+
+def _edges(path: Path, connect: Connect) -> tuple[int, int]:
+    with reading(path), closing(DailyFile.open(path, connect)) as file:
+        _check_size(file)
+        return file.before.seq, file.totals().seq
+
+
+def _between(older: Path, newer: Path) -> Path:
+    """The name that a file between two days had, as far as can be told; it is never that of one which is there."""
+    day = date.fromisoformat(newer.stem) - timedelta(days=1)
+    return newer.with_name(f"{day}.db" if f"{day}" > older.stem else f"{older.stem}~.db")
