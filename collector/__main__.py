@@ -11,10 +11,12 @@ from collector.commands.demo import demo
 from collector.commands.diff import diff
 from collector.commands.export import export
 from collector.commands.init import init
+from collector.commands.letters import letters
 from collector.commands.probe import probe
 from collector.commands.run import run
 from collector.commands.schema import schema
 from collector.commands.simulate import simulate
+from collector.commands.sinks import sinks
 from collector.commands.status import status
 from collector.commands.upset import upset
 from collector.version import VERSION
@@ -30,6 +32,8 @@ app = typer.Typer(
 for command in (demo, run, init, check, probe, diff, schema, simulate, upset, status, export, browse):
     app.command()(command)
 app.add_typer(certs, name="certs")
+app.add_typer(letters, name="dead-letters")
+app.add_typer(sinks, name="sinks")
 
 
 def _version(asked: bool) -> None:

@@ -194,6 +194,7 @@ class Daemon:
                         self._serve(),
                         watch,
                         self.keeping.run(),
+                        self.sending.removal.run(),
                     )
                     tasks = [support.create_task(work) for work in works]
                     async with asyncio.TaskGroup() as poll:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from collector.store.cursors import Cursor
+from collector.store.cursors import Cursor, KnownSink
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 
@@ -21,6 +21,8 @@ class SinkLedger:
     accepted: int
     queued: int
     dead_lettered: int
+    beyond: int = 0
+    """Read since it was taken out of the plant file: none of its business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Ledger:
     @property
     def balanced(self) -> bool:
         """True when nothing is missing and nothing is counted twice."""
-        return all(sink.accepted + sink.queued + sink.dead_lettered == self.read for sink in self.sinks.values())
+        sinks = self.sinks.values()
+        return all(sink.accepted + sink.queued + sink.dead_lettered + sink.beyond == self.read for sink in sinks)
 
     def lines(self) -> list[str]:
         """For people: one line per sink."""
@@ -49,18 +52,22 @@ class Ledger:
 def ledger_of(reader: Reader, registry: Registry, names: Iterable[str]) -> Ledger:
     """The ledger now. Rows committed while it is made may count as queued, never as lost."""
     sinks = {}
-    cursors = {name: registry.cursor(name) for name in names}
-    settled = {name: _settled_samples(reader, cursor) for name, cursor in cursors.items()}
+    known = registry.sinks()
+    wanted = {name: known.get(name, KnownSink()) for name in names}
+    settled = {name: _settled_samples(reader, sink.cursor) for name, sink in wanted.items()}
     totals = reader.totals()
-    for name, cursor in cursors.items():
-        sinks[name] = SinkLedger(cursor.accepted, totals.samples - settled[name], cursor.dead_lettered)
+    for name, sink in wanted.items():
+        its = totals.samples if sink.removed_seq is None else _samples_until(reader, sink.removed_seq)
+        cursor = sink.cursor
+        sinks[name] = SinkLedger(cursor.accepted, its - settled[name], cursor.dead_lettered, totals.samples - its)
     return Ledger(totals.samples, totals.scans, sinks)
 
 
 def _settled_samples(reader: Reader, cursor: Cursor) -> int:
     """Samples of the rows that the cursor calls settled, counted from the journal."""
+    behind = sum(_samples_until(reader, each.until) - _samples_until(reader, each.after) for each in cursor.behind)
+    return _samples_until(reader, cursor.seq) - behind
 
-    def until(seq: int) -> int:
-        return reader.totals(seq).samples if seq else 0
 
-    return until(cursor.seq) - sum(until(each.until) - until(each.after) for each in cursor.behind)
+def _samples_until(reader: Reader, seq: int) -> int:
+    return reader.totals(seq).samples if seq else 0

@@ -12,6 +12,7 @@ import structlog
 
 from collector.ledger import Ledger, ledger_of
 from collector.picture import SinkPicture
+from collector.removal import Removal
 from collector.store.files import StoreError
 from collector.store.reader import Reader
 from collector.store.registry import Registry
@@ -41,8 +42,7 @@ class Sending:
         self._sealed = asyncio.Event()
         self._drain_s = 0.0
         self._ledger = Ledger(0, 0, {})
-        for name in self.names:
-            registry.acknowledge(name, registry.cursor(name))  # known from now on, though it may never take anything
+        self.removal = Removal(self.names, reader, registry, clock, tell)
 
     @property
     def names(self) -> list[str]:
@@ -51,6 +51,7 @@ class Sending:
 
     def committed(self) -> None:
         """Rows were committed."""
+        self.removal.committed()
         for upload in self._uploads.values():
             upload.notify()
 

@@ -232,7 +232,10 @@ def _subscription(event: Event, _: Columns) -> Told:
 
 def _sink(event: Event, _: Columns) -> Told:
     sink = text(event.body, "sink")
-    if text(event.body, "state") == "taking":
+    state = text(event.body, "state")
+    if state in ("removed", "forgotten"):
+        return "info", f"sink {sink} {state}: {text(event.body, 'cause')}"
+    if state == "taking":
         return "info", f"sink {sink} takes"
     return "fault", f"sink {sink} takes nothing: {text(event.body, 'cause')}"
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from collector.commands.terms import failed, output, wrong_input
 from collector.ledger import Ledger, ledger_of
 from collector.report.export import iso
+from collector.store.cursors import KnownSink
 from collector.store.files import StoreError, is_locked
 from collector.store.reader import Reader
 from collector.store.registry import Registry
@@ -41,8 +42,9 @@ def status(
 def _facts(data: Path) -> dict[str, Json]:
     reader, registry = Reader(data), Registry(data, read_only=True)
     try:
-        ledger = ledger_of(reader, registry, registry.cursors())
-        sinks = registry.states("sink")
+        known = registry.sinks()
+        ledger = ledger_of(reader, registry, known)
+        sinks = registry.states("sink") | {name: _removed(sink) for name, sink in known.items() if sink.removed_seq is not None}
         return {
             **registry.states("daemon").get("about", {}),
             "running": is_locked(data),
@@ -67,6 +69,11 @@ def _sinks(ledger: Ledger, states: dict[str, dict[str, Json]]) -> dict[str, Json
         name: {"accepted": sink.accepted, "queued": sink.queued, "dead_lettered": sink.dead_lettered, **states.get(name, {})}
         for name, sink in ledger.sinks.items()
     }
+
+
+def _removed(sink: KnownSink) -> dict[str, Json]:
+    cause = "the daemon is to forget it" if sink.forget else "taken out of the plant file"
+    return {"state": "removed", "cause": cause}
 
 
 def _gaps(reader: Reader) -> list[Json]:

@@ -58,6 +58,17 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSink:
+    """A sink that is in the plant file, or was."""
+
+    cursor: Cursor = Cursor()
+    removed_seq: int | None = None
+    """The journal's last row when a start found it gone from the plant file; None while it is there."""
+    forget: bool = False
+    """Somebody asked the daemon to forget it."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One line that a sink refused for good."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from collector.store.cursors import Cursor, DeadLetter, KeptLetter, Stretch
+from collector.store.cursors import Cursor, DeadLetter, KeptLetter, KnownSink, Stretch
 from collector.store.files import Connect, StoreError, connect
 from collector.terms import Json
 
@@ -46,6 +46,10 @@ ALTER TABLE dead_letters ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
 _PUT_CURSOR = """
 INSERT INTO sinks (name, seq, accepted, dead_lettered) VALUES (?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, accepted = excluded.accepted, dead_lettered = excluded.dead_lettered
+"""
+_SINKS = "SELECT name, seq, accepted, dead_lettered, removed_seq, forget FROM sinks ORDER BY name"
+_REASONS = """
+SELECT reason, count(*), sum(samples), sum(retry) FROM dead_letters WHERE sink = ? GROUP BY reason ORDER BY count(*) DESC, reason
 """
 _LETTERS = "SELECT id, sink, seq, samples, line, reason, time_ns, retry FROM dead_letters"
 
@@ -100,18 +104,50 @@ class Registry:
 
     def cursor(self, sink: str) -> Cursor:
         """How far `sink` has got; zeros for a new one."""
-        return self.cursors().get(sink, Cursor())
+        return self.sinks().get(sink, KnownSink()).cursor
 
     def cursors(self) -> dict[str, Cursor]:
-        """Every sink that was ever in the plant file."""
+        """Of every sink that is known."""
+        return {name: sink.cursor for name, sink in self.sinks().items()}
+
+    def sinks(self) -> dict[str, KnownSink]:
+        """Every sink that was ever in the plant file and is not forgotten, by name."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN")
-            rows = self._connection.execute("SELECT name, seq, accepted, dead_lettered FROM sinks ORDER BY name").fetchall()
+            rows = self._connection.execute(_SINKS).fetchall()
             behind = self._connection.execute("SELECT sink, after, until FROM behind ORDER BY sink, after").fetchall()
+        stretches = {name: tuple(Stretch(*ends) for sink, *ends in behind if sink == name) for name, *_ in rows}
         return {
-            name: Cursor(seq, accepted, dead, tuple(Stretch(after, until) for sink, after, until in behind if sink == name))
-            for name, seq, accepted, dead in rows
+            name: KnownSink(Cursor(seq, accepted, dead, stretches[name]), removed_seq, bool(forget))
+            for name, seq, accepted, dead, removed_seq, forget in rows
         }
+
+    def place(self, present: Sequence[str], last_seq: int) -> list[str]:
+        """A start: which sinks the plant file has, at the journal's row `last_seq`. Returns those now found to be gone."""
+        known = self.sinks()
+        gone = [name for name, sink in known.items() if name not in present and sink.removed_seq is None]
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("UPDATE sinks SET removed_seq = ? WHERE name = ?", [(last_seq, name) for name in gone])
+            self._connection.executemany(
+                "INSERT INTO sinks (name, seq, accepted, dead_lettered) VALUES (?, 0, 0, 0)"
+                " ON CONFLICT (name) DO UPDATE SET removed_seq = NULL, forget = 0",
+                [(name,) for name in present],
+            )
+        return gone
+
+    def ask_to_forget(self, sink: str) -> None:
+        """The daemon shall forget a sink that was taken out of the plant file."""
+        with self._lock:
+            self._connection.execute("UPDATE sinks SET forget = 1 WHERE name = ? AND removed_seq IS NOT NULL", (sink,))
+
+    def forget(self, sink: str) -> None:
+        """Nothing is known of it any more, its dead letters neither; durable on return."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("DELETE FROM sinks WHERE name = ?", (sink,))
+            self._connection.execute("DELETE FROM behind WHERE sink = ?", (sink,))
+            self._connection.execute("DELETE FROM dead_letters WHERE sink = ?", (sink,))
 
     def acknowledge(self, sink: str, cursor: Cursor, letters: Sequence[DeadLetter] = (), taken_up: Sequence[int] = ()) -> None:
         """Move `sink`'s cursor, keep the lines it refused, let go of the letters it has `taken_up` (ids): in one
@@ -134,11 +170,23 @@ class Registry:
         query = f"{_LETTERS} WHERE sink = ? AND id > ?{' AND retry' if only_retry else ''} ORDER BY id LIMIT ?"
         with self._lock:
             rows = self._connection.execute(query, (sink, after_id, limit)).fetchall()
-        return [KeptLetter(number, name, DeadLetter(*fields), bool(retry)) for number, name, *fields, retry in rows]
+        return [_kept(row) for row in rows]
 
     def dead_letters(self, sink: str) -> list[DeadLetter]:
         """All lines that `sink` refused, oldest first."""
         return [kept.letter for kept in self.letters(sink, limit=-1)]
+
+    def counts_of_letters(self, sink: str) -> list[tuple[str, int, int, int]]:
+        """By reason, the most frequent first: reason, letters, samples, letters that are to be tried again."""
+        with self._lock:
+            return self._connection.execute(_REASONS, (sink,)).fetchall()
+
+    def newest_letters(self, sink: str, limit: int) -> list[KeptLetter]:
+        """The newest lines that `sink` refused, oldest of them first."""
+        query = f"{_LETTERS} WHERE sink = ? ORDER BY id DESC LIMIT ?"
+        with self._lock:
+            rows = self._connection.execute(query, (sink, limit)).fetchall()
+        return [_kept(row) for row in reversed(rows)]
 
     def retry(self, sink: str) -> int:
         """Ask for another try of all lines that `sink` refused; how many they are."""
@@ -173,6 +221,11 @@ class Registry:
         """Close the database."""
         with self._lock:
             self._connection.close()
+
+
+def _kept(row: tuple[int, str, int, int, bytes, str, int, int]) -> KeptLetter:
+    number, sink, seq, samples, line, reason, time_ns, retry = row
+    return KeptLetter(number, sink, DeadLetter(seq, samples, line, reason, time_ns), bool(retry))
 
 
 def site_of(data: Path) -> str:

@@ -50,6 +50,8 @@ TOLD_IN_WORDS = {
     "user_key": "none",
     "password_env": "none",
     "what": "required",
+    "name": "required",
+    "sink": "all",
     "registers": "required",
     "old": "required",
     "new": "required",
@@ -91,7 +93,7 @@ def default_of(parameter: Any) -> str:
 def test_every_command_has_its_section() -> None:
     exit_codes_first = REFERENCE.index("| exit code |") < REFERENCE.index("\n## ")
     assert exit_codes_first
-    assert re.findall(r"^## ([\w ]+)$", REFERENCE, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^## ([\w -]+)$", REFERENCE, re.MULTILINE) == list(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.ledger import Ledger, SinkLedger, ledger_of
-from collector.store.cursors import Cursor, DeadLetter
+from collector.store.cursors import Cursor, DeadLetter, Stretch
 from collector.store.daily import Totals
 from collector.store.files import journal_files
 from collector.store.journal import Entry, Journal, Stamped
@@ -149,6 +149,28 @@ def test_rows_that_are_taken_while_it_is_made_are_not_counted_before_they_were_r
         ledger = ledger_of(reader, registry, ["influx"])
     assert ledger.sinks["influx"] == SinkLedger(3, 0, 0)
     assert ledger.balanced
+
+
+def test_a_cursor_that_passed_rows_over_has_them_queued(data: Path, reader: Reader, registry: Registry) -> None:
+    written(data, [[SCAN, EVENT, SCAN], [SCAN, LOST, SCAN], [SCAN]])
+    registry.acknowledge("influx", Cursor(6, 6, 0, (Stretch(1, 4),)))
+    ledger = ledger_of(reader, registry, ["influx"])
+    assert ledger.sinks["influx"] == SinkLedger(6, 9, 0)
+    assert ledger.balanced
+    registry.acknowledge("influx", Cursor(6, 6, 0, (Stretch(1, 3),)))
+    assert not ledger_of(reader, registry, ["influx"]).balanced
+
+
+def test_a_sink_taken_out_has_queued_what_it_had_not_got_by_then(data: Path, reader: Reader, registry: Registry) -> None:
+    written(data, [[SCAN, SCAN, SCAN]])
+    registry.acknowledge("old", Cursor(1, 3, 0))
+    assert registry.place(["influx"], 2) == ["old"]
+    assert registry.place(["influx"], 3) == [], "told once"
+    ledger = ledger_of(reader, registry, registry.sinks())
+    assert ledger.sinks == {"influx": SinkLedger(0, 9, 0), "old": SinkLedger(3, 3, 0, beyond=3)}
+    assert ledger.balanced
+    registry.place(["influx", "old"], 3)
+    assert ledger_of(reader, registry, ["old"]).sinks["old"] == SinkLedger(3, 6, 0), "put back, it gets everything"
 
 
 def test_an_empty_journal_is_balanced(reader: Reader, registry: Registry) -> None:
