@@ -17,7 +17,8 @@ from collector.monitor.between import rounds
 from collector.monitor.excursions import Excursion, Tracker, Trackers
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
 from collector.monitor.rules import Operand, RuleTable, Source, Transition
-from collector.monitor.window import Statistics, Window
+from collector.monitor.statistics import Statistics
+from collector.monitor.tail import Tail
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import Limit
 from config.tags import Kind
@@ -51,7 +52,7 @@ class Judge:
         spans = [STATISTICS_WINDOW_NS, *(round(limit.window_s * 1e9) for limit in self._limits if limit.window_s)]
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
-        self._window = Window(len(self._columns), max(spans), layout.period_ns)
+        self._window = Tail(len(self._columns), max(spans), layout.period_ns)
         self._stamps: tuple[Stamp, ...] | None = None
         self._since_ns: dict[str, int] = {}
         self._table = RuleTable(())

@@ -1,98 +1,235 @@
-"""The rolling recent past of some columns of a scan group, and its statistics.
+"""The rolling window of some columns of a scan group: all its statistics, brought forward with each scan.
 
-Every statistic is computed anew from the samples in `(t − W, t]`, nothing is ever subtracted from a running sum: a
-glitch that has left the window leaves no trace. Rows are kept twice, `rows` apart, so that any recent stretch is
-one contiguous view:
+    ─────────────── (t − W, t] ────────────────────────────────────────────
+      | . . s s | s s s s | s s s s |  | s s s s | s s s s | s s
+        oldest    complete blocks    seam                    open block
+    └── one look-up: `suffixes` (exact) ──┘└── `running`, one sample added per scan ──┘
+        or the block queue (panes)
 
-    ring   | r0 r1 r2 r3 | r0 r1 r2 r3 |        newest row at i: the last n rows are [i + rows − n + 1 : i + rows + 1]
+Two summaries are merged per scan; nothing is ever subtracted, so what has left the window leaves no trace, and the
+cost does not depend on its length. The work is spread: no scan does more than one step of each preparation.
+
+- **exact**: blocks of about √(W/2) scans that keep their samples, so the old edge may cut one (`suffixes`).
+- **panes**: blocks of W / 60 without samples; the old edge is on a pane's boundary, so the window is up to 1.7 %
+  longer, and any length fits into 4 kB per column.
+
+A scan without any good sample is a gap like a missing one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-NS_PER_MINUTE = 60e9
+from collector.monitor import statistics
+from collector.monitor.blocks import Block, BlockQueue
+from collector.monitor.statistics import HIGH, LOW, MEAN, SLOPE, VARIANCE, Statistics
+from collector.monitor.suffixes import Suffixes
+from collector.monitor.summaries import Floats, Scratch, Summary, Times, merge
 
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Statistics of m columns over one window; NaN where there is no good sample (slope: fewer than two)."""
-
-    count: NDArray[np.int64]
-    """Good samples, `[m]`."""
-    mean: NDArray[np.float64]
-    min: NDArray[np.float64]
-    max: NDArray[np.float64]
-    std: NDArray[np.float64]
-    """ddof=0."""
-    slope: NDArray[np.float64]
-    """Least squares, engineering units per minute."""
-
-    def named(self, name: str) -> NDArray[np.float64]:
-        """`mean`, `min`, `max`, `std` or `slope`, `[m]`."""
-        array: NDArray[np.float64] = getattr(self, name)
-        return array
+PANES: Final = 60
+_MOST_BLOCK_SCANS: Final = 64
+_EARLIEST: Final = -(1 << 62)
 
 
 class Window:
-    """The last `span_ns` of m columns."""
+    """The last `window_ns` of m columns."""
 
-    def __init__(self, columns: int, span_ns: int, period_ns: int) -> None:
-        self.rows = span_ns // period_ns + 1
-        self.span_ns = span_ns
+    def __init__(self, columns: int, window_ns: int, period_ns: int, *, panes: bool = False, out: Floats | None = None) -> None:
+        """`out`: `[statistics.ROWS, m]` that every push writes the results to."""
+        scans = max(1, window_ns // period_ns)
+        self._panes = panes
+        self._block_scans = 1 if panes else min(_MOST_BLOCK_SCANS, max(1, round((scans / 2) ** 0.5)))
+        self._pane_ns = max(1, window_ns // PANES)
+        self._columns, self.window_ns = columns, window_ns
         self.refused = 0
-        """Slots not after the newest: they never enter a window."""
-        self._times = np.zeros(2 * self.rows, np.int64)
-        self._values = np.full((2 * self.rows, columns), np.nan)
-        self._pushed = 0
+        """Slots not after the newest: they never enter."""
+        self.newest_ns = _EARLIEST
+        self.results = np.full((statistics.ROWS, columns), np.nan) if out is None else out
+        """As of the newest slot; a row per statistic as `statistics` numbers them."""
+        self._scratch = Scratch(columns)
+        self._queue = BlockQueue(columns, period_ns, 0 if panes else 1, self._scratch)
+        self._spare: list[Block] = []
+        self._open = self._new_block()
+        self._running = Summary.empty(columns)
+        self._whole = Summary(self.results, Times(0))
+        self._running_from = 0
+        """Number of the block that `running` begins with."""
+        self._cut = 0
+        self._reading, self._building = (Suffixes(columns, 0 if panes else self._block_scans, self._scratch) for _ in range(2))
 
-    def push(self, slot_ns: int, values: NDArray[np.float64], good: NDArray[np.bool_]) -> bool:
-        """Add a scan, `[m]` values and which are good; False when its slot is not after the newest."""
-        if self._pushed and slot_ns <= self._times[(self._pushed - 1) % self.rows]:
+    def push(self, slot_ns: int, values: ArrayLike, good: NDArray[np.bool_] | None = None) -> bool:
+        """Bring the window forward to `slot_ns` with a sample of each column, `[m]`; False when it is not after the newest.
+
+        `good`: which samples are good; None: all, and all are finite.
+        """
+        if slot_ns <= self.newest_ns:
             self.refused += 1
             return False
-        row = self._pushed % self.rows
-        for at in (row, row + self.rows):
-            self._times[at] = slot_ns
-            self._values[at] = np.where(good, values, np.nan)
-        self._pushed += 1
+        self.newest_ns = slot_ns
+        bad = None if good is None else np.flatnonzero(~good)
+        with np.errstate(over="ignore", invalid="ignore"):  # the largest floats are data too: their std is inf
+            if bad is None or len(bad) < self._columns:
+                self._add(slot_ns, np.asarray(values, np.float64), bad if bad is not None and len(bad) else None)
+            back = self._forward_panes() if self._panes else self._forward()
+            self._queue.prepare(slot_ns - self.window_ns)
+            self._tell(back)
         return True
 
-    def statistics(self, window_ns: int) -> Statistics:
-        """Over `(t − window_ns, t]`, t being the newest slot; `window_ns` ≤ `span_ns`."""
-        times, values = self._tail(window_ns)
-        good = ~np.isnan(values)
-        count = good.sum(axis=0)
-        some = count > 0
-        divisor = np.maximum(count, 1)
-        low = np.where(some, np.min(values, axis=0, where=good, initial=np.inf), np.nan)
-        high = np.where(some, np.max(values, axis=0, where=good, initial=-np.inf), np.nan)
-        with np.errstate(over="ignore", invalid="ignore"):  # the largest floats are data too: their std is inf
-            mean = np.clip(np.sum(values, axis=0, where=good) / divisor, low, high)  # rounding never leaves the extremes
-            deviation = np.where(good, values - mean, 0.0)
-            variance = np.sum(deviation * deviation, axis=0) / divisor
-            slope = _slope(times, deviation, good, divisor)
-        return Statistics(count, mean, low, high, np.where(some, np.sqrt(variance), np.nan), slope)
+    @property
+    def count(self) -> float | Floats:
+        """Good samples of each column; one figure where all columns have the same."""
+        return self._whole.times.count
 
-    def _tail(self, window_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        held = min(self._pushed, self.rows)
-        stop = (self._pushed - 1) % self.rows + self.rows + 1 if held else 0
-        times = self._times[stop - held : stop]
-        first = int(np.searchsorted(times, times[-1] - window_ns, side="right")) if held else 0
-        return times[first:], self._values[stop - held + first : stop]
+    def statistics(self) -> Statistics:
+        """As of the newest slot, a copy."""
+        count = np.broadcast_to(np.asarray(self.count, np.int64), self._columns)
+        return Statistics.of_rows(count, self.results)
 
+    # --- a scan joins ---------------------------------------------------------------------------------------------
 
-def _slope(
-    times: NDArray[np.int64], deviation: NDArray[np.float64], good: NDArray[np.bool_], divisor: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Σ (t − t̄)(x − x̄) / Σ (t − t̄)², over the good samples of each column; per minute."""
-    if not len(times):
-        return np.full(deviation.shape[1], np.nan)
-    minutes = ((times - times[-1]) / NS_PER_MINUTE)[:, None]
-    centred = np.where(good, minutes - np.sum(np.where(good, minutes, 0.0), axis=0) / divisor, 0.0)
-    spread = np.sum(centred * centred, axis=0)
-    rising = np.sum(centred * deviation, axis=0)
-    return np.where(spread > 0, rising / np.where(spread > 0, spread, 1.0), np.nan)
+    def _add(self, slot_ns: int, values: Floats, bad: NDArray[np.intp] | None) -> None:
+        if self._panes and self._open.times and self._pane(slot_ns) != self._pane(self._open.times[0]):
+            self._close()
+        block = self._open
+        if not block.times:
+            block.clear(slot_ns)
+        if self._running.times.nothing:
+            self._running.clear(slot_ns)
+        row = block.keep(slot_ns, values, bad, samples=not self._panes)
+        block.summary.add(slot_ns, row, bad, self._scratch)
+        self._running.add(slot_ns, row, bad, self._scratch)
+        if not self._panes and len(block.times) == self._block_scans:
+            self._close()
+
+    def _pane(self, slot_ns: int) -> int:
+        """Panes are (n · length, (n + 1) · length], as the window is."""
+        return (slot_ns - 1) // self._pane_ns
+
+    def _close(self) -> None:
+        self._queue.close(self._open)
+        self._open = self._spare.pop() if self._spare else self._new_block()
+        self._open.clear(0)
+
+    def _new_block(self) -> Block:
+        return Block(self._columns, 1 if self._panes else self._block_scans)
+
+    # --- what is old leaves ---------------------------------------------------------------------------------------
+
+    def _forward(self) -> Summary | None:
+        """Exact mode: what is before the seam."""
+        queue, edge_ns = self._queue, self.newest_ns - self.window_ns
+        while queue.first < queue.end and queue.block(queue.first).times[-1] <= edge_ns:
+            self._spare.append(queue.drop())
+        if queue.first == queue.end:
+            self._only_open()
+            self._cut_open(edge_ns)
+            return None
+        if self._reading.number != queue.first:
+            self._enter(queue.first)
+        times = queue.block(queue.first).times
+        while times[self._cut] <= edge_ns:
+            self._cut += 1
+        if self._cut:
+            self._build(queue.first + 1)
+        return self._reading.cut(self._cut)
+
+    def _enter(self, number: int) -> None:
+        """The old edge cuts another block now."""
+        self._cut = 0
+        if self._building.number == number:
+            self._reading, self._building = self._building, self._reading
+        else:
+            self._begin(self._reading, number)
+        self._run_from(self._reading.seam)
+
+    def _build(self, number: int) -> None:
+        """One row for the block that the old edge will cut next."""
+        if number < self._queue.end:
+            if self._building.number != number:
+                self._begin(self._building, number)
+            self._building.step()
+
+    def _begin(self, suffixes: Suffixes, number: int) -> None:
+        self._turn_past(number)
+        queue = self._queue
+        suffixes.begin(number, queue.block(number), queue.up_to_seam(number + 1), queue.seam)
+
+    def _forward_panes(self) -> Summary | None:
+        """The same in pane mode."""
+        queue, edge = self._queue, (self.newest_ns - self.window_ns) // self._pane_ns
+        while queue.first < queue.end and self._pane(queue.block(queue.first).times[0]) < edge:
+            self._spare.append(queue.drop())
+        if queue.first == queue.end:
+            if self._open.times and self._pane(self._open.times[0]) < edge:
+                self._open.clear(0)
+                self._running.clear(0)
+            self._only_open()
+            return None
+        self._turn_past(queue.first)
+        self._run_from(queue.seam)
+        return queue.up_to_seam(queue.first)
+
+    def _turn_past(self, number: int) -> None:
+        while number >= self._queue.seam:
+            self._queue.turn()
+
+    def _run_from(self, seam: int) -> None:
+        if self._running_from != seam:
+            self._queue.fetch_coming(self._running)
+            merge(self._running, self._open.summary, self._running, self._scratch)
+            self._running_from = seam
+
+    def _only_open(self) -> None:
+        """All complete blocks have left."""
+        if self._running_from != self._queue.end:
+            self._queue.restart()
+            self._running.take(self._open.summary)
+            self._running_from = self._queue.end
+
+    def _cut_open(self, edge_ns: int) -> None:
+        """After a gap, or where scans are so rare that a window holds less than a block."""
+        block = self._open
+        if not block.times or block.times[0] > edge_ns:
+            return
+        kept = [(time, block.rows[at].copy(), block.bad[at]) for at, time in enumerate(block.times) if time > edge_ns]
+        block.clear(kept[0][0] if kept else 0)
+        for time, values, bad in kept:
+            block.summary.add(time, block.keep(time, values, bad, samples=True), bad, self._scratch)
+        self._running.take(block.summary)
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def _tell(self, back: Summary | None) -> None:
+        """Merge both halves into `results`, and divide."""
+        whole, rows = self._whole, self.results
+        if back is None:
+            whole.take(self._running)
+        else:
+            merge(back, self._running, whole, self._scratch)
+        count, spread = whole.times.count, whole.times.spread
+        if isinstance(count, float) and isinstance(spread, float):
+            self._divide(count, spread)
+        else:
+            self._divide_each(np.asarray(count), np.asarray(spread))
+        # rounding never leaves the extremes: a signal that rests on an inclusive bound is not outside
+        np.maximum(rows[MEAN], rows[LOW], out=rows[MEAN])
+        np.minimum(rows[MEAN], rows[HIGH], out=rows[MEAN])
+
+    def _divide(self, count: float, spread: float) -> None:
+        rows = self.results
+        if count == 0.0:
+            rows.fill(np.nan)
+            return
+        np.multiply(rows[SLOPE], 1.0 / spread if spread > 0.0 else np.nan, rows[SLOPE])
+        np.multiply(rows[VARIANCE], 1.0 / count, rows[VARIANCE])
+
+    def _divide_each(self, count: Floats, spread: Floats) -> None:
+        rows = self.results
+        flat = spread <= 0.0
+        np.divide(rows[SLOPE], np.where(flat, 1.0, spread), rows[SLOPE])
+        np.divide(rows[VARIANCE], np.maximum(count, 1.0), rows[VARIANCE])
+        rows[SLOPE, flat] = np.nan
+        rows[:, count == 0.0] = np.nan

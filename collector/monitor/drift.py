@@ -1,0 +1,68 @@
+"""Slow drifts: EWMA and CUSUM of some columns, as control charts have them.
+
+    EWMA      z ← z + λ (x − z)                          from the target, else from the first good sample
+    CUSUM     high ← max(0, high + (x − target − k))     low ← max(0, low + (target − k − x))     from 0
+
+Both go by samples, not by time: a bad or missing one leaves them as they are. k is the slack in engineering units, half of
+the shift that matters. Formulas: NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.3 and 6.3.2.4.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Ewma:
+    """Of m columns."""
+
+    def __init__(self, weight: ArrayLike, start: Floats, out: Floats | None = None) -> None:
+        """`weight`: λ, above 0 to 1, of all or `[m]`; `start`: `[m]`, NaN: the first good sample; `out`: `[m]` to keep it in."""
+        self._weight = np.broadcast_to(np.asarray(weight, np.float64), start.shape).copy()
+        self.value = start.copy() if out is None else out
+        """NaN before the first good sample."""
+        np.copyto(self.value, start)
+        self._unseen = bool(np.isnan(start).any())
+        self._step = np.empty_like(self.value)
+
+    def push(self, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
+        """A sample of each column but those `bad` (None: of all)."""
+        value, step = self.value, self._step
+        if self._unseen:
+            self._begin(values, bad)
+        np.subtract(values, value, step)
+        np.multiply(step, self._weight, step)
+        if bad is not None:
+            step[bad] = 0.0
+        np.add(value, step, value)
+
+    def _begin(self, values: Floats, bad: NDArray[np.intp] | None) -> None:
+        first = np.isnan(self.value)
+        if bad is not None:
+            first[bad] = False
+        self.value[first] = values[first]
+        self._unseen = bool(np.isnan(self.value).any())
+
+
+class Cusum:
+    """Of m columns, to both sides."""
+
+    def __init__(self, target: Floats, slack: float | Floats, out: Floats | None = None) -> None:
+        """`target`: `[m]`; `slack`: k, of all or `[m]`; `out`: `[2, m]` to keep it in."""
+        self._above, self._below = target + slack, target - slack
+        self.sums = np.empty((2, len(target))) if out is None else out
+        """High and low, `[2, m]`."""
+        self.sums.fill(0.0)
+        self._steps = np.empty_like(self.sums)
+
+    def push(self, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
+        """A sample of each column but those `bad` (None: of all)."""
+        sums, steps = self.sums, self._steps
+        np.subtract(values, self._above, steps[0])
+        np.subtract(self._below, values, steps[1])
+        if bad is not None:
+            steps[:, bad] = 0.0
+        np.add(sums, steps, sums)
+        np.maximum(sums, 0.0, out=sums)

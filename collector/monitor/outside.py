@@ -1,0 +1,77 @@
+"""How long each column was outside a low and a high limit within a window: whole nanoseconds, so it is exact.
+
+    samples     in    in    OUT   OUT   in    bad   in          a good sample answers for the time since the scan before it,
+    counted      .     .     .    ███   ███    .     .          at most three periods, by what the good sample before it was
+
+The limits themselves are inside. Time before a bad sample or beyond three periods is not known, and counts as neither.
+Columns outside are few, so what is kept per scan is their indices.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_PERIODS: Final = 3
+_EARLIEST: Final = -(1 << 62)
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int32]
+
+
+class TimeOutside:
+    """Of m columns over the last `window_ns`."""
+
+    def __init__(self, window_ns: int, period_ns: int, low: Floats, high: Floats, out: Floats | None = None) -> None:
+        """`low`, `high`: `[m]`, infinite where there is none; `out`: `[m]` to keep the seconds in."""
+        self.window_ns, self._most_ns = window_ns, MOST_PERIODS * period_ns
+        self.limits = (low, high)
+        """May be exchanged; what came before stays judged by those of its time."""
+        self.total_ns = np.zeros(len(low), np.int64)
+        self.seconds = np.empty(len(low)) if out is None else out
+        self.seconds.fill(0.0)
+        self._newest_ns = _EARLIEST
+        self._counted: deque[tuple[int, int, Indices]] = deque()
+        """(slot, ns, columns that were outside before it), oldest first."""
+        self._outside: Indices = np.empty(0, np.int32)
+        """Columns whose last good sample was outside."""
+        self._compared = np.empty((2, len(low)), np.bool_)
+
+    def push(self, slot_ns: int, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
+        """A sample of each column but those `bad` (None: of all), of a slot after the newest."""
+        elapsed_ns = min(slot_ns - self._newest_ns, self._most_ns)
+        self._newest_ns = slot_ns
+        before = self._outside
+        self._compare(values, bad)
+        changed = self._leave(slot_ns - self.window_ns)
+        if len(before):
+            counted = before if bad is None else np.setdiff1d(before, bad, assume_unique=True)
+            self.total_ns[counted] += elapsed_ns
+            self._counted.append((slot_ns, elapsed_ns, counted))
+            changed = True
+        if changed:
+            np.multiply(self.total_ns, 1e-9, self.seconds)
+
+    def _compare(self, values: Floats, bad: NDArray[np.intp] | None) -> None:
+        np.less(values, self.limits[0], self._compared[0])
+        np.greater(values, self.limits[1], self._compared[1])
+        if not np.count_nonzero(self._compared) and (bad is None or not len(self._outside)):
+            self._outside = self._outside[:0]
+            return
+        now = self._compared[0] | self._compared[1]
+        if bad is not None:
+            now[bad] = False
+            now[np.intersect1d(self._outside, bad, assume_unique=True)] = True
+        self._outside = np.flatnonzero(now).astype(np.int32)
+
+    def _leave(self, edge_ns: int) -> bool:
+        """What is not after `edge_ns` counts no more; True: there was any."""
+        left = False
+        while self._counted and self._counted[0][0] <= edge_ns:
+            _, ns, columns = self._counted.popleft()
+            self.total_ns[columns] -= ns  # whole numbers: subtracting leaves nothing behind
+            left = True
+        return left

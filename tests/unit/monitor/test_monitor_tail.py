@@ -1,0 +1,54 @@
+"""The tail against exact rational arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.monitor.tail import Tail
+from tests.unit.monitor.judged import BAD_VALUE, SECOND_NS
+from tests.unit.monitor.past import NAMES, History, assert_exact, histories
+
+
+def push(tail: Tail, slot_ns: int, values: Sequence[float | None]) -> bool:
+    good = np.array([value is not None for value in values])
+    return tail.push(slot_ns, np.array([BAD_VALUE if value is None else value for value in values]), good)
+
+
+@given(histories())
+@settings(deadline=None, max_examples=40)
+def test_every_statistic_is_that_of_exact_arithmetic_after_every_scan(history: History) -> None:
+    tail, seen = Tail(history.columns, max(history.windows_ns), history.period_ns), list[tuple[int, tuple[float | None, ...]]]()
+    for slot_ns, samples in history.scans:
+        assert push(tail, slot_ns, samples)
+        seen.append((slot_ns, samples))
+        for window_ns in history.windows_ns:
+            found = tail.statistics(window_ns)
+            for at in range(history.columns):
+                assert_exact(found, at, [(time, row[at]) for time, row in seen], window_ns)
+    assert tail.refused == 0
+
+
+@given(st.lists(st.tuples(st.integers(-3, 12), st.floats(-100, 100)), max_size=40))
+@settings(deadline=None, max_examples=40)
+def test_slots_that_are_not_after_the_newest_are_refused_counted_and_forgotten(scans: list[tuple[int, float]]) -> None:
+    tail, refused = Tail(1, 20 * SECOND_NS, SECOND_NS), 0
+    taken: list[tuple[int, float | None]] = []
+    for second, value in scans:
+        slot_ns = second * SECOND_NS
+        fresh = not taken or slot_ns > taken[-1][0]
+        assert push(tail, slot_ns, [value]) is fresh
+        refused += not fresh
+        if fresh:
+            taken.append((slot_ns, value))
+        assert_exact(tail.statistics(20 * SECOND_NS), 0, taken, 20 * SECOND_NS)
+    assert tail.refused == refused
+
+
+def test_nothing_pushed_yet_has_no_statistics() -> None:
+    found = Tail(3, SECOND_NS, SECOND_NS).statistics(SECOND_NS)
+    assert found.count.tolist() == [0, 0, 0]
+    assert all(np.isnan(found.named(name)).all() for name in NAMES)
