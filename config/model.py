@@ -38,10 +38,12 @@ class OpcUaGroup(Group):
     """How often the server looks at a subscribed value, seconds; not longer than `period_s`, which is the default."""
     queue_size: int | None = Field(None, ge=1, le=10_000, strict=True)
     """Values per tag that the server keeps until it tells them, 1 to 10000; default: twice `period_s` / `sampling_s`."""
+    freshness_s: Annotated[float, Field(ge=1, le=86_400, strict=True)] | None = None
+    """In which time each subscribed tag is read once, to verify that its changes are told; seconds, 1 to 86400, default 60."""
 
     @model_validator(mode="after")
     def _of_its_mode(self) -> OpcUaGroup:
-        for key in ("sampling_s", "queue_size"):
+        for key in ("sampling_s", "queue_size", "freshness_s"):
             if self.mode == "poll" and getattr(self, key) is not None:
                 raise ValueError(f"{key} is for a subscribed group: write mode: subscribe, or leave {key} out")
         if self.sampling_s is not None and self.sampling_s > self.period_s:

@@ -1,6 +1,7 @@
 """The monitored items of one subscription: asked for in as few requests as the server takes, each with its column as handle.
 
-A tag that the server does not monitor is `refused`, with the server's own status, and can be asked for again.
+A tag that the server does not monitor is `refused`, with the server's own status, and can be asked for again. A deadband that the
+server does not take is left out: it only saves messages.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
 
 from config.model import OpcUaGroup
 from config.tags import OpcUaTag
@@ -21,6 +23,16 @@ from drivers.opcua.wire import Connection, answer
 
 ITEMS_PER_CALL = 1000
 """Asked for at once where the server does not say how many it takes."""
+_OF_FILTERS = frozenset(
+    {
+        StatusCodes.BadFilterNotAllowed,
+        StatusCodes.BadDeadbandFilterInvalid,
+        StatusCodes.BadMonitoredItemFilterInvalid,
+        StatusCodes.BadMonitoredItemFilterUnsupported,
+        StatusCodes.BadFilterOperatorUnsupported,
+    }
+)
+"""Refusals of an item for its deadband."""
 
 
 def asked_group(group: ScanGroup) -> OpcUaGroup:
@@ -41,12 +53,16 @@ class MonitoredItems:
         self._faults = TagFaults(group)
         self._number = 0
         self._doing = f"subscribing to {group.name}"
+        self._ids: dict[int, int] = {}
+        """The server's numbers, by column."""
         self.refused: list[int] = []
         """Columns that the server does not monitor."""
+        self.without_deadband: set[int] = set()
+        """Columns whose deadband the server does not take."""
 
     def begin(self, number: int) -> None:
         """Of another subscription, the server's `number`: none is monitored yet."""
-        self._number = number
+        self._number, self._ids = number, {}
         self.refused = sorted(self._reader.nodes)
 
     @property
@@ -54,23 +70,47 @@ class MonitoredItems:
         """Asked for."""
         return self._asked.sampling_s or self._asked.period_s
 
+    @property
+    def columns(self) -> list[int]:
+        """Those that are monitored."""
+        return sorted(self._ids)
+
+    def deadband(self, column: int) -> float:
+        """In engineering units; smaller changes are not told."""
+        tag = self._group.tags[column]
+        given = tag.deadband if isinstance(tag, OpcUaTag) and column not in self.without_deadband else None
+        return given or 0.0
+
+    async def renew(self, columns: list[int], items_per_call: int | None) -> None:
+        """Give them up, and ask for them anew. Raises DeviceError."""
+        request = ua.DeleteMonitoredItemsRequest()
+        request.Parameters.SubscriptionId = ua.IntegerId(self._number)
+        request.Parameters.MonitoredItemIds = [ua.IntegerId(self._ids.pop(column)) for column in columns if column in self._ids]
+        body = await self._connection.ask(request, self._doing)
+        answer(ua.DeleteMonitoredItemsResponse, body, f"{self._connection.place}: {self._doing}")
+        self.refused = sorted({*self.refused, *columns})
+        await self.create(items_per_call)
+
     async def create(self, items_per_call: int | None) -> list[float]:
         """Ask for those of `refused`; who is refused again stays there. Gives sampling intervals, s. Raises DeviceError."""
-        waiting, self.refused, sampling = self.refused, [], []
+        sampling: list[float] = []
+        waiting, self.refused = self.refused, []
         size = items_per_call or ITEMS_PER_CALL
         for column, status in self._reader.unresolved:
             self._refuse(column, status)
         while waiting:
             columns, waiting = waiting[:size], waiting[size:]
             try:
-                sampling += await self._create(columns)
+                told, again = await self._create(columns)
+                sampling, waiting = sampling + told, again + waiting
             except DeviceError as exc:
                 if size == 1 or exc.status not in SMALLER_HELPS:
                     raise
                 waiting, size = columns + waiting, max(1, min(size, len(columns)) // 2)
         return sampling
 
-    async def _create(self, columns: list[int]) -> list[float]:
+    async def _create(self, columns: list[int]) -> tuple[list[float], list[int]]:
+        """Sampling intervals, and those that are to be asked for without their deadband."""
         request = ua.CreateMonitoredItemsRequest()
         request.Parameters.SubscriptionId = ua.IntegerId(self._number)
         request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Source
@@ -81,10 +121,16 @@ class MonitoredItems:
         if len(results) != len(columns):
             text = f"{what}: {len(results)} results for {len(columns)} items: none can be trusted"
             raise DeviceError(text, status=Status.BAD_COMMUNICATION_ERROR)
+        again = []
         for column, result in zip(columns, results, strict=True):
-            if not result.StatusCode.is_good():
+            if result.StatusCode.is_good():
+                self._ids[column] = result.MonitoredItemId
+            elif result.StatusCode.value in _OF_FILTERS and self.deadband(column):
+                self.without_deadband.add(column)
+                again.append(column)
+            else:
                 self._refused(column, result.StatusCode.value)
-        return [result.RevisedSamplingInterval / 1000 for result in results if result.StatusCode.is_good()]
+        return [result.RevisedSamplingInterval / 1000 for result in results if result.StatusCode.is_good()], again
 
     def _refused(self, column: int, status: int) -> None:
         self._refuse(column, status)
@@ -98,9 +144,8 @@ class MonitoredItems:
         queue = self._asked.queue_size or max(1, math.ceil(2 * self._asked.period_s / self.sampling_s))
         wanted.QueueSize = ua.UInt32(queue)
         wanted.DiscardOldest = True
-        tag = self._group.tags[column]
-        if isinstance(tag, OpcUaTag) and tag.deadband is not None:
-            of_the_wire = tag.deadband / abs(tag.scale)
+        if deadband := self.deadband(column):
+            of_the_wire = deadband / abs(self._group.tags[column].scale)
             wanted.Filter = ua.DataChangeFilter(
                 ua.DataChangeTrigger.StatusValue, ua.UInt32(ua.DeadbandType.Absolute), ua.Double(of_the_wire)
             )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from drivers.base import Clock, DeviceError, Scan, ScanGroup, Status
 from drivers.opcua.address import Unresolved, node_id
 from drivers.opcua.answer import AnswerDecoder
-from drivers.opcua.decode import no_value
+from drivers.opcua.decode import ItemDecoder, no_value
 from drivers.opcua.samples import Samples, joined
 from drivers.opcua.tag_faults import TagFaults
 from drivers.opcua.wire import Connection, Undecodable, read_results
@@ -158,7 +158,7 @@ class GroupReader:
     def __init__(
         self, connection: Connection, group: ScanGroup, namespaces: Sequence[str], nodes_per_read: int | None, clock: Clock
     ) -> None:
-        self._group, self._clock = group, clock
+        self._connection, self._group, self._clock, self._nodes_per_read = connection, group, clock, nodes_per_read
         self._faults = TagFaults(group)
         self._unresolved: Parted[Samples] = []
         self.unresolved: list[tuple[int, int]] = []
@@ -183,6 +183,13 @@ class GroupReader:
 
     def _decoder(self, columns: tuple[int, ...]) -> AnswerDecoder:
         return AnswerDecoder([self._group.layout.columns[column] for column in columns])
+
+    async def look(self, columns: Sequence[int]) -> Samples:
+        """Read some of the tags once, apart from the scans. Raises DeviceError."""
+        nodes = {column: self.nodes[column] for column in columns}
+        answers = await NodeReader(self._connection, f"verifying {self._group.name}", nodes, self._nodes_per_read).answers()
+        decoder = ItemDecoder([self._group.layout.columns[column] for column in columns])
+        return decoder.decode([answers[column] for column in columns])
 
     async def read(self, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError."""

@@ -3,6 +3,7 @@
     build ──> live ── silent, or ended by the server ──> stale ──> build ...     after FAILURES in a row: polled
       ^                                                                            │ tried again each RETRY_S
       └────────────────────────────────────────────────────────────────────────────┘
+              └── keeps changes of a tag to itself ──> item renewed ── again ──> polled, for as long as the connection lasts
 
 Each edge is told as a note of the group's next scan. When the connection itself fails it is closed, and the next read raises why:
 the endpoint is the only one to connect again.
@@ -70,14 +71,15 @@ class Subscriptions:
         self._connection.abort()
 
     async def tend(self, group: Subscription) -> None:
-        """Build it, and build it again when it fails, for ever."""
+        """Build it, and build it again when it fails; until the server can't be trusted with it on this connection."""
         failures, wait_s = 0, FIRST_WAIT_S
         while self._fault is None:
             try:
                 await group.build(self._decoder, self._items_per_call)
                 self._some.set()
                 lasted = await self._live(group)
-                group.notes.append(Note("stale", group.why))
+                if not group.distrusted:
+                    group.notes.append(Note("stale", group.why))
                 failures, wait_s = (1, FIRST_WAIT_S) if lasted else (failures + 1, wait_s)
                 why = group.why
             except DeviceError as exc:
@@ -85,10 +87,12 @@ class Subscriptions:
                     self.give_up(exc)
                     return
                 failures, why = failures + 1, str(exc)
-            if failures >= FAILURES and not group.polled:
+            if (failures >= FAILURES or group.distrusted) and not group.polled:
                 group.polled, wait_s = True, RETRY_S
                 group.notes.append(Note("polled", why))
             await self._delete(group)
+            if group.distrusted:
+                return
             await asyncio.sleep(wait_s)
 
     async def _live(self, group: Subscription) -> bool:
@@ -96,14 +100,17 @@ class Subscriptions:
         began_s, since_refused_s = asyncio.get_running_loop().time(), 0.0
         while not group.over.is_set():
             try:
-                await asyncio.wait_for(group.over.wait(), WATCH_S)
+                async with asyncio.timeout(WATCH_S):
+                    await group.over.wait()
             except TimeoutError:
                 since_refused_s += WATCH_S
             if group.silent:
                 group.end(f"nothing was heard of it for {group.silence_s:g} s")
             elif group.items.refused and since_refused_s >= RETRY_S:
                 since_refused_s = 0.0
-                await group.items.create(self._items_per_call)
+                await group.ask_again(self._items_per_call)
+            else:
+                await group.verify(self._items_per_call)
         return asyncio.get_running_loop().time() - began_s > LASTING_S
 
     async def _delete(self, group: Subscription) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from asyncua.ua.status_codes import StatusCodes
 from config.model import OpcUaGroup
 from drivers.base import Changes, Clock, DeviceError, Note, Scan, ScanGroup
 from drivers.opcua.faults import status_name
+from drivers.opcua.freshness import Freshness
 from drivers.opcua.monitored_items import MonitoredItems, asked_group
 from drivers.opcua.publish import PublishDecoder, Published, Told
 from drivers.opcua.read import GroupReader
@@ -32,6 +34,10 @@ KEEP_ALIVE_S = 2.0
 """How often an idle subscription says that it lives, where its period is not longer."""
 SILENT_KEEP_ALIVES = 3
 LIFETIME_KEEP_ALIVES = 10
+FRESHNESS_S = 60.0
+"""In which time each tag is read once, where the plant file says nothing."""
+DEADBAND_ROUNDING = 1 + 1e-6
+"""A deadband is scaled on its way to the server, and what it holds back on its way here."""
 _OVERFLOW_MASK, _OVERFLOW = np.uint32(0xC80), np.uint32(0x480)
 _MOST_MISSING = 20
 
@@ -50,13 +56,17 @@ class Subscription:
 
     def __init__(self, connection: Connection, group: ScanGroup, reader: GroupReader, clock: Clock) -> None:
         self._connection, self.group, self._clock, self.reader = connection, group, clock, reader
-        self._period_s = asked_group(group).period_s
+        asked = asked_group(group)
+        self._period_s = asked.period_s
+        self._freshness = Freshness(len(group.layout.columns), asked.freshness_s or FRESHNESS_S)
         self._faults = TagFaults(group)
         self._told = ToldValues(group.layout)
         self.items = MonitoredItems(connection, group, reader, self._told.refuse)
         self._next = 1
         self._held: list[Published] | None = None
         self._heard_ns = 0
+        self._renewed: set[int] = set()
+        """Columns that were not delivered once."""
         self._without: set[int] = set()
         """Columns that were told to have no changes recorded."""
         self.silence_s = 0.0
@@ -64,7 +74,7 @@ class Subscription:
         """The server's, while there is one."""
         self.over = asyncio.Event()
         self.why = ""
-        self.polled = False
+        self.polled = self.distrusted = False
         self.taken = 0
         """Values told."""
         self.notes: list[Note] = []
@@ -94,13 +104,62 @@ class Subscription:
         decoder.columns[granted.SubscriptionId] = self.group.layout.columns
         self.items.begin(granted.SubscriptionId)
         slowest_s = max([sampling_s, *await self.items.create(items_per_call)])
-        self.notes.append(
-            Note(
-                "subscribed",
-                f"published each {publishing_s:g} s, sampled each {slowest_s:g} s (asked: {period_s:g}, {sampling_s:g})",
-            )
-        )
+        self._freshness.begin(self._now_s, publishing_s + slowest_s + self._connection.timeout_s)
+        self._freshness.watch(self.items.columns, self._now_s)
+        told = f"published each {publishing_s:g} s, sampled each {slowest_s:g} s (asked: {period_s:g}, {sampling_s:g})"
+        if self.items.without_deadband:
+            told += f"; the server takes no deadband of {self._names(self.items.without_deadband)}: every change is told"
+        self.notes.append(Note("subscribed", told))
         self.polled = False
+
+    async def ask_again(self, items_per_call: int | None) -> None:
+        """For what the server did not monitor. Raises DeviceError."""
+        await self.items.create(items_per_call)
+        self._freshness.watch(self.items.columns, self._now_s)
+
+    async def verify(self, items_per_call: int | None) -> None:
+        """Read what is due, and ask anew for what the subscription does not deliver. Raises DeviceError."""
+        number, columns = self.number, self._freshness.due(self._now_s)
+        if not columns:
+            return
+        try:
+            read = await self.reader.look(columns)
+        except DeviceError as exc:
+            if exc.connection_lost:
+                raise
+            self._freshness.suspect(columns, self._now_s)  # asked again later: nothing is known of them
+            return
+        if self.over.is_set() or self.number != number:
+            return
+        tolerance = np.array([self.items.deadband(column) for column in columns]) * DEADBAND_ROUNDING
+        differ = self._told.differ(columns, read, tolerance).tolist()
+        missing = [
+            column
+            for column, differs in zip(columns, differ, strict=True)
+            if self._freshness.verify(column, self._now_s, differs=differs)
+        ]
+        if missing:
+            await self._renew(missing, items_per_call)
+
+    async def _renew(self, columns: list[int], items_per_call: int | None) -> None:
+        why = f"the server does not tell changes of {self._names(columns)}: what is read is another value than what was told last"
+        if again := self._renewed.intersection(columns):
+            self.distrusted = True
+            self.end(f"{why}; not for the first time of {self._names(again)}")
+            return
+        self._renewed.update(columns)
+        self._told.withhold(columns)
+        self._note("stale", why)
+        await self.items.renew(columns, items_per_call)
+        self._freshness.watch(self.items.columns, self._now_s)
+        self._freshness.suspect(set(columns).intersection(self.items.columns), self._now_s)
+
+    def _names(self, columns: Iterable[int]) -> str:
+        return ", ".join(self.group.tags[column].name for column in sorted(columns))
+
+    @property
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
 
     async def take(self, published: Published, decoder: PublishDecoder) -> None:
         """What the server has told, in the order of its numbers. Raises DeviceError."""
@@ -155,13 +214,13 @@ class Subscription:
         columns, samples = told.columns, told.samples
         self.taken += len(columns)
         self._told.put(told)
+        self._freshness.told(columns)
         for misfit in samples.misfits:
             self._faults.tell(int(columns[misfit.column]), misfit.status, misfit.found)
         if samples.status.any():
             overflown = columns[(samples.status & _OVERFLOW_MASK) == _OVERFLOW]
             if len(overflown):
-                names = ", ".join(sorted({self.group.tags[column].name for column in overflown.tolist()}))
-                self._note("changes lost", f"the server's queue overflowed: {names}")
+                self._note("changes lost", f"the server's queue overflowed: {self._names(set(overflown.tolist()))}")
 
     def _note(self, state: str, cause: str) -> None:
         if Note(state, cause) not in self.notes:
@@ -196,6 +255,6 @@ class Subscription:
             self._note("changes lost", f"{between.beyond} values beyond the {MOST_CHANGES} that are kept between two slots")
         if news := set(between.without) - self._without:
             self._without |= news
-            names = ", ".join(self.group.tags[column].name for column in sorted(news))
-            self._note("changes lost", f"texts, and integers beyond 2^53, are recorded in slots only, also from now on: {names}")
+            told = "texts, and integers beyond 2^53, are recorded in slots only, also from now on"
+            self._note("changes lost", f"{told}: {self._names(news)}")
         return between.changes

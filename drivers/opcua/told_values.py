@@ -6,6 +6,7 @@ put(told) ──┬──> newest value of each tag ─────────�
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,9 @@ from asyncua.ua.status_codes import StatusCodes
 from numpy.typing import NDArray
 
 from drivers.base import Changes, Layout, Quality, Scan, Status, quality_of
+from drivers.opcua.decode import BAD
 from drivers.opcua.publish import Told
+from drivers.opcua.samples import Samples
 
 MOST_CHANGES = 100_000
 """Values that are kept between two slots, 2.4 MB: whatever a server tells beyond them is counted, and the newest is known."""
@@ -33,6 +36,16 @@ class Between:
 
 
 _NOTHING = Between(None)
+_MEANING = np.uint32(0xFFFF_0000)
+"""Of a status code: the rest of it is about the message that brought it."""
+_SAYS_NOTHING = tuple(
+    getattr(StatusCodes, name)
+    for name in (
+        "BadNotReadable", "BadUserAccessDenied", "BadTimeout", "BadTooManyOperations", "BadResourceUnavailable", "BadOutOfMemory",
+        "BadWaitingForInitialData", "BadRequestCancelledByRequest", "BadServiceUnsupported", "BadSecurityModeInsufficient",
+    )
+)  # fmt: skip
+"""Refusals of a Read that don't tell how the tag is."""
 
 
 class ToldValues:
@@ -46,6 +59,8 @@ class ToldValues:
         self._integers, self._texts = np.zeros(k, np.int64), [""] * k
         self._is_integer = np.isin(np.arange(k), layout.integer_columns)
         self._is_text = np.isin(np.arange(k), layout.text_columns)
+        self._stale = np.zeros(k, np.bool_)
+        self._any_stale = False
         self._log: list[Told] = []
         self._rows = self._over = 0
         self._fresh = np.zeros(k, np.bool_)
@@ -56,15 +71,42 @@ class ToldValues:
         """Nothing is known any more: a new subscription will tell all values anew."""
         self._status[:] = StatusCodes.BadWaitingForInitialData
         self._values[:] = np.nan
+        self._stale[:] = self._any_stale = False
         self._over = self._rows
 
     def refuse(self, column: int, status: int) -> None:
         """The column is not monitored, and why."""
         self._status[column] = status
+        self._stale[column] = False
+
+    def withhold(self, columns: Sequence[int]) -> None:
+        """Nobody knows their values any more, until something is told of them."""
+        self._status[columns] = Status.BAD_TIMEOUT
+        self._stale[columns] = self._any_stale = True
+
+    def differ(self, columns: Sequence[int], read: Samples, tolerance: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether what was read of `columns` is another than what was told last, by more than `tolerance`, `[n]`.
+
+        Not where the Read itself was refused, nor where its value is older than the one told.
+        """
+        at = np.array(columns, np.intp)
+        bad = read.status >= BAD
+        near = np.abs(read.values - self._values[at]) <= tolerance
+        exact = self._is_integer[at] & (tolerance == 0.0)
+        near[exact] = read.integers[exact[self._is_integer[at]]] == self._integers[at[exact]]
+        told = [self._texts[column] for column in at[self._is_text[at]].tolist()]
+        near[self._is_text[at]] = [mine == theirs for mine, theirs in zip(told, read.texts, strict=True)]
+        same = ((read.status ^ self._status[at]) & _MEANING == 0) & (near | bad)
+        older = (read.source_ns > 0) & (read.source_ns < self._source_ns[at])
+        nothing: NDArray[np.bool_] = same | older | np.isin(read.status, _SAYS_NOTHING)
+        return ~nothing
 
     def put(self, told: Told) -> None:
         """Later ones over earlier ones."""
         columns, samples = told.columns, told.samples
+        if self._any_stale:
+            self._stale[columns] = False
+            self._any_stale = bool(self._stale.any())
         self._values[columns], self._status[columns] = samples.values, samples.status
         self._source_ns[columns] = samples.source_ns
         if len(samples.integers):
@@ -88,9 +130,10 @@ class ToldValues:
         integers = np.where(bad, 0, self._integers)[layout.integer_columns]
         values = np.where(bad, np.nan, self._values)
         status, source_ns = self._status.copy(), self._source_ns.copy()
-        return Scan(
-            layout, slot_ns, received_ns, values, status, quality_of(status), source_ns, integers, texts, changes=changes
-        )  # fmt: skip
+        quality = quality_of(status)
+        if self._any_stale:
+            quality[self._stale] = Quality.STALE
+        return Scan(layout, slot_ns, received_ns, values, status, quality, source_ns, integers, texts, changes=changes)
 
     def stale(self, slot_ns: int, received_ns: int, changes: Changes | None) -> Scan:
         """Nobody knows any value."""

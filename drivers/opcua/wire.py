@@ -46,6 +46,7 @@ Question = (
     | ua.BrowseNextRequest
     | ua.CreateSubscriptionRequest
     | ua.CreateMonitoredItemsRequest
+    | ua.DeleteMonitoredItemsRequest
     | ua.DeleteSubscriptionsRequest
     | ua.RepublishRequest
 )

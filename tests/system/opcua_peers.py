@@ -150,9 +150,12 @@ class PlantServer:
     def address(self, name: str) -> str:
         return f"ns={self.index};s={name}"
 
+    def node(self, name: str) -> ua.NodeId:
+        return ua.NodeId(ua.String(name), ua.Int16(self.index))
+
     def put(self, name: str, value: ua.DataValue) -> None:
         """Make the variable if there is none, and give it this DataValue as it is."""
-        self.call(self._put(ua.NodeId(ua.String(name), ua.Int16(self.index)), name, value))
+        self.call(self._put(self.node(name), name, value))
 
     async def _put(self, node: ua.NodeId, name: str, value: ua.DataValue) -> None:
         if name not in self._known:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from asyncua import ua
 from asyncua.common.utils import ServiceError
+from asyncua.server.monitored_item_service import MonitoredItemService
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
@@ -37,7 +40,7 @@ def plant() -> Iterator[PlantServer]:
 
 def write(plant: PlantServer, name: str, value: ua.DataValue) -> None:
     """Make the variable if there is none, and tell subscribers."""
-    node = ua.NodeId(ua.String(name), ua.Int16(plant.index))
+    node = plant.node(name)
 
     async def give() -> None:
         if node not in plant.server.iserver.aspace:
@@ -180,6 +183,118 @@ async def test_a_message_that_is_missing_is_asked_for_again(plant: PlantServer) 
             assert any("the server has them no more" in note.cause for note in scan.notes)
             await scan_until(driver, group, lambda scan: scan.values[0] == 21.0)
         assert services["Republish"] == 1
+
+
+class Reticent:
+    """A server that, from `begin` on, tells no change of the variable `name` to the first items that monitor it."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._items, self._muted = name, 0, set[int]()
+
+    def begin(self, items: int) -> None:
+        """To so many items, those that are there included."""
+        self._items = items
+
+    def mutes(self, number: int, node: ua.NodeId) -> bool:
+        """Whether a change is kept from the monitored item `number`."""
+        if node.Identifier == self._name and len(self._muted) < self._items:
+            self._muted.add(number)
+        return number in self._muted
+
+
+@contextmanager
+def reticent(name: str) -> Iterator[Reticent]:
+    """Of a server that is connected to while it lasts."""
+    stock, keeping = MonitoredItemService.datachange_callback, Reticent(name)
+
+    async def callback(service: MonitoredItemService, handle: int, value: ua.DataValue, error: object = None) -> None:
+        number = service._monitored_datachange[handle]
+        node = service._monitored_items[number].read_value_id
+        assert node is not None
+        if not keeping.mutes(number, node.NodeId):
+            await stock(service, handle, value)
+
+    with patch.object(MonitoredItemService, "datachange_callback", callback):
+        yield keeping
+
+
+def verified_soon(endpoint: OpcUaEndpoint) -> OpcUaEndpoint:
+    """Each tag is read five times a second, and has 0.4 s to be told."""
+    return with_group(endpoint.model_copy(update={"timeout_s": 0.3}), freshness_s=0.2)
+
+
+async def seen_until(driver: Session, group: ScanGroup, scans: list[Scan], true: Callable[[Scan], bool]) -> Scan:
+    """As `scan_until`; all that were read are added to `scans`."""
+
+    def seen(scan: Scan) -> bool:
+        scans.append(scan)
+        return true(scan)
+
+    return await scan_until(driver, group, seen)
+
+
+async def test_a_tag_whose_changes_are_not_told_is_stale_then_asked_for_anew_then_polled(plant: PlantServer) -> None:
+    for name in ("tt", "pt"):
+        write(plant, name, real(20.0))
+    endpoint = verified_soon(endpoint_at(plant, TT={"address": plant.address("tt")}, PT={"address": plant.address("pt")}))
+    (group,) = scan_groups(endpoint)
+    scans: list[Scan] = []
+    with reticent("tt") as server:
+        async with connect(endpoint, [group], CLOCK) as driver:
+            await seen_until(driver, group, scans, lambda scan: scan.values.tolist() == [20.0, 20.0])
+            server.begin(items=2)
+            write(plant, "tt", real(21.0))
+            write(plant, "pt", real(22.0))
+            scan = await seen_until(driver, group, scans, lambda scan: bool(scan.quality[0] == Quality.STALE))
+            assert scan.values[1] == 22.0, "the others go on"
+            assert "does not tell changes of TT:" in scan.notes[0].cause
+            stale = len(scans)
+            await seen_until(driver, group, scans, lambda scan: scan.values.tolist() == [21.0, 22.0])
+            write(plant, "tt", real(23.0))
+            await seen_until(driver, group, scans, lambda scan: scan.values[0] == 23.0)
+    assert states_of(scans) == ["subscribed", "stale", "polled"]
+    assert any("not for the first time of TT" in note.cause for scan in scans for note in scan.notes)
+    assert {scan.values[0] for scan in scans[stale:] if scan.quality[0] == Quality.GOOD} == {21.0, 23.0}
+
+
+async def test_a_tag_that_is_told_once_it_was_asked_for_anew_stays_subscribed(plant: PlantServer) -> None:
+    write(plant, "tt", real(20.0))
+    endpoint = verified_soon(endpoint_at(plant, TT={"address": plant.address("tt")}))
+    (group,) = scan_groups(endpoint)
+    scans: list[Scan] = []
+    with reticent("tt") as server:
+        server.begin(items=1)
+        async with connect(endpoint, [group], CLOCK) as driver:
+            await seen_until(driver, group, scans, lambda scan: scan.values[0] == 20.0)
+            write(plant, "tt", real(21.0))
+            await seen_until(driver, group, scans, lambda scan: scan.values[0] == 21.0)
+    assert states_of(scans) == ["subscribed", "stale"], "it had no first value"
+    assert {scan.values[0] for scan in scans if scan.quality[0] == Quality.GOOD} == {20.0, 21.0}
+
+
+async def test_a_server_that_takes_no_deadband_is_asked_without(plant: PlantServer) -> None:
+    for name in ("tt", "pt"):
+        write(plant, name, real(20.0))
+    stock = MonitoredItemService.create_monitored_items
+
+    async def create(service: MonitoredItemService, params: ua.CreateMonitoredItemsParameters) -> list[Any]:
+        results = await stock(service, params)
+        for item, result in zip(params.ItemsToCreate, results, strict=True):
+            if hasattr(item.RequestedParameters.Filter, "DeadbandValue"):
+                service.delete_monitored_items([result.MonitoredItemId])
+                result.StatusCode = ua.StatusCode(ua.UInt32(StatusCodes.BadMonitoredItemFilterUnsupported))
+        return results
+
+    with_deadband = {"address": plant.address("tt"), "deadband": 5.0}
+    endpoint = endpoint_at(plant, TT=with_deadband, PT={"address": plant.address("pt")})
+    (group,) = scan_groups(endpoint)
+    with patch.object(MonitoredItemService, "create_monitored_items", create):
+        async with connect(endpoint, [group], CLOCK) as driver:
+            scan = await scan_until(driver, group, lambda scan: bool(scan.notes))
+            assert "the server takes no deadband of TT: every change is told" in scan.notes[0].cause
+            await scan_until(driver, group, lambda scan: scan.values.tolist() == [20.0, 20.0])
+            write(plant, "tt", real(20.125))
+            await scan_until(driver, group, lambda scan: scan.values.tolist() == [20.125, 20.0])
 
 
 async def test_what_comes_between_two_slots_is_in_the_scan_of_the_next_in_its_order(plant: PlantServer) -> None:

@@ -128,3 +128,58 @@ def test_more_than_can_be_kept_is_counted_and_the_newest_value_stays_right(monke
     assert between.beyond == 6
     assert values.scan(1, 2, None).values[[0, 3]].tolist() == [3.0, -3.0]
     assert values.between(newest_too=False).changes is None
+
+
+STAMP_NS = 1_795_342_831_000_000_000
+TOLD: list[Row] = [(0, 1.5, 0, 0, ""), (1, float(2**60), 0, 2**60, ""), (2, math.nan, 0, 0, "Dose"), (3, math.nan, SENSOR, 0, "")]
+NOT_READABLE, OVERFLOWN = int(StatusCodes.BadNotReadable), 0x480
+
+
+@pytest.mark.parametrize(
+    ("read", "tolerance", "differs"),
+    [
+        (TOLD, 0.0, [False, False, False, False]),
+        ([(0, 1.625, 0, 0, "")], 0.0, [True]),
+        ([(0, 1.625, 0, 0, "")], 0.125, [False]),
+        ([(0, 1.75, 0, 0, "")], 0.125, [True]),
+        ([(0, 1.5, OVERFLOWN, 0, "")], 0.0, [False]),
+        ([(0, 1.5, 0x4000_0000, 0, "")], 0.0, [True]),
+        ([(0, math.nan, SENSOR, 0, "")], 0.0, [True]),
+        ([(0, math.nan, NOT_READABLE, 0, "")], 0.0, [False]),
+        ([(1, float(2**60), 0, 2**60 + 1, "")], 0.0, [True]),
+        ([(1, float(2**60), 0, 2**60 + 1, "")], 1.0, [False]),
+        ([(2, math.nan, 0, 0, "Heat")], 0.0, [True]),
+        ([(3, 5.0, 0, 0, "")], 0.0, [True]),
+        ([(2, math.nan, 0, 0, "Dose"), (0, 1.0, 0, 0, ""), (1, 7.0, 0, 7, "")], 0.0, [False, True, True]),
+    ],
+)
+def test_what_is_read_differs_from_what_was_told(read: list[Row], tolerance: float, differs: list[bool]) -> None:
+    values = ToldValues(LAYOUT)
+    values.put(told(TOLD, STAMP_NS))
+    columns = [each[0] for each in read]
+    found = told(read, STAMP_NS + 1000).samples
+    assert values.differ(columns, found, np.full(len(read), tolerance)).tolist() == differs
+    older = told(read, STAMP_NS - 1000).samples
+    assert not values.differ(columns, older, np.full(len(read), tolerance)).any(), "a Read that is behind proves nothing"
+
+
+def test_what_was_never_told_differs_from_any_value_but_not_from_a_refusal() -> None:
+    values = ToldValues(LAYOUT)
+    read = told([(0, 1.5, 0, 0, ""), (3, math.nan, NOT_READABLE, 0, "")]).samples
+    assert values.differ([0, 3], read, np.zeros(2)).tolist() == [True, False]
+
+
+def test_a_withheld_value_is_stale_until_it_is_told() -> None:
+    values = ToldValues(LAYOUT)
+    values.put(told(TOLD))
+    values.withhold([0, 2])
+    scan = values.scan(1, 2, None)
+    assert scan.quality.tolist() == [Quality.STALE, Quality.GOOD, Quality.STALE, Quality.BAD]
+    assert np.isnan(scan.values[0])
+    assert scan.texts == ("",)
+    values.put(told(TOLD[:1]))
+    scan = values.scan(1, 2, None)
+    assert scan.quality.tolist() == [Quality.GOOD, Quality.GOOD, Quality.STALE, Quality.BAD]
+    assert scan.values[0] == 1.5
+    values.begin()
+    assert not (values.scan(1, 2, None).quality == Quality.STALE).any()

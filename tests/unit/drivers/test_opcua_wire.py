@@ -54,6 +54,7 @@ ONLY_READING = {
     "CreateSubscriptionRequest",
     "CreateMonitoredItemsRequest",
     "MonitoredItemCreateRequest",
+    "DeleteMonitoredItemsRequest",
     "DeleteSubscriptionsRequest",
     "RepublishRequest",
 }
