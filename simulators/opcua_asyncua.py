@@ -165,6 +165,11 @@ class HookedServer(Server):
             await self.iserver.stop()
             raise
 
+    @property
+    def sessions(self) -> int:
+        """How many sessions it holds now."""
+        return len(self.iserver._external_sessions)
+
     async def drop_sessions(self) -> None:
         """Forget every session with its subscriptions, those that wait for their client to come back too; connections stay."""
         assert self.bserver is not None

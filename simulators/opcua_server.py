@@ -80,6 +80,11 @@ class OpcUaServer:
         """The port it listens on."""
         return self._port
 
+    @property
+    def sessions(self) -> int:
+        """How many sessions it holds now."""
+        return self._server.sessions if self._server else 0
+
     async def __aenter__(self) -> Self:
         address = numeric_address(self._endpoint.name, self._host, self._port)
         async with AsyncExitStack() as stack:

@@ -6,6 +6,7 @@ wrong values with good status are the one thing that must not happen.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
@@ -38,6 +39,7 @@ async def connect(endpoint: ModbusEndpoint, groups: Sequence[ScanGroup], clock: 
         yield _ModbusDriver(connection, readers)
     finally:
         connection.close("the driver is closed")
+        await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
 
 class _ModbusDriver:

@@ -18,6 +18,7 @@ from config.model import ModbusEndpoint
 from drivers.base import DeviceError, Driver, Quality, Scan, ScanGroup, Status
 from drivers.modbus.session import connect
 from tests.system.modbus_peer import CLOSE, FixedClock, Peer, Request, Script, Step, plant, right, serving, value_at
+from tests.wire.sockets import held_sockets
 
 TAGS = {"A": "holding:100 uint16", "B": "holding:109 uint16"}
 RIGHT = [float(value_at(100)), float(value_at(109))]
@@ -277,3 +278,13 @@ async def test_an_unreachable_host_is_named(host: str, text: str) -> None:
             pytest.fail("connected to nobody")
     assert caught.value.connection_lost
     assert caught.value.status == Status.BAD_NO_COMMUNICATION
+
+
+async def test_the_socket_is_closed_when_the_driver_is() -> None:
+    """Not a turn of the loop later: a device that allows one client would refuse the endpoint's next connection."""
+    async with serving() as peer:
+        endpoint, groups = plant(peer.port, {"TT": "holding:100 uint16"})
+        async with connect(endpoint, groups, FixedClock()) as driver:
+            await driver.read(groups[0], 0)
+            assert held_sockets()[peer.port] == 1
+        assert peer.port not in held_sockets()

@@ -1,0 +1,60 @@
+"""The whole daemon in this process, with its journal, while a test lets things go wrong around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from collector.app import Daemon
+from collector.terms import Event
+from config.model import Plant
+from drivers.base import Scan
+
+
+class Watch:
+    """The newest slots of each device in which all was good, and whoever waits for more."""
+
+    def __init__(self) -> None:
+        self.good: dict[str, list[int]] = defaultdict(list)
+        self._more = asyncio.Event()
+
+    def __call__(self, what: Scan | Event) -> None:
+        if isinstance(what, Scan) and not what.lost and not what.quality.any():
+            self.good[what.layout.device].append(what.slot_ns)
+            self._more.set()
+
+    async def until(self, true: Callable[[], bool], limit_s: float) -> bool:
+        """As soon as it is; False when it was not within `limit_s`."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while not true():
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def have(self, devices: Iterable[str], count: int, after_ns: int = 0) -> bool:
+        """Whether each of `devices` was good in so many slots after a time."""
+        return all(sum(slot_ns > after_ns for slot_ns in self.good[device][-count:]) >= count for device in devices)
+
+    def without(self, devices: Iterable[str], after_ns: int = 0) -> str:
+        """Which of `devices` were not good after a time."""
+        return f"never good: {[device for device in devices if not self.have([device], 1, after_ns)]}"
+
+
+@asynccontextmanager
+async def collecting(plant: Plant, data: Path) -> AsyncIterator[Watch]:
+    """The daemon runs inside, and has drained to its journal afterwards."""
+    stop, hurry, watch = asyncio.Event(), asyncio.Event(), Watch()
+    async with Daemon(plant, data) as daemon:
+        daemon.live.listeners.append(watch)
+        running = asyncio.create_task(daemon.run(stop, hurry))
+        try:
+            yield watch
+        finally:
+            stop.set()
+            await running
