@@ -47,13 +47,15 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
     """(column, row) for each column and statistic that is limited now. Of several rows that fit, the most specific holds:
     one that names the phase before one that does not, then unit, recipe version, product."""
     stamp_of = dict(zip(layout.units, stamps, strict=True))
-    rows = list(limits)
+    rows: dict[str, list[Limit]] = {}
+    for limit in limits:
+        rows.setdefault(limit.role, []).append(limit)
     chosen: dict[tuple[int, str, float | None], Limit] = {}
     for index, column in enumerate(layout.columns):
         if column.kind not in (Kind.REAL, Kind.INTEGER):
             continue
-        for limit in rows:
-            if limit.role == column.role and _fits(limit, column.unit, stamp_of[column.unit]):
+        for limit in rows.get(column.role, ()):
+            if _fits(limit, column.unit, stamp_of[column.unit]):
                 key = (index, limit.statistic, limit.window_s)
                 if key not in chosen or _specificity(limit) > _specificity(chosen[key]):
                     chosen[key] = limit

@@ -16,6 +16,7 @@ from functools import lru_cache
 import orjson
 
 _SPECIAL = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ ", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]*")
 _AMBIGUOUS_BACKSLASH = re.compile(r"\\(?=[\\,= \n\r\t]|\Z)")
 
 INFLUX_OWN = frozenset({"time", "_time", "_field", "_measurement", "_value"})
@@ -31,6 +32,8 @@ def _utf8(text: str) -> str:
 
 def name(text: str) -> str:
     """A tag value, or a tag or field key."""
+    if _PLAIN.fullmatch(text):
+        return text
     return _AMBIGUOUS_BACKSLASH.sub("⧵", _utf8(text)).translate(_SPECIAL)
 
 

@@ -70,8 +70,8 @@ class _Chunk:
     columns: tuple[int, ...]
     fields: tuple[bytes, ...]
     """`role=` of each."""
-    joined: tuple[bytes, ...]
-    """The same, with the comma before it from the second on."""
+    whole: bytes
+    """The fields of all columns, with `%b` for each value."""
     span: slice | None
     """The columns as a slice, where they lie side by side."""
 
@@ -104,10 +104,10 @@ def _chunks(layout: Layout) -> tuple[_Chunk, ...]:
         for start in range(0, len(of_unit), MAX_FIELDS):
             columns = tuple(of_unit[start : start + MAX_FIELDS])
             fields = tuple(f"{name(field_name(layout.columns[i].role))}=".encode() for i in columns)
-            joined = (fields[0], *(b"," + field for field in fields[1:]))
+            whole = b",".join(field.replace(b"%", b"%%") + b"%b" for field in fields)
             side_by_side = columns[-1] - columns[0] + 1 == len(columns)
             span = slice(columns[0], columns[-1] + 1) if side_by_side else None
-            chunks.append(_Chunk(index, columns, fields, joined, span))
+            chunks.append(_Chunk(index, columns, fields, whole, span))
     return tuple(chunks)
 
 
@@ -142,10 +142,10 @@ class Encoder:
         told = self._quality_lines(scan, plan, code, time)
         lines: list[Line] = []
         unlined = 0
-        fields = self._fields(scan, plan, code)
+        gaps, fields = self._fields(scan, plan, code)
         for chunk in plan.chunks:
             samples = 0 if scan.lost else len(chunk.columns)
-            if data := _field_list(chunk, fields):
+            if data := _field_list(chunk, fields, gaps=gaps):
                 lines.append(Line(self._head(plan, chunk, row.stamps) + data + time, row.seq, samples))
             elif samples and (column := next((i for i in chunk.columns if i in told), None)) is not None:
                 lines.append(Line(told.pop(column), row.seq, samples))
@@ -184,16 +184,16 @@ class Encoder:
         quality = b'quality="%s",' % QUALITIES[code].encode() if self._texts else b""
         return quality + b"status=%di" % status
 
-    def _fields(self, scan: Scan, plan: _Plan, code: NDArray[np.uint8]) -> list[bytes]:
-        """The spelled value of every column, empty where there is no field."""
+    def _fields(self, scan: Scan, plan: _Plan, code: NDArray[np.uint8]) -> tuple[bool, list[bytes]]:
+        """Whether some columns may have no field, and the spelled value of every column, empty where there is no field."""
         if code.tobytes() == plan.all_good and (self._texts or not plan.has_texts):
-            return _spelled(scan, plan)
+            return False, _spelled(scan, plan)
         usable = code <= _UNCERTAIN
         if not self._texts:
             usable &= ~plan.texts
         if not usable.any():
-            return [b""] * len(usable)
-        return [value if use else b"" for value, use in zip(_spelled(scan, plan), usable.tolist(), strict=True)]
+            return True, [b""] * len(usable)
+        return True, [value if use else b"" for value, use in zip(_spelled(scan, plan), usable.tolist(), strict=True)]
 
 
 def _codes(scan: Scan, plan: _Plan) -> NDArray[np.uint8]:
@@ -229,12 +229,9 @@ def _numbers(values: NDArray[np.float64]) -> list[bytes]:
     return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
-def _field_list(chunk: _Chunk, fields: list[bytes]) -> bytes:
-    """`role=value,role=value` of the columns that have a field; empty when none has."""
+def _field_list(chunk: _Chunk, fields: list[bytes], *, gaps: bool) -> bytes:
+    """`role=value,role=value` of the columns that have a field; empty when none has. `gaps`: some may have none."""
     values = fields[chunk.span] if chunk.span else [fields[i] for i in chunk.columns]
-    if not all(values):
+    if gaps and not all(values):
         return b",".join([field + value for field, value in zip(chunk.fields, values, strict=True) if value])
-    parts = [b""] * (2 * len(values))
-    parts[0::2] = chunk.joined
-    parts[1::2] = values
-    return b"".join(parts)
+    return chunk.whole % tuple(values)

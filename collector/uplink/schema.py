@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from collector.store.rows import EventRow
 from collector.terms import Event, EventKind, Json
@@ -66,11 +67,13 @@ class Measurement:
     told_apart: bool = False
     """With the event's kind as a tag."""
 
-    @property
-    def reserved(self) -> frozenset[str]:
-        """Names that no field of it may have."""
+    reserved: frozenset[str] = field(init=False)
+    """Names that no field of it may have."""
+
+    def __post_init__(self) -> None:
         stamps = ("batch", "phase") if self.stamped else ()
-        return INFLUX_OWN.union(("site", "unit"), self.tags, stamps, ("kind",) if self.told_apart else ())
+        reserved = INFLUX_OWN.union(("site", "unit"), self.tags, stamps, ("kind",) if self.told_apart else ())
+        object.__setattr__(self, "reserved", reserved)
 
 
 _GATEWAY = Measurement("gateway", ("endpoint", "device", "group", "sink"), told_apart=True)
@@ -141,19 +144,39 @@ def _tags(
 def _fields(body: Mapping[str, Json], measurement: Measurement, *, texts: bool) -> list[bytes]:
     fields: dict[str, bytes] = {}
     for key, value in body.items():
-        typed = None if key in measurement.tags else _typed(field_name(key, measurement.reserved), value)
+        if key in measurement.tags:
+            continue
+        known = _known(key, measurement.reserved)
+        typed = _typed(known, value)
         if typed is None or (typed[0] is FieldType.TEXT and not texts):
             continue
-        kind, field, spelled = typed
-        while field in fields:
-            field += f"_{kind}"
-        fields[field] = spelled
-    return [f"{name(field)}=".encode() + spelled for field, spelled in fields.items()]
+        kind, told, spelled = typed
+        while told in fields:
+            told += f"_{kind}"
+        fields[told] = (known.begins if told is known.name else f"{name(told)}=".encode()) + spelled
+    return list(fields.values())
 
 
-def _typed(field: str, value: Json) -> tuple[FieldType, str, bytes] | None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A field of a measurement."""
+
+    name: str
+    kind: FieldType
+    begins: bytes
+
+
+@lru_cache(maxsize=4096)
+def _known(key: str, reserved: frozenset[str]) -> _Known:
+    told = field_name(key, reserved)
+    return _Known(told, type_of(told), f"{name(told)}=".encode())
+
+
+def _typed(known: _Known, value: Json) -> tuple[FieldType, str, bytes] | None:
     """Type, name and spelling of a scalar; None for what is no field: null, lists, mappings, NaN."""
-    kind = type_of(field)
+    kind = known.kind
+    if type(value) is float and kind is FieldType.NUMBER and _is_float64(value):  # of a minute's statistics, all
+        return kind, known.name, number_field(value)
     match value:
         case bool():
             found, spelled = FieldType.FLAG, b"true" if value else b"false"
@@ -165,7 +188,7 @@ def _typed(field: str, value: Json) -> tuple[FieldType, str, bytes] | None:
             found, spelled = FieldType.NUMBER, number_field(value)
         case _:
             return None
-    return found, field if found is kind else f"{field}_{found}", spelled
+    return found, known.name if found is kind else f"{known.name}_{found}", spelled
 
 
 def _is_int64(value: float) -> bool:

@@ -61,6 +61,15 @@ def test_each_kind_has_its_field_type() -> None:
     assert [type(value) for value in point.fields.values()] == [float, int, bool, str, bool]
 
 
+def test_a_role_may_hold_what_formatting_takes_for_its_own() -> None:
+    of = layout(column("feed_%"), column("%b%%d"), column("t"))
+    encoder = Encoder("s")
+    (row,) = encoder.encode([scan_row(1, scan(of, [1.0, 2.0, 3.0]))])
+    assert row.lines[0].data.split()[1] == b"feed_%=1.0,%b%%d=2.0,t=3.0"
+    (row,) = encoder.encode([scan_row(2, scan(of, [1.0, np.nan, 3.0]))])
+    assert row.lines[0].data.split()[1] == b"feed_%=1.0,t=3.0"
+
+
 def test_units_and_many_columns_have_lines_of_their_own() -> None:
     of = layout(*[column(f"r{i}", unit="R-201" if i % 2 else "R-202") for i in range(1002)])
     rows = Encoder("s").encode([scan_row(1, scan(of, list(range(1002))), Stamp(batch="A"), Stamp(batch="B"))])
