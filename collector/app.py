@@ -33,6 +33,7 @@ from collector.live import Live
 from collector.painter import Painter
 from collector.picture import Picture
 from collector.recorder import Recorder
+from collector.resume import left_by, look_back_ns
 from collector.sending import Sending
 from collector.store import files
 from collector.store.files import locked
@@ -121,6 +122,7 @@ class Daemon:
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell)
         context = ContextTracker(self.plant, self._known_context())
         self.recorder = Recorder(self.plant, self.journal, context, self.live, self.clock, self.sending.committed)
+        self._devices_before = self.registry.states("device")
         self.health = Health(self.recorder.tell)
         units = {unit.name: unit for unit in self.plant.units}
         self._endpoints = [self._endpoint(endpoint, units) for endpoint in self.plant.endpoints]
@@ -209,6 +211,13 @@ class Daemon:
             raise JournalRefused(refusal)
         return ledger_of(self.reader, self.registry, self.sending.names)
 
+    def _resume(self) -> None:
+        """Tell each group's slots of which the run before could not tell."""
+        groups = [group for endpoint in self.plant.endpoints for group in scan_groups(endpoint)]
+        left = left_by(groups, self.reader.newest_slots(look_back_ns(groups)), self._devices_before)
+        for endpoint in self._endpoints:
+            endpoint.resume(left)
+
     def _begin(self) -> None:
         now_ns = self.clock.now_ns()
         for loss in unnoted(self.data):
@@ -221,6 +230,7 @@ class Daemon:
                 "cause_class": CauseClass.GATEWAY_DOWN.value,
             }
             self.recorder.tell(Event(EventKind.GAP, now_ns, body=body))
+            self._resume()
         about: dict[str, Json] = {
             "site": self.plant.site,
             "version": VERSION,

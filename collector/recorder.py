@@ -4,9 +4,9 @@
                                                  └─────> pending, bounded ──> commit (each second, one transaction)
 
 Judging never waits for the disk. What was taken is pending until a commit with it has returned; a commit that failed is
-tried again with the same rows. Only when the disk has not taken anything for so long that `pending` is full are the
-oldest scans dropped, counted, and told as one gap at the head of the next commit that succeeds. Events are not dropped
-for scans: a batch's beginning makes no room.
+tried again with the same rows, and one that does not return is told. Only when the disk has not taken anything for so long
+that `pending` is full are the oldest scans dropped, counted, and told as one gap at the head of the next commit that
+succeeds. Events are not dropped for scans: a batch's beginning makes no room.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from pathlib import Path
 
 import structlog
 
+from collector import disk
 from collector.batch.context import ContextTracker
+from collector.disk import Disk
 from collector.keeping import End
 from collector.live import Live
 from collector.monitor.judge import Judge
@@ -71,8 +73,8 @@ class Recorder:
         self._plant, self._journal, self._context, self._live, self._clock = plant, journal, context, live, clock
         self._committed = committed
         self._pending = Pending()
-        self._disk_fault = ""
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self.disk = Disk(self.tell, clock)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self.judges: dict[str, Judge] = {}
         live.stamps = dict(context.stamps)
 
@@ -88,8 +90,8 @@ class Recorder:
 
     @property
     def disk_fault(self) -> str:
-        """Why commits fail now; empty while they succeed."""
-        return self._disk_fault
+        """Why commits fail or hang now; empty while they succeed."""
+        return self.disk.cause
 
     def take(self, scan: Scan) -> None:
         """A scan, on arrival. Publishes what it changes, before returning."""
@@ -120,12 +122,15 @@ class Recorder:
         told = OVERLOAD in self._pending.dropped
         self._live.counters.overflowed += self._pending.trim(PENDING_SAMPLES, PENDING_EVENTS, OVERLOAD)
         if not told and OVERLOAD in self._pending.dropped:
-            log.error("journal overflow: the oldest is dropped", cause=self._disk_fault or "the disk is too slow")
+            log.error("journal overflow: the oldest is dropped", cause=self.disk.cause or "the disk is too slow")
 
     async def commit_forever(self) -> None:
         """Commit what is pending every `COMMIT_INTERVAL_S`, for ever."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
         while True:
-            await asyncio.sleep(COMMIT_INTERVAL_S)
+            due_s = max(due_s + COMMIT_INTERVAL_S, loop.time())  # the time that a commit takes makes no interval longer
+            await asyncio.sleep(due_s - loop.time())
             await self.commit()
 
     async def commit(self) -> bool:
@@ -138,8 +143,8 @@ class Recorder:
             dropped, self._pending.dropped = list(self._pending.dropped.items()), {}
             rows = self._pending.take(ROWS_PER_COMMIT)
             gaps = [what.gap(cause) for cause, what in dropped]
-            work = asyncio.get_running_loop().run_in_executor(self._disk, self._append, [*gaps, *(row[1] for row in rows)])
-            cancelled = await _finished(work)
+            work = asyncio.get_running_loop().run_in_executor(self._thread, self._append, [*gaps, *(row[1] for row in rows)])
+            cancelled = await self._finished(work)
             written = self._settle(dropped, gaps, rows, work)
             error = error or written.error
             if cancelled:
@@ -212,15 +217,22 @@ class Recorder:
             self._live.counters.committed = written.totals.samples
             self._committed()
         if written.fault:
-            self._disk_failed(str(written.fault))
-        elif self._disk_fault:
-            log.info("journal takes scans again")
-            self._disk_fault = ""
+            self.disk.refuses(str(written.fault))
+        else:
+            self.disk.takes()
 
-    def _disk_failed(self, cause: str) -> None:
-        if not self._disk_fault:
-            log.error("journal can't be written; scans are kept in memory", cause=cause)
-        self._disk_fault = cause
+    async def _finished(self, work: asyncio.Future[_Written]) -> bool:
+        """Wait for `work` to the end, whatever happens to this task; True when it was cancelled meanwhile."""
+        cancelled = False
+        while not work.done():
+            try:
+                done, _ = await asyncio.wait([work], timeout=disk.STALL_S)
+            except asyncio.CancelledError:
+                cancelled = True
+            else:
+                if not done:
+                    self.disk.stalls()
+        return cancelled
 
     async def set_aside(self, path: Path, cause: str) -> None:
         """Have a daily file that somebody found damaged set aside. Raises StoreError when it can't be."""
@@ -236,15 +248,4 @@ class Recorder:
         try:
             return await self.commit()
         finally:
-            self._disk.shutdown(wait=True)
-
-
-async def _finished(work: asyncio.Future[_Written]) -> bool:
-    """Wait for `work` to the end, whatever happens to this task; True when it was cancelled meanwhile."""
-    cancelled = False
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError:
-            cancelled = True
-    return cancelled
+            self._thread.shutdown(wait=True)

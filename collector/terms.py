@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     """Health of the daemon: read, queued, ..."""
     SINK = "sink"
     """A sink stopped or resumed taking: sink, state, cause."""
+    DISK = "disk"
+    """The disk stopped or resumed taking commits: state, cause."""
     DAEMON = "daemon"
     """The daemon started or stopped: state, version, config_hash."""
     CLOCK = "clock"

@@ -244,6 +244,12 @@ def _daemon(event: Event, _: Columns) -> Told:
     return "info", f"daemon {text(event.body, 'state')}, version {text(event.body, 'version')}"
 
 
+def _disk(event: Event, _: Columns) -> Told:
+    if text(event.body, "state") == "takes":
+        return "info", "the disk takes again"
+    return "alert", f"THE DISK TAKES NOTHING: {text(event.body, 'cause')}"
+
+
 def _clock(event: Event, _: Columns) -> Told:
     return "info", f"plant time moved forward by {duration(number(event.body, 'moved_s') or 0.0)}"
 
@@ -267,6 +273,7 @@ _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.DEVICE: _device,
     EventKind.SUBSCRIPTION: _subscription,
     EventKind.SINK: _sink,
+    EventKind.DISK: _disk,
     EventKind.DAEMON: _daemon,
     EventKind.CLOCK: _clock,
     EventKind.DAMAGE: _damage,

@@ -11,7 +11,7 @@ answer waits alone: its neighbours on the same connection go on, after at most o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -19,7 +19,7 @@ from typing import Protocol
 from collector.acquire.clock import TOLERANCE_NS
 from collector.acquire.health import Health
 from collector.acquire.pace import backoff
-from collector.acquire.slots import Cause, Slots
+from collector.acquire.slots import Cause, Left, Slots
 from collector.terms import CauseClass, Event, EventKind
 from drivers.base import Clock, DeviceError, Driver, Endpoint, Note, Scan, ScanGroup, Status
 
@@ -95,6 +95,12 @@ class EndpointTask:
     def name(self) -> str:
         """Of the endpoint."""
         return self._endpoint.name
+
+    def resume(self, left: Mapping[str, Left]) -> None:
+        """Before `run`: tell which slots passed since the run before left each group, by its name."""
+        for slots in self._slots():
+            if slots.group.name in left and (gap := slots.resume(left[slots.group.name])):
+                self._output.tell(gap)
 
     async def run(self) -> None:
         """Connect, poll, and connect again. Ends only by cancellation or a bug of ours."""

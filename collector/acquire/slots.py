@@ -24,6 +24,14 @@ class Cause:
     kind: CauseClass
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where the run before left a scan group: the first slot of which nothing tells, and why."""
+
+    from_ns: int
+    cause: Cause
+
+
 _START = Cause("start: the first connection was being made", CauseClass.STARTING)
 _OVERLOAD = Cause("overload: the slot passed before it could be read", CauseClass.OVERLOAD)
 _STOPPED = Cause("stopped: the slot was due or being read", CauseClass.STOPPING)
@@ -41,6 +49,11 @@ class Slots:
         self._awaited_ns = self.next_ns  # the oldest slot that has not ended yet
         self._cause: Cause | None = None
         self._cause_if_none = _START
+
+    def resume(self, left: Left) -> Event | None:
+        """The gap from where the run before left this group up to the first slot of this run; None where there is none."""
+        last_ns = self.next_ns - self.period_ns
+        return None if last_ns < left.from_ns else self._gap(left.from_ns, last_ns, left.cause)
 
     @property
     def due_ns(self) -> int:

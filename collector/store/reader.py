@@ -15,6 +15,7 @@ from pathlib import Path
 from collector.store.daily import DailyFile, Totals
 from collector.store.files import Connect, StoreError, connect, journal_files, reading
 from collector.store.losses import losses
+from collector.store.newest import Group, NewestSlot, newest_slots
 from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind
 from drivers.base import Layout
@@ -101,6 +102,17 @@ class Reader:
             if len(rows) >= limit:
                 break
         return [row.event for row in reversed(rows)]
+
+    def newest_slots(self, back_ns: int) -> dict[Group, NewestSlot]:
+        """Of each group with a scan not more than `back_ns` before the newest, or a gap told of it, in the last two files.
+
+        Raises StoreError.
+        """
+        newest: dict[Group, NewestSlot] = {}
+        with self._lock:
+            for path in journal_files(self._data)[-2:]:
+                newest.update(newest_slots(self._file(path), back_ns))
+        return newest
 
     def layouts(self) -> list[Layout]:
         """Every layout that any row may name, oldest first. Raises StoreError."""

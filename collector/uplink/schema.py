@@ -87,6 +87,7 @@ MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.GAP: _GATEWAY,
     EventKind.SUBSCRIPTION: _GATEWAY,
     EventKind.SINK: _GATEWAY,
+    EventKind.DISK: _GATEWAY,
     EventKind.DAEMON: _GATEWAY,
     EventKind.CLOCK: _GATEWAY,
     EventKind.DAMAGE: _GATEWAY,

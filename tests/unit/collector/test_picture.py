@@ -381,6 +381,8 @@ def test_events_are_told_in_words_the_newest_first(watched: Watched) -> None:
         (EventKind.SINK, {"sink": "influx", "state": "taking"}, "sink influx takes"),
         (EventKind.SINK, {"sink": "old", "state": "removed", "cause": "taken out"}, "sink old removed: taken out"),
         (EventKind.DAEMON, {"state": "started", "version": "0.1.0"}, "daemon started, version 0.1.0"),
+        (EventKind.DISK, {"state": "refuses", "cause": "disk is full"}, "THE DISK TAKES NOTHING: disk is full"),
+        (EventKind.DISK, {"state": "takes", "cause": ""}, "the disk takes again"),
         (EventKind.CLOCK, {"moved_s": 75.0}, "plant time moved forward by 1 min 15 s"),
         (EventKind.CERTIFICATE, {"endpoint": "opc", "cause": "it ends"}, "endpoint opc: it ends"),
         (

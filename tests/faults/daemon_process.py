@@ -1,0 +1,183 @@
+"""The real daemon in a process that can be killed, over and over: a nursery imports everything once and forks a daemon for
+each wish. What is committed, and what the devices have answered, is known outside of it.
+
+    test ── wish (JSON) ──> nursery ── fork ──> daemon ── "began", "committed ..." ──> test
+                                                   └── answered: a shared file, the newest slot of each device
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mmap
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from collector import app
+from collector.app import Daemon, JournalRefused, Outside
+from collector.commands.terms import log_to, stop_on_signals
+from collector.store.daily import Totals
+from collector.store.files import StoreError
+from collector.store.journal import Entry, Journal
+from drivers.base import Scan
+from tests.faults.scripted_plant import ScriptedPlant, plant_of
+
+DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A daemon to run."""
+
+    data: str
+    endpoints: int = 4
+    tags: int = 50
+    period_s: float = 0.1
+    influx: str = ""
+    """URL of InfluxDB 1, database `plant`."""
+
+    @property
+    def answered(self) -> Path:
+        """Of each device the first and the newest slot that it answered in this run, int64: survives the process."""
+        return Path(self.data).with_name("answered")
+
+    def answers(self) -> list[tuple[int, int]]:
+        """By device: first and newest slot, zeros for none."""
+        return list(struct.iter_unpack("qq", self.answered.read_bytes()))
+
+
+# --- inside
+
+
+class _TellingJournal(Journal):
+    def append(self, entries: Sequence[Entry], time_ns: int) -> Totals:
+        _tell(f"began {time.monotonic_ns()}")
+        totals = super().append(entries, time_ns)
+        _tell(f"committed {totals.seq} {totals.samples} {totals.scans} {time.monotonic_ns()}")
+        return totals
+
+
+def _tell(line: str) -> None:
+    """In one piece, or not at all."""
+    os.write(1, f"{line}\n".encode())
+
+
+def nursery() -> None:
+    """For each wish a daemon, and the news when it is gone."""
+    vars(app)["Journal"] = _TellingJournal
+    for line in sys.stdin:
+        if (child := os.fork()) == 0:
+            os._exit(_live(Wish(**json.loads(line))))
+        _tell(f"daemon {child}")
+        _, status = os.waitpid(child, 0)
+        _tell(f"gone {os.waitstatus_to_exitcode(status)}")
+
+
+def _live(wish: Wish) -> int:
+    sys.stderr = Path(wish.data).with_name("log").open("a", buffering=1)
+    log_to(sys.stderr)
+    try:
+        _tell("ledger " + "; ".join(asyncio.run(_run(wish))))
+    except (StoreError, JournalRefused) as exc:
+        _tell(f"refused {exc}")
+        return 1
+    return 0
+
+
+async def _run(wish: Wish) -> list[str]:
+    sink = {"influx": {"kind": "influxdb1", "url": wish.influx, "database": "plant"}} if wish.influx else {}
+    plant = plant_of(wish.endpoints, wish.tags, wish.period_s, sinks=sink)
+    numbers = {f"D-{n}": n for n in range(wish.endpoints)}
+    with mmap.mmap(os.open(wish.answered, os.O_RDWR), 16 * wish.endpoints) as shared:
+
+        def answered(scan: Scan) -> None:
+            at = 16 * numbers[scan.layout.device]
+            (first_ns,) = struct.unpack_from("q", shared, at)
+            struct.pack_into("qq", shared, at, first_ns or scan.slot_ns, scan.slot_ns)
+
+        outside = Outside(driver=ScriptedPlant(answered=answered).connect)
+        async with Daemon(plant, Path(wish.data), outside=outside) as daemon:
+            with stop_on_signals() as stop:
+                ledger = await daemon.run(stop.asked, stop.hurry)
+    return ledger.lines()
+
+
+# --- outside
+
+
+class DaemonProcess:
+    """One daemon after another."""
+
+    def __init__(self, nursery: subprocess.Popen[bytes]) -> None:
+        self._nursery = nursery
+        self._rest = b""
+        self.pid = 0
+
+    def start(self, wish: Wish) -> None:
+        """Returns when it has been forked."""
+        wish.answered.write_bytes(bytes(16 * wish.endpoints))
+        assert self._nursery.stdin
+        self._nursery.stdin.write(json.dumps(asdict(wish)).encode() + b"\n")
+        self._nursery.stdin.flush()
+        self.pid = int(self.hear("daemon")[-1].split()[1])
+
+    def hear(self, until: str, within_s: float = DEADLINE_S) -> list[str]:
+        """Lines up to one that begins with `until`."""
+        lines: list[str] = []
+        deadline = time.monotonic() + within_s
+        while not lines or not lines[-1].startswith(until):
+            lines.append(self._line(deadline, until))
+        return lines
+
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        os.kill(self.pid, how)
+
+    def _line(self, deadline: float, until: str) -> str:
+        assert self._nursery.stdout
+        while b"\n" not in self._rest:
+            ready, _, _ = select.select([self._nursery.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"{until!r} did not come in time"
+            got = os.read(self._nursery.stdout.fileno(), 65536)
+            assert got, "the nursery has died"
+            self._rest += got
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode()
+
+
+@contextmanager
+def daemon_process() -> Iterator[DaemonProcess]:
+    """A nursery that is ready; ended with what it has started."""
+    root = Path(__file__).resolve().parents[2]
+    command, environment = [sys.executable, "-m", "tests.faults.daemon_process"], {**os.environ, "PYTHONPATH": str(root)}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=root)
+    daemon = DaemonProcess(process)
+    try:
+        yield daemon
+    finally:
+        assert process.stdin
+        process.stdin.close()
+        if daemon.pid and process.poll() is None:
+            _end(daemon.pid)
+        process.wait(DEADLINE_S)
+        assert process.stdout
+        process.stdout.close()
+
+
+def _end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+if __name__ == "__main__":
+    nursery()

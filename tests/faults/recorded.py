@@ -1,0 +1,79 @@
+"""What a journal of `ScriptedPlant` must be: every scan right, each slot once and in order, and none missing without a gap."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from collector.ledger import ledger_of
+from collector.store.reader import Reader
+from collector.store.registry import Registry
+from collector.store.rows import EventRow, Row, ScanRow
+from collector.terms import Event, EventKind
+from tests.faults.scripted_plant import is_right
+
+
+def rows_of(data: Path, after_seq: int = 0) -> Iterator[Row]:
+    """All rows beyond `after_seq`; fails where a number is missing."""
+    with closing(Reader(data)) as reader:
+        while rows := reader.read(after_seq, 1000):
+            for row in rows:
+                after_seq += 1
+                assert row.seq == after_seq, f"row {after_seq} is missing"
+                yield row
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A walk over the journal, that can go on where it ended."""
+
+    data: Path
+    seq: int = 0
+    samples: int = 0
+    doubled: int = 0
+    slots: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """Good ones, by device."""
+    period_ns: int = 0
+    gaps: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def walk(self) -> None:
+        """Take what is new; fails at a wrong value."""
+        for row in rows_of(self.data, self.seq):
+            self.seq = row.seq
+            if isinstance(row, EventRow):
+                (self.gaps if row.event.kind is EventKind.GAP else self.events).append(row.event)
+            else:
+                self._take(row)
+
+    def _take(self, row: ScanRow) -> None:
+        scan = row.scan
+        self.samples += scan.samples
+        if scan.lost:
+            return
+        assert is_right(scan), f"row {row.seq}: a wrong value"
+        slots = self.slots[scan.layout.device]
+        self.period_ns = scan.layout.period_ns
+        self.doubled += bool(slots) and scan.slot_ns <= slots[-1]
+        slots.append(scan.slot_ns)
+
+    def silent(self) -> int:
+        """Slots between two scans of a device that no gap tells of."""
+        spans = [(int(str(gap.body["from_ns"])), int(str(gap.body["to_ns"])), gap.body.get("device")) for gap in self.gaps]
+        return sum(
+            not any(begin <= slot <= end and of in (None, device) for begin, end, of in spans)
+            for device, slots in self.slots.items()
+            for before, after in pairwise(slots)
+            for slot in range(before + self.period_ns, after, self.period_ns)
+        )
+
+    def assert_ledger(self) -> None:
+        """It balances, and says what the walk has seen."""
+        with closing(Reader(self.data)) as reader, closing(Registry(self.data, read_only=True)) as registry:
+            ledger = ledger_of(reader, registry, registry.cursors())
+            assert ledger.balanced
+            assert ledger.read == self.samples
