@@ -237,7 +237,7 @@ class Recorder:
     async def set_aside(self, path: Path, cause: str) -> None:
         """Have a daily file that somebody found damaged set aside. Raises StoreError when it can't be."""
         now_ns = self._clock.now_ns()
-        await asyncio.get_running_loop().run_in_executor(self._disk, self._journal.set_aside, path, cause, now_ns)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.set_aside, path, cause, now_ns)
 
     async def close(self) -> bool:
         """Commit the rest and end what is open; False when the disk did not take it. No `take` afterwards."""

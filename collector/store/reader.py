@@ -6,17 +6,18 @@ however many days there are. A damaged day costs its own rows only: whoever need
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from collector.store.daily import DailyFile, Totals
 from collector.store.files import Connect, StoreError, connect, journal_files, reading
 from collector.store.losses import losses
 from collector.store.newest import Group, NewestSlot, newest_slots
-from collector.store.rows import EventRow, Row, ScanRow
+from collector.store.rows import DamagedRow, EventRow, Row, ScanRow
 from collector.terms import Event, EventKind
 from drivers.base import Layout
 
@@ -106,12 +107,13 @@ class Reader:
     def newest_slots(self, back_ns: int) -> dict[Group, NewestSlot]:
         """Of each group with a scan not more than `back_ns` before the newest, or a gap told of it, in the last two files.
 
-        Raises StoreError.
+        A file that is damaged tells nothing here.
         """
         newest: dict[Group, NewestSlot] = {}
         with self._lock:
             for path in journal_files(self._data)[-2:]:
-                newest.update(newest_slots(self._file(path), back_ns))
+                with suppress(StoreError, DamagedRow, sqlite3.Error):
+                    newest.update(newest_slots(self._file(path), back_ns))
         return newest
 
     def layouts(self) -> list[Layout]:

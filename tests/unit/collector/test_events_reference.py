@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ import pytest
 from collector import gateway, recorder
 from collector.app import Daemon, Outside
 from collector.monitor import judge
+from collector.store.files import connect
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Json
 from config.model import OpcUaEndpoint, Plant
@@ -77,9 +79,16 @@ def with_a_secured_endpoint(plant: Plant) -> Plant:
 
 
 class Steps:
-    """A wall clock that is set forward once."""
+    """A wall clock that is set forward once, and a disk that refuses once."""
 
     step_ns = 0
+    refusals = 1
+
+    def connect(self, path: Path, mode: str) -> sqlite3.Connection:
+        if path.suffix == ".new" and self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("database or disk is full")
+        return connect(path, mode)
 
     def wall_ns(self) -> int:
         return time.time_ns() + self.step_ns
@@ -99,7 +108,7 @@ async def collect(url: str, data: Path, wanted: set[EventKind], steps: Steps) ->
             if wanted <= seen:
                 stop.set()
 
-    plant, outside = with_a_secured_endpoint(plant_of(url)), Outside(wall_ns=steps.wall_ns)
+    plant, outside = with_a_secured_endpoint(plant_of(url)), Outside(file=steps.connect, wall_ns=steps.wall_ns)
     async with asyncio.timeout(DEADLINE_S), Daemon(plant, data, "0" * 64, outside=outside) as daemon:
         daemon.live.listeners.append(listen)
         await daemon.run(stop, hurry)
