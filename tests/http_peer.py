@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-Fault = Literal["", "silence", "reset", "cut"]
-"""silence: never answers; reset: drops the connection in the middle of the body; cut: sends half an answer, then closes."""
+Fault = Literal["", "silence", "deaf", "reset", "cut", "late"]
+"""silence: never answers; deaf: does not even read the body; reset: drops the connection in the middle of the body; cut: sends
+half an answer, then closes; late: does what `otherwise` does, and answers when the client has gone away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,17 @@ class Peer:
         if scripted and scripted.fault == "reset":
             writer.transport.abort()
             return False
+        if scripted and scripted.fault == "deaf":
+            await self._over.wait()
+            return False
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         url = urlsplit(target)
         request = Request(method, url.path, dict(parse_qsl(url.query)), headers, body)
         self.requests.append(request)
         reply = scripted or await self.otherwise(request)
+        if reply.fault == "late":
+            await self.otherwise(request)
+            await reader.read()
         if reply.status == 204 and not reply.fault:
             self.taken.append(request)
         return await self._answer(reply, writer)

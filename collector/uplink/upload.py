@@ -122,6 +122,11 @@ class Upload:
         durable, caught_up = self._progress.durable, self._prompt.is_set()
         return Status(delivery.state, delivery.cause, durable, self._settled_slot_ns, caught_up, stalled)
 
+    @property
+    def sent(self) -> Cursor:
+        """With what the sink took and may still lose."""
+        return self._progress.sent
+
     def notify(self) -> None:
         """Rows have been committed."""
         self._committed.set()
