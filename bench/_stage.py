@@ -1,5 +1,5 @@
-"""The stage of `bench.pipeline` and `bench.gateway`, a process of its own: simulated servers, and a proxy that gives
-Debian's InfluxDB 1 the v2 write path, so that influxdb-client can write to it. Ends when its standard input is closed.
+"""The stage of `bench.pipeline` and `bench.gateway`, a process of its own: simulated servers, and the v2 write
+path of an InfluxDB 1 (`bench._write_path`). Ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-import aiohttp
-from aiohttp import web
-
+from bench._write_path import write_path
 from config.model import Plant
 from simulators.plant import SimulatedPlant
 
@@ -74,31 +72,14 @@ def plant_of(shape: Shape, urls: Sequence[str], sink_url: str) -> Plant:
     )
 
 
-def _proxy(influx_url: str, session: aiohttp.ClientSession) -> web.Application:
-    async def write(request: web.Request) -> web.Response:
-        query = {"db": request.query["bucket"], "precision": "n"}
-        headers = {name: value for name, value in request.headers.items() if name == "Content-Encoding"}
-        async with session.post(f"{influx_url}/write", params=query, data=await request.read(), headers=headers) as answer:
-            return web.Response(status=answer.status, body=await answer.read())
-
-    app = web.Application(client_max_size=64 << 20)
-    app.router.add_post("/api/v2/write", write)
-    return app
-
-
 async def serve(influx_url: str, shape: Shape) -> None:
     """Print where all are, as JSON, and serve."""
     scheme = "opc.tcp" if shape.protocol == "opcua" else "modbus"
     nowhere = [f"{scheme}://127.0.0.1:{number + 1}" for number in range(shape.endpoints)]
     plant = SimulatedPlant(plant_of(shape, nowhere, "http://127.0.0.1:1"), ports="free", lean=True)
-    async with aiohttp.ClientSession() as session, plant:
-        runner = web.AppRunner(_proxy(influx_url, session), auto_decompress=False)  # a compressed body goes on as it is
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        sink_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with write_path(influx_url) as sink_url, plant:
         print(json.dumps({"servers": " ".join(plant.urls.values()), "sink": sink_url}), flush=True)
         await asyncio.to_thread(sys.stdin.read)
-        await runner.cleanup()
 
 
 if __name__ == "__main__":
