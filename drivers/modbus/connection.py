@@ -18,20 +18,37 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections import deque
 from collections.abc import Sequence
 from typing import cast
 
 from config.model import ModbusEndpoint
 from drivers.base import DeviceError, Status
+from drivers.deadlines import Deadlines
 from drivers.modbus.answer import Answer, Answers, NotAsked
 from drivers.modbus.doubt import Doubts
 from drivers.modbus.framing import Framing, Rtu, Tcp
+from drivers.modbus.inquiry import Inquiry
 from drivers.modbus.plan import Read
 from drivers.modbus.transport import Stream, Transport, open_stream, why_unreachable
 
 _MOST_QUIETS = 4
 """So many timeouts a line may take to fall silent."""
+
+
+class _Request:
+    """A read of an inquiry that waits for its answer. `done` and `set_exception` are for its deadline."""
+
+    __slots__ = ("at", "connection", "inquiry", "key", "waits")
+
+    def __init__(self, connection: Connection, inquiry: Inquiry, at: int, key: bytes) -> None:
+        self.connection, self.inquiry, self.at, self.key = connection, inquiry, at, key
+        self.waits = True
+
+    def done(self) -> bool:
+        return not self.waits
+
+    def set_exception(self, _: BaseException, /) -> None:
+        self.connection.silent(self.key, self.inquiry)
 
 
 class Connection(asyncio.Protocol):
@@ -45,7 +62,8 @@ class Connection(asyncio.Protocol):
         self._doubts = Doubts((device.unit_id for device in endpoint.devices), reads, endpoint.timeout_s)
         self._transport: Transport | None = None
         self._broken: tuple[str, int] | None = None
-        self._waiting: dict[bytes, tuple[asyncio.Future[Answer | None], asyncio.TimerHandle]] = {}
+        self._waiting: dict[bytes, _Request] = {}
+        self._deadlines = Deadlines(endpoint.timeout_s)
         self._last_byte_s = 0.0
         self._quiet = self._framing.numbered
         self._gap_s = 0.0
@@ -68,22 +86,13 @@ class Connection(asyncio.Protocol):
         """The data of the answer, `read.size_bytes` long, or the device's refusal. Raises DeviceError on anything else."""
         if not self._framing.numbered:
             await self._make_sure(unit_id, read)
-        return await self._answer(unit_id, read, self._send(unit_id, read))
+        return (await self._inquire(unit_id, (read,)))[0]
 
     async def ask_all(self, unit_id: int, reads: Sequence[Read]) -> list[Answer]:
         """The same for several, as many at once as the endpoint allows."""
-        depth = self._endpoint.pipeline
-        if depth == 1:
+        if not self._framing.numbered:
             return [await self.ask(unit_id, read) for read in reads]
-        answers: list[Answer] = []
-        sent: deque[tuple[Read, asyncio.Future[Answer | None]]] = deque()
-        for read in reads:
-            if len(sent) == depth:
-                answers.append(await self._answer(unit_id, *sent.popleft()))
-            sent.append((read, self._send(unit_id, read)))
-        while sent:
-            answers.append(await self._answer(unit_id, *sent.popleft()))
-        return answers
+        return await self._inquire(unit_id, reads) if reads else []
 
     def close(self, why: str, status: int = Status.BAD_COMMUNICATION_ERROR) -> None:
         """Close for good; the first reason stays. Whoever waits for an answer is woken."""
@@ -91,11 +100,10 @@ class Connection(asyncio.Protocol):
             self._broken = (why, status)
         if self._transport:
             self._transport.abort()
+        self._deadlines.end()
         waiting, self._waiting = self._waiting, {}
-        for future, deadline in waiting.values():
-            deadline.cancel()
-            if not future.done():
-                future.set_result(None)
+        for request in waiting.values():
+            request.inquiry.end()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called when a socket is connected."""
@@ -105,7 +113,8 @@ class Connection(asyncio.Protocol):
         """Called with what came, in pieces of any size."""
         if self._broken:
             return
-        self._last_byte_s = asyncio.get_running_loop().time()
+        if not self._framing.numbered:
+            self._last_byte_s = asyncio.get_running_loop().time()
         if not self._quiet:
             return  # what an earlier connection was owed
         try:
@@ -114,13 +123,13 @@ class Connection(asyncio.Protocol):
             self.close(f"the answer is not the one asked for, {exc}; {self._framing.hint}")
             return
         for key, answer in complete:
-            if key in self._waiting:
-                future, deadline = self._waiting.pop(key)
-                deadline.cancel()
-                if not future.done():
-                    future.set_result(answer)
-            else:
+            request = self._waiting.pop(key, None)
+            if request is None or answer is None:
                 self._doubts.came(key[0])
+                continue
+            request.waits = False
+            request.inquiry.answered(request.at, answer)
+            self._ask_next(request.inquiry)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called when the other side ends it, or the wire."""
@@ -135,29 +144,31 @@ class Connection(asyncio.Protocol):
         self._gap_s = gap_s(self._endpoint.baudrate)
         self._transport = SerialLine(self._endpoint, self)
 
-    def _send(self, unit_id: int, read: Read) -> asyncio.Future[Answer | None]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer | None] = loop.create_future()
-        if self._broken or not self._transport:
-            future.set_result(None)
-            return future
-        request, key = self._answers.asked(unit_id, read)
-        deadline = loop.call_later(self._endpoint.timeout_s, self._silent, key, unit_id)
-        self._waiting[key] = future, deadline
-        self._transport.send(request)
-        return future
-
-    async def _answer(self, unit_id: int, read: Read, future: asyncio.Future[Answer | None]) -> Answer:
+    async def _inquire(self, unit_id: int, reads: Sequence[Read]) -> list[Answer]:
+        inquiry = Inquiry(unit_id, reads, asyncio.get_running_loop().create_future())
+        for _ in range(self._endpoint.pipeline):
+            self._ask_next(inquiry)
         try:
-            answer = await future
+            await inquiry.over
         except asyncio.CancelledError:
             self.close("a request was cut off")
             raise
-        if answer is None or self._broken:
-            raise self._failed(unit_id, read)
-        return answer
+        answers = inquiry.answers
+        if answers is None or self._broken:
+            raise self._failed(unit_id, inquiry.oldest)
+        return answers
 
-    def _silent(self, key: bytes, unit_id: int) -> None:
+    def _ask_next(self, inquiry: Inquiry) -> None:
+        if self._broken or not self._transport:
+            inquiry.end()
+        elif upcoming := inquiry.next():
+            at, read = upcoming
+            request, key = self._answers.asked(inquiry.unit_id, read)
+            self._waiting[key] = waiting = _Request(self, inquiry, at, key)
+            self._deadlines.watch(waiting)
+            self._transport.send(request)
+
+    def silent(self, key: bytes, inquiry: Inquiry) -> None:
         """A deadline has passed. On a shared line without numbers it is the unit's alone, while others still answer."""
         limit = f"{self._endpoint.timeout_s:g} s"
         text = f"no answer within {limit}: is this unit on, and is timeout_s long enough for it?"
@@ -165,10 +176,9 @@ class Connection(asyncio.Protocol):
             self.close(text, Status.BAD_TIMEOUT)
             return
         self._answers.forsake(key)
-        self._doubts.begin(unit_id, text, asyncio.get_running_loop().time())
-        future, _ = self._waiting.pop(key)
-        if not future.done():
-            future.set_result(None)
+        self._doubts.begin(inquiry.unit_id, text, asyncio.get_running_loop().time())
+        del self._waiting[key]
+        inquiry.end()
         if self._doubts.of_all:
             self.close(text, Status.BAD_TIMEOUT)
 
@@ -180,7 +190,7 @@ class Connection(asyncio.Protocol):
         await self._frame_gap()
         marker = self._doubts.marker(unit_id, read)
         if marker and not self._broken:
-            await self._answer(unit_id, marker, self._send(unit_id, marker))
+            await self._inquire(unit_id, (marker,))
             await self._frame_gap()
         self._doubts.settled(unit_id, read)
 

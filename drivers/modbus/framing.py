@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import secrets
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
@@ -41,8 +40,7 @@ def _pdu(table: str, first: int, count: int) -> bytes:
     return bytes((request.function_code,)) + request.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """What may come for one request."""
 
     answer: bytes
@@ -92,19 +90,23 @@ class Tcp:
         self._number = secrets.randbelow(0x10000)
 
     def request(self, unit_id: int, read: Read) -> tuple[bytes, Expected]:
-        self._number = number = (self._number + 1) & 0xFFFF
-        pdu, size = _pdu(read.table, read.first, read.count), read.size_bytes
-        function = pdu[0]
-        request = _TCP_REQUEST.pack(number, 0, 6, unit_id) + pdu
-        answer = _TCP_ANSWER.pack(number, 0, size + 3, unit_id, function, size)
-        refusal = _TCP_REFUSAL.pack(number, 0, 3, unit_id, function | 0x80)
-        return request, Expected(answer, refusal, size + 9, 9)
+        self._number = (self._number + 1) & 0xFFFF
+        number = self._number.to_bytes(2, "big")
+        request, answer, refusal, size = _behind_number(unit_id, read.table, read.first, read.count, read.size_bytes)
+        return number + request, Expected(number + answer, number + refusal, size, 9)
 
     def data(self, frame: bytes, expected: Expected) -> bytes | None:
         return frame[9:] if len(frame) == expected.size and frame.startswith(expected.answer) else frame[8:]
 
 
-_TCP_REQUEST, _TCP_ANSWER, _TCP_REFUSAL = struct.Struct(">HHHB"), struct.Struct(">HHHBBB"), struct.Struct(">HHHBB")
+@lru_cache(maxsize=4096)
+def _behind_number(unit_id: int, table: str, first: int, count: int, size: int) -> tuple[bytes, bytes, bytes, int]:
+    """Of a request with an answer of `size` bytes: the request, how its answer and its refusal begin, and the answer's size."""
+    pdu = _pdu(table, first, count)
+    function = pdu[0]
+    request = struct.pack(">HHB", 0, 6, unit_id) + pdu
+    answer = struct.pack(">HHBBB", 0, size + 3, unit_id, function, size)
+    return request, answer, struct.pack(">HHBB", 0, 3, unit_id, function | 0x80), size + 9
 
 
 class Rtu:

@@ -24,7 +24,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Status
-from drivers.opcua.deadlines import Deadlines
+from drivers.deadlines import Deadlines
 from drivers.opcua.faults import device_error, guarded, refused
 from drivers.opcua.identity import User, activation
 from drivers.opcua.security import Secured

@@ -23,7 +23,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 
-from drivers.opcua.deadlines import Deadlines
+from drivers.deadlines import Deadlines
 from drivers.opcua.wire_plain import packed
 
 

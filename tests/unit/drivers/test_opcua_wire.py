@@ -25,7 +25,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 import drivers.opcua
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError
-from drivers.opcua.deadlines import Deadlines
+from drivers.deadlines import Deadlines
 from drivers.opcua.wire import Connection, Undecodable, read_results
 from drivers.opcua.wire_prepared import PreparedRead, answer_to
 

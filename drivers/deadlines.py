@@ -9,6 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Protocol
+
+
+class Request(Protocol):
+    """What waits for an answer; a future does."""
+
+    def done(self) -> bool:
+        """Whether it waits no more."""
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Its time has passed: `exception` is a TimeoutError."""
 
 
 class Deadlines:
@@ -16,16 +27,17 @@ class Deadlines:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._waiting: deque[tuple[float, asyncio.Future[object]]] = deque()
+        self._waiting: deque[tuple[float, Request]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, answer: asyncio.Future[object]) -> None:
-        """From now on `answer` has `timeout_s` to come."""
+    def watch(self, request: Request) -> None:
+        """From now on `request` has `timeout_s` to be answered. Call it where the event loop runs."""
+        loop = asyncio.get_running_loop()
         self._forget_answered()
-        due = answer.get_loop().time() + self._timeout_s
-        self._waiting.append((due, answer))
+        due = loop.time() + self._timeout_s
+        self._waiting.append((due, request))
         if self._timer is None:
-            self._timer = answer.get_loop().call_at(due, self._look, answer.get_loop())
+            self._timer = loop.call_at(due, self._look, loop)
 
     def end(self) -> None:
         """Watch nothing any more."""

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from drivers.opcua.deadlines import Deadlines
+from drivers.deadlines import Deadlines
 
 TIMEOUT_S = 0.02
 
