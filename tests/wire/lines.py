@@ -11,6 +11,7 @@ from tests.wire.marks import tag_name
 Protocol = Literal["opcua", "modbus", "rtu"]
 _SCHEMES = {"opcua": "opc.tcp", "modbus": "modbus", "rtu": "modbus+rtu"}
 _TAGS_PER_DEVICE = 6
+_APART = 1000
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ class Line:
         return device if self.protocol == "opcua" else device | {"unit_id": unit}
 
     def _tag(self, number: int) -> dict[str, Any]:
-        """Real and integer by turns; on Modbus some apart from the others, so that a scan takes two reads."""
-        whole = number % 2 == 1
+        """On Modbus in two reads that look alike, so that the answer of one could be taken for the other's."""
+        whole = number % 3 == 1
         if self.protocol == "opcua":
             return {"address": f"ns=2;s={self.name}.{number}", "kind": "integer" if whole else "real"}
-        table = "input" if number % _TAGS_PER_DEVICE > 3 else "holding"
-        return {"address": f"{table}:{4 * number}", "type": "uint32" if whole else "float64"}
+        register = 4 * number + (_APART if number % _TAGS_PER_DEVICE >= _TAGS_PER_DEVICE // 2 else 0)
+        return {"address": f"holding:{register}", "type": "uint32" if whole else "float64"}
 
 
 def endpoint(fields: dict[str, Any]) -> OpcUaEndpoint | ModbusEndpoint:

@@ -7,13 +7,15 @@ from pathlib import Path
 _HELD = {"01", "02", "08"}
 """ESTABLISHED, SYN_SENT and CLOSE_WAIT: its process has not closed it yet."""
 
+_LOOPBACK = "0100007F"
+
 
 def held_sockets() -> dict[int, int]:
-    """How many open sockets processes hold, by the port at their other end."""
-    found: dict[int, int] = {}
+    """How many open sockets processes hold, by the port of this machine at their other end."""
+    found: dict[int, set[str]] = {}
     for line in Path("/proc/self/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         cells = line.split()
-        if cells[3] in _HELD and cells[9] != "0":
-            port = int(cells[2].rpartition(":")[2], 16)
-            found[port] = found.get(port, 0) + 1
-    return found
+        address, _, port = cells[2].partition(":")
+        if address == _LOOPBACK and cells[3] in _HELD and cells[9] != "0":
+            found.setdefault(int(port, 16), set()).add(cells[9])  # the list is no snapshot: a socket may stand in it twice
+    return {port: len(inodes) for port, inodes in found.items()}
