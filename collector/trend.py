@@ -11,14 +11,13 @@ holds; a spike of a single sample is the high or low of its span.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.store.reader import Reader
 from config.tags import Kind
-from drivers.base import Column, Layout, Quality
+from drivers.base import Column, Quality
 
 MOST_POINTS = 600
 MOST_SECONDS = 4 * 3600
@@ -48,32 +47,19 @@ class NoTrend(LookupError):
 
 def trend(reader: Reader, unit: str, tag: str, from_ns: int, to_ns: int) -> Trend:
     """The samples of `tag` with from ≤ slot < to. Raises NoTrend, StoreError."""
-    slots: list[int] = []
-    values: list[float] = []
-    period_ns, found = 0, None
-    for row in sorted(
-        reader.scans_of(lambda layout: _at(layout, unit, tag) is not None, from_ns, to_ns), key=attrgetter("scan.slot_ns")
-    ):
-        at = _at(row.scan.layout, unit, tag)
-        assert at is not None
-        found, period_ns = row.scan.layout.columns[at], row.scan.layout.period_ns
-        slots.append(row.scan.slot_ns)
-        values.append(float(row.scan.values[at]) if row.scan.quality[at] == Quality.GOOD else np.nan)
-    column = found or _column(reader, unit, tag)
+    past = reader.history(unit, tag, from_ns, to_ns)
+    column = past.column or _column(reader, unit, tag)
     if column.kind is Kind.TEXT:
         raise NoTrend(f"{unit} {tag} is a text: there is nothing to draw")
-    points, not_good_ms = _spans(np.array(slots, np.int64), np.array(values, np.float64), period_ns, from_ns, to_ns)
+    values = np.where(past.quality == Quality.GOOD, past.values, np.nan)
+    period_ns = past.layout.period_ns if past.layout else 0
+    points, not_good_ms = _spans(past.slot_ns, values, period_ns, from_ns, to_ns)
     return Trend(unit, tag, column.role, column.engineering_unit or "", from_ns / 1e6, to_ns / 1e6, points, not_good_ms)
-
-
-def _at(layout: Layout, unit: str, tag: str) -> int | None:
-    return next((i for i, column in enumerate(layout.columns) if (column.unit, column.name) == (unit, tag)), None)
 
 
 def _column(reader: Reader, unit: str, tag: str) -> Column:
     for layout in reversed(reader.layouts()):
-        at = _at(layout, unit, tag)
-        if at is not None:
+        if (at := layout.places.get((unit, tag))) is not None:
             return layout.columns[at]
     raise NoTrend(f"the journal knows no tag {tag} of unit {unit}")
 

@@ -115,6 +115,11 @@ class Layout:
         return tuple(dict.fromkeys(column.unit for column in self.columns))
 
     @cached_property
+    def places(self) -> dict[tuple[str, str], int]:
+        """The column of each tag, by unit and name; of two of the same name the first."""
+        return {(column.unit, column.name): at for at, column in reversed(list(enumerate(self.columns)))}
+
+    @cached_property
     def integer_columns(self) -> NDArray[np.intp]:
         """Indices of the integer columns, ascending."""
         return self._of_kind(Kind.INTEGER)

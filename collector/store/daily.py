@@ -16,18 +16,17 @@ import orjson
 
 from collector.store.chain import Head, digest
 from collector.store.files import Connect, StoreError, connect, open_reader
-from collector.store.rows import DamagedRow, EventRow, Row, ScanRow, decode
+from collector.store.rows import DamagedRow, EventRow, Row, ScanRow, StoredEvent, StoredScan, decode
+from collector.store.scans import Scans
 from collector.store.schema import version_of
 from collector.terms import Event, EventKind, Stamp
 from drivers.base import Layout
 
 NS_PER_HOUR = 3.6e12
-_SCANS = "SELECT seq, slot_ns, received_ns, layout, stamps, lost_status, columns FROM scans"
 _EVENTS = "SELECT seq, slot_ns, kind, unit, stamps, body FROM events"
 _COMMIT_AT = "SELECT seq, samples_total, scans_total FROM commits WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
-_STORED = "SELECT seq, slot_ns, received_ns, lost_status, layout, stamps, columns FROM scans"
 _AMONG = " WHERE seq > ? AND seq <= ? ORDER BY seq"
-_SUMS = "SELECT coalesce(sum(samples), 0), count(*) FROM scans WHERE seq > ? AND seq <= ?"
+_LAST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +36,6 @@ class Totals:
     seq: int = 0
     samples: int = 0
     scans: int = 0
-
-
-class StoredScan(NamedTuple):
-    """A row of a scan as it was appended; `layout` and `stamps` are keys in its file."""
-
-    seq: int
-    slot_ns: int
-    received_ns: int
-    lost_status: int
-    layout: int
-    stamps: int
-    blob: bytes
-
-
-class StoredEvent(NamedTuple):
-    """A row of an event as it was appended; `stamps` is a key in its file."""
-
-    seq: int
-    slot_ns: int
-    kind: str
-    unit: str
-    stamps: int
-    body: str
 
 
 class Commit(NamedTuple):
@@ -113,6 +89,10 @@ class DailyFile:
     layouts: dict[int, Layout] = field(default_factory=dict)
     stamps: dict[int, tuple[Stamp, ...]] = field(default_factory=dict)
     digests: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    scans: Scans = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scans = Scans(self.connection, self.layout)
 
     @classmethod
     def open(cls, path: Path, connect: Connect = connect) -> DailyFile:
@@ -128,7 +108,8 @@ class DailyFile:
         try:
             yield
         finally:
-            self.connection.execute("COMMIT")
+            if self.connection.in_transaction:
+                self.connection.execute("COMMIT")
 
     @property
     def before_head(self) -> Head:
@@ -153,10 +134,6 @@ class DailyFile:
             self.digests[table, key] = digest(row[0])
         return self.digests[table, key]
 
-    def stored_scans(self, after_seq: int, until_seq: int) -> Iterator[StoredScan]:
-        """Scans as they were appended, ascending by their numbers."""
-        return map(StoredScan._make, self.connection.execute(_STORED + _AMONG, (after_seq, until_seq)))
-
     def stored_events(self, after_seq: int, until_seq: int) -> Iterator[StoredEvent]:
         """Events as they were appended, ascending by their numbers."""
         return map(StoredEvent._make, self.connection.execute(_EVENTS + _AMONG, (after_seq, until_seq)))
@@ -178,13 +155,14 @@ class DailyFile:
             self.stamps[key] = _stamps_from_json(row[0])
         return self.stamps[key]
 
-    def scans(self, where: str, parameters: tuple[int, ...]) -> Iterator[ScanRow]:
-        for row in self.connection.execute(_SCANS + where, parameters):
-            seq, slot_ns, received_ns, layout, stamps, lost_status, blob = row
-            try:
-                yield ScanRow(seq, decode(blob, self.layout(layout), slot_ns, received_ns, lost_status), self.stamp(stamps))
-            except TypeError:
-                raise _unlike(row, (int, int, int, int, int, int, bytes)) from None
+    def scan_row(self, row: StoredScan) -> ScanRow:
+        """Raises DamagedRow."""
+        try:
+            layout = self.layout(row.layout)
+            scan = decode(row.blob, layout, row.slot_ns, row.received_ns, row.lost_status)
+            return ScanRow(row.seq, scan, self.stamp(row.stamps))
+        except TypeError:
+            raise _unlike(tuple(row), (int, int, int, int, int, int, bytes)) from None
 
     def events(self, where: str, parameters: tuple[int | str, ...]) -> Iterator[EventRow]:
         for row in self.connection.execute(_EVENTS + where, parameters):
@@ -198,10 +176,10 @@ class DailyFile:
 
     def after(self, seq: int, limit: int) -> list[Row]:
         """At most `limit` rows beyond `seq`, in their order; one snapshot, so that no row can slip in between."""
-        where, parameters = " WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
         with self.snapshot():
-            scans: Iterator[Row] = self.scans(where, parameters)
-            return list(islice(merge(scans, self.events(where, parameters), key=attrgetter("seq")), limit))
+            scans: Iterator[Row] = map(self.scan_row, self.scans.stored(seq, _LAST, limit))
+            events = self.events(" WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+            return list(islice(merge(scans, events, key=attrgetter("seq")), limit))
 
     def totals(self, until_seq: int | None = None) -> Totals:
         """Totals up to `until_seq`, or of all there is; of one moment."""
@@ -210,7 +188,7 @@ class DailyFile:
             until = last_seq if until_seq is None else min(until_seq, last_seq)
             commit = self.connection.execute(_COMMIT_AT, (until,)).fetchone()
             base = Totals(*commit) if commit else self.before
-            samples, scans = self.connection.execute(_SUMS, (base.seq, until)).fetchone()
+            samples, scans = self.scans.sums(base.seq, until)
         return Totals(max(until, base.seq), base.samples + samples, base.scans + scans)
 
     def _last_seq(self) -> int:

@@ -185,7 +185,11 @@ def sync_folder(folder: Path) -> None:
 
 def open_writer(path: Path, connect: Connect = connect) -> sqlite3.Connection:
     """The writer's connection; an older file is brought up to date first. Raises StoreError."""
-    connection = _open(connect, path, "rw", ("journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF"))
+    return _open_to_write(path, connect, "journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF")
+
+
+def _open_to_write(path: Path, connect: Connect, *pragmas: str) -> sqlite3.Connection:
+    connection = _open(connect, path, "rw", pragmas)
     try:
         schema.bring_up_to_date(connection)
     except BaseException as exc:
@@ -196,6 +200,14 @@ def open_writer(path: Path, connect: Connect = connect) -> sqlite3.Connection:
             raise StoreError(f"{path} can't be brought to schema version {schema.SCHEMA_VERSION}: {exc}") from exc
         raise
     return connection
+
+
+def open_compactor(path: Path, connect: Connect = connect) -> sqlite3.Connection:
+    """The compactor's connection, beside the writer's. It does not sync: the log is in order, and the writer's next commit syncs
+    it; nor does it checkpoint in a transaction, for a commit would wait for that. Raises StoreError."""
+    return _open_to_write(
+        path, connect, "journal_mode = WAL", "synchronous = NORMAL", "secure_delete = OFF", "wal_autocheckpoint = 0"
+    )
 
 
 def open_reader(path: Path, connect: Connect = connect) -> sqlite3.Connection:

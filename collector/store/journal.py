@@ -11,6 +11,7 @@ A file that turns out to be damaged, or is taken away, is set aside, and the sam
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ class Journal:
         finally:
             reader.close()
         self._head = Head()
+        self.turn = threading.Lock()
+        """Held by who writes to a daily file: `append`, and the compactor for some milliseconds."""
         self._connection: sqlite3.Connection | None = None
         self._path: Path | None = None
         self._inode = 0
@@ -110,13 +113,13 @@ class Journal:
             return self._totals
         time_ns = max(time_ns, self._newest_ns)  # commits are in the order of their times, whatever the clock does
         try:
-            return self._commit(entries, time_ns)
+            return self._append(entries, time_ns)
         except (sqlite3.Error, Damaged) as exc:
             damaged = self._damaged(exc, time_ns)
             if damaged is None:
                 raise
             self.set_aside(*damaged, time_ns)
-            return self._commit(entries, time_ns)
+            return self._append(entries, time_ns)
 
     def _damaged(self, exc: Exception, time_ns: int) -> tuple[Path, str] | None:
         """The file that an error shows to be damaged, and how."""
@@ -162,8 +165,15 @@ class Journal:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _commit(self, entries: Sequence[Entry], time_ns: int) -> Totals:
+    def _append(self, entries: Sequence[Entry], time_ns: int) -> Totals:
         connection = self._file_for(time_ns)
+        with self.turn:
+            totals, head = self._commit(connection, entries, time_ns)
+        self._totals, self._newest_ns, self._head = totals, time_ns, head
+        self._failing_since_ns = 0
+        return totals
+
+    def _commit(self, connection: sqlite3.Connection, entries: Sequence[Entry], time_ns: int) -> tuple[Totals, Head]:
         connection.execute("BEGIN IMMEDIATE")
         try:
             link = Link(self._head.hash)
@@ -179,9 +189,7 @@ class Journal:
             self._layouts.clear()  # keys given in what was rolled back are void
             self._stamps.clear()
             raise
-        self._totals, self._newest_ns, self._head = totals, time_ns, Head(totals.seq, sealed)
-        self._failing_since_ns = 0
-        return totals
+        return totals, Head(totals.seq, sealed)
 
     def close(self) -> None:
         """Close the file; what was appended is safe already."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from collector.store.daily import DailyFile, Totals
 from collector.store.files import Connect, StoreError, connect, journal_files, reading
+from collector.store.history import History, Part, parts_of
 from collector.store.losses import losses
 from collector.store.newest import Group, NewestSlot, newest_slots
 from collector.store.rows import DamagedRow, EventRow, Row, ScanRow
@@ -23,7 +24,7 @@ from drivers.base import Layout
 
 MOST_OPEN = 8
 _COMMITTED_BEFORE = "SELECT seq FROM commits WHERE time_ns <= ? ORDER BY seq DESC LIMIT 1"
-_LAYOUTS = "SELECT key, body FROM layouts ORDER BY key"
+_LAYOUTS = "SELECT key, id FROM layouts ORDER BY key"
 
 
 class Reader:
@@ -34,6 +35,7 @@ class Reader:
         self._open: OrderedDict[Path, DailyFile] = OrderedDict()
         self._first_seq: dict[Path, int] = {}
         self._inodes: dict[Path, int] = {}
+        self._layouts: dict[str, Layout] = {}
         self._lock = threading.RLock()
 
     def read(self, after_seq: int, limit: int) -> list[Row]:
@@ -118,15 +120,16 @@ class Reader:
 
     def layouts(self) -> list[Layout]:
         """Every layout that any row may name, oldest first. Raises StoreError."""
-        bodies: dict[str, None] = {}
+        found: dict[str, Layout] = {}
         for file in self._each():
-            bodies.update(dict.fromkeys(body for _, body in file.connection.execute(_LAYOUTS)))
-        return [Layout.from_json(body) for body in bodies]
+            found |= {layout.id: layout for _, layout in self._layouts_of(file)}
+        return list(found.values())
 
     def scans_between(self, from_ns: int, to_ns: int) -> Iterator[ScanRow]:
         """Every scan with from ≤ slot < to, in the order of slots within each day. Raises StoreError."""
         for file in self._each():
-            yield from file.scans(" WHERE slot_ns >= ? AND slot_ns < ? ORDER BY slot_ns, seq", (from_ns, to_ns))
+            with file.snapshot():
+                yield from map(file.scan_row, file.scans.by_slot(from_ns, to_ns))
 
     def scans_of(self, wanted: Callable[[Layout], bool], from_ns: int, to_ns: int) -> Iterator[ScanRow]:
         """Scans with from ≤ slot < to of the layouts that are `wanted`, the newest day first, ascending within each day.
@@ -135,13 +138,26 @@ class Reader:
         """
         for path in reversed(journal_files(self._data)):
             with closing(DailyFile.open(path, self._connect)) as file:
-                keys = [key for key, body in file.connection.execute(_LAYOUTS) if wanted(Layout.from_json(body))]
-                among = ",".join("?" * len(keys))
-                where = f" WHERE slot_ns >= ? AND slot_ns < ? AND layout IN ({among}) ORDER BY slot_ns, seq"
-                yield from file.scans(where, (from_ns, to_ns, *keys))
-                (first_ns,) = file.connection.execute("SELECT min(slot_ns) FROM scans").fetchone()
+                keys = [key for key, layout in self._layouts_of(file) if wanted(layout)]
+                with file.snapshot():
+                    yield from map(file.scan_row, file.scans.by_slot(from_ns, to_ns, keys))
+                    first_ns = file.scans.first_slot_ns()
                 if first_ns is not None and first_ns < from_ns:
                     return
+
+    def history(self, unit: str, tag: str, from_ns: int, to_ns: int) -> History:
+        """The samples of a tag with from ≤ slot < to, ascending by slot. Raises StoreError.
+
+        Days that end before `from_ns` are not opened.
+        """
+        parts: list[Part] = []
+        for path in reversed(journal_files(self._data)):
+            with reading(path), closing(DailyFile.open(path, self._connect)) as file, file.snapshot():
+                parts += parts_of(file, self._layouts_of(file), (unit, tag), from_ns, to_ns)
+                first_ns = file.scans.first_slot_ns()
+            if first_ns is not None and first_ns < from_ns:
+                break
+        return History.of(parts)
 
     def events_between(self, from_ns: int, to_ns: int) -> Iterator[EventRow]:
         """Every event with from ≤ slot < to, in the order of their rows. Raises StoreError."""
@@ -150,14 +166,22 @@ class Reader:
 
     def count_between(self, from_ns: int, to_ns: int) -> int:
         """Scans with from ≤ slot < to: what a progress bar needs. Raises StoreError."""
-        query = "SELECT count(*) FROM scans WHERE slot_ns >= ? AND slot_ns < ?"
-        return sum(file.connection.execute(query, (from_ns, to_ns)).fetchone()[0] for file in self._each())
+        count = 0
+        for file in self._each():
+            with file.snapshot():
+                count += file.scans.count(from_ns, to_ns)
+        return count
 
     def close(self) -> None:
         """Close every file."""
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
+
+    def _layouts_of(self, file: DailyFile) -> list[tuple[int, Layout]]:
+        """With their keys in the file; each is made of its text once, however many days have it."""
+        keys = file.connection.execute(_LAYOUTS).fetchall()
+        return [(key, self._layouts.get(id_) or self._layouts.setdefault(id_, file.layout(key))) for key, id_ in keys]
 
     def _each(self) -> Iterator[DailyFile]:
         """Every day after the other, each open only for its turn."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,6 +45,29 @@ class EventRow:
 
 
 Row = ScanRow | EventRow
+
+
+class StoredScan(NamedTuple):
+    """A row of a scan as it was appended; `layout` and `stamps` are keys in its file."""
+
+    seq: int
+    slot_ns: int
+    received_ns: int
+    lost_status: int
+    layout: int
+    stamps: int
+    blob: bytes
+
+
+class StoredEvent(NamedTuple):
+    """A row of an event as it was appended; `stamps` is a key in its file."""
+
+    seq: int
+    slot_ns: int
+    kind: str
+    unit: str
+    stamps: int
+    body: str
 
 
 class DamagedRow(ValueError):

@@ -15,8 +15,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from collector.store.chain import Head, Link
-from collector.store.daily import Commit, DailyFile, StoredEvent, StoredScan, Totals
-from collector.store.rows import DamagedRow
+from collector.store.daily import Commit, DailyFile, Totals
+from collector.store.rows import DamagedRow, StoredEvent, StoredScan
 
 _COMMITS_AT_ONCE = 100
 _UNREADABLE = (sqlite3.Error, DamagedRow)
@@ -85,7 +85,7 @@ def _checked(file: DailyFile, piece: Sequence[Commit], at: Head, totals: Totals)
 def _check(file: DailyFile, piece: Sequence[Commit], at: Head, totals: Totals) -> Iterator[tuple[Commit, str]]:
     last_seq = piece[-1].seq
     rows: Iterator[StoredScan | StoredEvent] = merge(
-        file.stored_scans(at.seq, last_seq), file.stored_events(at.seq, last_seq), key=attrgetter("seq")
+        file.scans.stored(at.seq, last_seq), file.stored_events(at.seq, last_seq), key=attrgetter("seq")
     )
     row = next(rows, None)
     for commit in piece:

@@ -1,0 +1,155 @@
+"""A block: the scans of one layout in a segment, as an index of its rows and a chunk of each column.
+
+    rows of a block   n u32 | series of seq, slot, received - slot, stamps, lost status | kinds u8 x n
+                      | [series of the common source stamps] | [series of the lengths of the rests | rests]       one zstd frame
+                        if bit 0 of a u8 before it             if bit 1
+
+The index alone tells when and where each row is, so that a history reads it and the chunks of one tag only.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.store import chunks, frames, integer_series
+from collector.store.blobs import LOST, Columns, put_together, take_apart
+from collector.store.rows import HAS_QUALITY, HAS_SOURCE, HAS_STATUS, DamagedRow, StoredScan
+from drivers.base import Layout
+
+_COUNT = struct.Struct("<I")
+_COMMON, _RESTS = 1, 2
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index:
+    """The rows of a block, n of them: all but what their columns held."""
+
+    seq: NDArray[np.int64]
+    slot_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    lost_status: NDArray[np.int64]
+    kinds: NDArray[np.uint8]
+    common_source: NDArray[np.int64] | None
+    rests: tuple[bytes, ...]
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """`[n]`: rows that hold no samples."""
+        lost: NDArray[np.bool_] = self.kinds == LOST
+        return lost
+
+    @property
+    def with_columns(self) -> NDArray[np.bool_]:
+        """`[n]`: rows that stand in the chunks."""
+        held: NDArray[np.bool_] = self.kinds < LOST
+        return held
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Scans of one layout, tag by tag."""
+
+    layout: Layout
+    index: Index
+    columns: Columns
+
+
+def block_of(rows: Sequence[StoredScan], layout: Layout) -> Block:
+    """The scans of one layout, ascending by their numbers, as they were appended."""
+    table = np.array([(*row[:4], row.stamps) for row in rows], np.int64).reshape(len(rows), 5)
+    columns = take_apart([row.blob for row in rows], layout)
+    seq, slot, received, lost_status, stamps = table.T
+    index = Index(seq, slot, received, stamps, lost_status, columns.kinds, chunks.common_source(columns), columns.rests)
+    return Block(layout, index, columns)
+
+
+def rows_of(block: Block, layout_key: int) -> list[StoredScan]:
+    """The scans of a block, to the byte as they were appended."""
+    index = block.index
+    numbers = (index.seq, index.slot_ns, index.received_ns, index.lost_status)
+    blobs = put_together(block.columns, block.layout)
+    about = zip(*(column.tolist() for column in numbers), index.stamps.tolist(), blobs, strict=True)
+    return [StoredScan(seq, slot, received, lost, layout_key, stamps, blob) for seq, slot, received, lost, stamps, blob in about]
+
+
+def encode_index(index: Index) -> bytes:
+    """What the block's row holds."""
+    series = np.stack([index.seq, index.slot_ns, index.received_ns - index.slot_ns, index.stamps, index.lost_status])
+    parts = [_COUNT.pack(len(index.seq)), *integer_series.encode(series, stamps=True), index.kinds.tobytes()]
+    parts.append(bytes([(_COMMON if index.common_source is not None else 0) | (_RESTS if index.rests else 0)]))
+    if index.common_source is not None:
+        parts += integer_series.encode(index.common_source[None], stamps=True)
+    if index.rests:
+        parts += integer_series.encode(np.array([[len(rest) for rest in index.rests]], np.int64))
+        parts += index.rests
+    return frames.pack(b"".join(parts))
+
+
+def decode_index(data: bytes) -> Index:
+    """What `encode_index` was given. Raises DamagedRow."""
+    payload = frames.unpack(data)
+    try:
+        return _decode_index(payload)
+    except (ValueError, IndexError, struct.error) as exc:
+        raise DamagedRow(f"the rows of a block are damaged: {exc}") from None
+
+
+def _decode_index(payload: bytes) -> Index:
+    (count,) = _COUNT.unpack_from(payload)
+    at, series = _COUNT.size, []
+    for _ in range(5):
+        numbers, at = integer_series.decode(payload, at, count)
+        series.append(numbers)
+    seq, slot, delay, stamps, lost_status = series
+    kinds = np.frombuffer(payload, np.uint8, count, at)
+    parts, at = payload[at + count], at + count + 1
+    common: NDArray[np.int64] | None = None
+    rests: list[bytes] = []
+    if parts & _COMMON:
+        common, at = integer_series.decode(payload, at, int((kinds < LOST).sum()))
+    if parts & _RESTS:
+        lengths, at = integer_series.decode(payload, at, count)
+        for length in lengths.tolist():
+            rests.append(payload[at : at + length])
+            at += length
+    if at != len(payload):
+        raise DamagedRow(f"the rows of a block hold {len(payload)} bytes, its parts {at}")
+    return Index(seq, slot, slot + delay, stamps, lost_status, kinds, common, tuple(rests))
+
+
+def decode_block(layout: Layout, index: Index, data: Sequence[bytes]) -> Block:
+    """A block from its index and the chunks of all its columns. Raises DamagedRow."""
+    k, m = len(layout.columns), int(index.with_columns.sum())
+    if len(data) != k:
+        raise DamagedRow(f"layout {layout.id} has {k} columns, the block {len(data)} chunks")
+    tags = [chunks.decode(chunk, m, index.common_source) for chunk in data]
+    integers = np.zeros((len(layout.integer_columns), m), np.int64)
+    for n, column in enumerate(layout.integer_columns.tolist()):
+        held = tags[column].integers
+        if held is None:
+            raise DamagedRow(f"layout {layout.id}: the integers of a column are missing")
+        integers[n] = held
+    any_of = int(np.bitwise_or.reduce(index.kinds[index.with_columns], initial=0))
+    columns = Columns(
+        index.kinds,
+        _stacked([tag.values for tag in tags], np.zeros(m)),
+        _stacked([tag.status for tag in tags], np.zeros(m, np.uint32)) if any_of & HAS_STATUS else None,
+        _stacked([tag.quality for tag in tags], np.zeros(m, np.uint8)) if any_of & HAS_QUALITY else None,
+        _stacked([tag.source_ns for tag in tags], np.zeros(m, np.int64)) if any_of & HAS_SOURCE else None,
+        integers,
+        index.rests,
+    )
+    return Block(layout, index, columns)
+
+
+def _stacked(parts: Sequence[NDArray[Number] | None], empty: NDArray[Number]) -> NDArray[Number]:
+    """`[k, m]`, `empty` where a column has none."""
+    return np.array([empty if part is None else part for part in parts])

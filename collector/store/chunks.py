@@ -1,0 +1,179 @@
+"""A chunk: what one tag was in the rows of a block, compressed, with its summary.
+
+    parts u8 | values series | status series | quality u8 x m | source series | integer series       one zstd frame
+
+    bit 0  there are status codes          bit 3  the source stamps are those that the block keeps for all its tags
+    bit 1  there are qualities             bit 4  there are integers
+    bit 2  there are source stamps         bit 5  the values are the integers, and have no series of their own
+
+m is the number of the block's rows that have columns. A series is told in `integer_series` and `value_series`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.store import frames, integer_series, value_series
+from collector.store.blobs import Columns, qualities
+from collector.store.rows import DamagedRow
+from drivers.base import Layout, Quality
+
+_STATUS, _QUALITY, _SOURCE, _COMMON_SOURCE, _INTEGERS, _FOLLOWS = 1, 2, 4, 8, 16, 32
+SLAB = 1 << 16
+"""Samples that are worked on at once: they stay in the processor's own memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of the samples of good quality whose value is a finite number."""
+
+    good: int
+    low: float | None
+    high: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is stored of one tag."""
+
+    summary: Summary
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tag:
+    """One tag of a block, of its m rows with columns; None as in `Columns`."""
+
+    values: NDArray[np.float64]
+    status: NDArray[np.uint32] | None
+    quality: NDArray[np.uint8] | None
+    source_ns: NDArray[np.int64] | None
+    integers: NDArray[np.int64] | None
+
+    def qualities(self, flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`[m]`; `flags [m]` are those of the rows."""
+        return qualities(flags, self.values.shape, self.status, self.quality)
+
+
+def common_source(columns: Columns) -> NDArray[np.int64] | None:
+    """`[m]`: the source stamps that most tags of a block share, or None."""
+    if columns.source_ns is None or not len(columns.source_ns):
+        return None
+    same = (columns.source_ns == columns.source_ns[0]).all(axis=1)
+    return columns.source_ns[0] if same.sum() > 1 else None
+
+
+def encode(columns: Columns, layout: Layout) -> Iterator[Chunk]:
+    """A chunk of each column, in their order, some columns' work at a time."""
+    common = common_source(columns)
+    at_once = max(1, SLAB // max(1, columns.values.shape[1]))
+    integer_at = {int(column): n for n, column in enumerate(layout.integer_columns)}
+    for first in range(0, len(layout.columns), at_once):
+        slab = slice(first, min(first + at_once, len(layout.columns)))
+        yield from _encode_slab(columns, layout, slab, common, integer_at)
+
+
+def _encode_slab(
+    columns: Columns, layout: Layout, slab: slice, common: NDArray[np.int64] | None, integer_at: dict[int, int]
+) -> Iterator[Chunk]:
+    values = columns.values[slab]
+    scalings = [(column.scale, column.offset) for column in layout.columns[slab]]
+    coded = value_series.encode(values, scalings)
+    sources = [] if columns.source_ns is None else _sources(columns.source_ns[slab], common)
+    for n, (column, summary) in enumerate(zip(range(slab.start, slab.stop), _summaries(columns, slab), strict=True)):
+        parts, body = 0, [coded[n]]
+        if columns.status is not None and columns.status[column].any():
+            parts |= _STATUS
+            body += integer_series.encode(columns.status[column].astype(np.int64)[None])
+        if columns.quality is not None and columns.quality[column].any():
+            parts |= _QUALITY
+            body.append(columns.quality[column].tobytes())
+        if sources:
+            parts |= _SOURCE if sources[n] else _COMMON_SOURCE
+            body.append(sources[n])
+        if column in integer_at:
+            integers = columns.integers[integer_at[column]]
+            parts |= _INTEGERS
+            body += integer_series.encode(integers[None])
+            if integers.astype(np.float64).tobytes() == values[n].tobytes():
+                parts |= _FOLLOWS
+                del body[0]
+        yield Chunk(summary, frames.pack(bytes([parts]) + b"".join(body)))
+
+
+def _sources(source_ns: NDArray[np.int64], common: NDArray[np.int64] | None) -> list[bytes]:
+    """The series of each row; empty for those that are the common ones."""
+    coded = integer_series.encode(source_ns, stamps=True)
+    if common is None:
+        return coded
+    same = (source_ns == common).all(axis=1)
+    return [b"" if is_common else series for is_common, series in zip(same.tolist(), coded, strict=True)]
+
+
+def _summaries(columns: Columns, slab: slice) -> list[Summary]:
+    values = columns.values[slab]
+    status = None if columns.status is None else columns.status[slab]
+    quality = None if columns.quality is None else columns.quality[slab]
+    good = np.isfinite(values)
+    if status is not None or quality is not None:
+        good &= qualities(columns.flags, values.shape, status, quality) == Quality.GOOD
+    return summaries(values, good)
+
+
+def summaries(values: NDArray[np.float64], good: NDArray[np.bool_]) -> list[Summary]:
+    """Of each row of `values [c, m]`, over those that are `good`."""
+    if not values.shape[1]:
+        return [Summary(0, None, None, None)] * len(values)
+    counts = good.sum(axis=1)
+    with np.errstate(over="ignore"):
+        rows = zip(
+            counts.tolist(),
+            np.where(good, values, np.inf).min(axis=1).tolist(),
+            np.where(good, values, -np.inf).max(axis=1).tolist(),
+            np.where(good, values, 0.0).sum(axis=1).tolist(),
+            strict=True,
+        )
+    return [Summary(*row) if row[0] else Summary(0, None, None, None) for row in rows]
+
+
+def decode(data: bytes, count: int, common: NDArray[np.int64] | None) -> Tag:
+    """What `encode` made of a column of `count` rows. Raises DamagedRow."""
+    payload = frames.unpack(data)
+    try:
+        return _decode(payload, count, common)
+    except (ValueError, IndexError, struct.error) as exc:
+        raise DamagedRow(f"a chunk is damaged: {exc}") from None
+
+
+def _decode(payload: bytes, count: int, common: NDArray[np.int64] | None) -> Tag:
+    parts, at = payload[0], 1
+    values: NDArray[np.float64] | None = None
+    status: NDArray[np.uint32] | None = None
+    quality: NDArray[np.uint8] | None = None
+    source: NDArray[np.int64] | None = None
+    integers: NDArray[np.int64] | None = None
+    if not parts & _FOLLOWS:
+        values, at = value_series.decode(payload, at, count)
+    if parts & _STATUS:
+        codes, at = integer_series.decode(payload, at, count)
+        status = codes.astype(np.uint32)
+    if parts & _QUALITY:
+        quality = np.frombuffer(payload, np.uint8, count, at)
+        at += count
+    if parts & _SOURCE:
+        source, at = integer_series.decode(payload, at, count)
+    elif parts & _COMMON_SOURCE:
+        source = common
+    if parts & _INTEGERS:
+        integers, at = integer_series.decode(payload, at, count)
+        if values is None:
+            values = integers.astype(np.float64)
+    if at != len(payload) or values is None:
+        raise DamagedRow(f"a chunk holds {len(payload)} bytes, its parts {at}")
+    return Tag(values, status, quality, source, integers)
