@@ -86,7 +86,8 @@ class Journal:
         self._failing_since_ns = 0
         self._layouts: _Keys = {}
         self._stamps: _Keys = {}
-        if (files := journal_files(data)) and end_of(losses(data)).seq < self._totals.seq:
+        files, lost = journal_files(data), losses(data)
+        if files and (not lost or end_of(lost).seq < self._totals.seq):
             self._switch(files[-1])
 
     @property
