@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from collector.monitor.between import rounds
 from collector.monitor.excursions import Excursion, Tracker, Trackers
+from collector.monitor.figures import Figures
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
-from collector.monitor.rules import Operand, RuleTable, Source, Transition
+from collector.monitor.rules import RuleTable, Transition
 from collector.monitor.statistics import Statistics
 from collector.monitor.tail import Tail
 from collector.terms import Event, EventKind, Json, Stamp
@@ -49,10 +50,10 @@ class Judge:
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
         self._limits = tuple(limit for limit in limits if limit.role in roles)
-        spans = [STATISTICS_WINDOW_NS, *(round(limit.window_s * 1e9) for limit in self._limits if limit.window_s)]
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
-        self._window = Tail(len(self._columns), max(spans), layout.period_ns)
+        self._minute = Tail(len(self._columns), STATISTICS_WINDOW_NS, layout.period_ns)
+        self._figures = Figures(layout, self._columns, self._limits)
         self._stamps: tuple[Stamp, ...] | None = None
         self._since_ns: dict[str, int] = {}
         self._table = RuleTable(())
@@ -67,7 +68,7 @@ class Judge:
     @property
     def refused(self) -> int:
         """Scans whose slot was not after the last: they were not judged."""
-        return self._window.refused
+        return self._minute.refused
 
     @property
     def limits_now(self) -> tuple[tuple[int, Limit], ...]:
@@ -84,12 +85,14 @@ class Judge:
         if not self._limits:
             return []
         good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
-        if not self._window.push(scan.slot_ns, scan.values[self._columns], good[self._columns]):
+        values_limited, good_limited = scan.values[self._columns], good[self._columns]
+        if not self._minute.push(scan.slot_ns, values_limited, good_limited):
             return []
+        self._figures.push(scan.slot_ns, values_limited, good_limited)
         events = self._judge_between(scan.slot_ns, scan.changes) if scan.changes is not None else []
         events += self._enter(scan.slot_ns, stamps) if stamps != self._stamps else []
         stamp_of = dict(zip(self._layout.units, stamps, strict=True))
-        events += self._step(scan, good, stamp_of)
+        events += self._step(scan.slot_ns, stamp_of)
         events += self._track(scan.slot_ns, scan.values, good, stamp_of)
         events += self._tell_statistics(scan.slot_ns, stamp_of)
         return events
@@ -109,7 +112,7 @@ class Judge:
         raw = {column for column, limit in self._table.limits if limit.statistic == "value"}
         events: list[Event] = []
         for each in rounds(changes, slot_ns, self._layout, raw):
-            changed = self._table.between(Operand(each.values, each.good))
+            changed = self._table.between(*self._figures.between(each.values, each.good))
             events += [self._rule_changed(int(each.times_ns[change[0].column]), *change, stamp_of) for change in changed]
             events += self._track(each.times_ns, each.values, each.good, stamp_of)
         return sorted(events, key=lambda event: event.slot_ns)
@@ -123,7 +126,8 @@ class Judge:
         self._stamps = stamps
         now = limits_for(self._limits, self._layout, stamps)
         rules = [rule for index, limit in now for rule in rules_of(index, limit, self._layout.columns[index])]
-        table, old = RuleTable(rules, self._table), self._table
+        self._figures.require(now, self._since_ns)
+        table, old = RuleTable(rules, self._figures, self._table), self._table
         self._table = table
         return self._end_rules(slot_ns, old, table, before) + self._end_trackers(slot_ns, now, before)
 
@@ -167,17 +171,16 @@ class Judge:
         self._tracked = Trackers(self._trackers)
         return events
 
-    def _step(self, scan: Scan, good: NDArray[np.bool_], stamp_of: dict[str, Stamp]) -> list[Event]:
+    def _step(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
         if not self._table.rules:
             return []
-        operands = {source: self._operand(source, scan, good) for source in self._table.sources()}
-        changed, evaluability = self._table.step(operands)
+        changed, evaluability = self._table.step(self._figures.values, self._figures.evaluable())
         transitions = []
         for index, limit, evaluable in evaluability:
             before, after = ("no", "yes") if evaluable else ("yes", "no")
-            transitions.append(self._transition(scan.slot_ns, index, limit, "evaluable", before, after, None, None))
+            transitions.append(self._transition(slot_ns, index, limit, "evaluable", before, after, None, None))
         events = [transition.event(stamp_of[transition.unit]) for transition in transitions]
-        return events + [self._rule_changed(scan.slot_ns, *change, stamp_of) for change in changed]
+        return events + [self._rule_changed(slot_ns, *change, stamp_of) for change in changed]
 
     def _rule_changed(self, time_ns: int, rule: Rule, outside: bool, value: float, stamp_of: dict[str, Stamp]) -> Event:
         before, after = ("inside", "outside") if outside else ("outside", "inside")
@@ -192,29 +195,6 @@ class Judge:
             self.active[rule.key] = ActiveRule(column.unit, column.role, statistic, rule.name, slot_ns, value, rule.level)
         else:
             self.active.pop(rule.key, None)
-
-    def _operand(self, source: Source, scan: Scan, good: NDArray[np.bool_]) -> Operand:
-        statistic, window_s = source
-        if statistic == "value" or window_s is None:
-            return Operand(scan.values, good)
-        statistics = self._window.statistics(round(window_s * 1e9))
-        value = np.full(len(self._layout.columns), np.nan)
-        value[self._columns] = statistics.named(statistic)
-        return Operand(value, np.isfinite(value) & self._covered(scan.slot_ns, statistic, window_s, statistics))
-
-    def _covered(self, slot_ns: int, statistic: str, window_s: float, statistics: Statistics) -> NDArray[np.bool_]:
-        """Enough good samples, and the window inside the phase, `[k]`."""
-        window_ns = round(window_s * 1e9)
-        covered = np.zeros(len(self._layout.columns), np.bool_)
-        share = dict.fromkeys(range(len(self._layout.columns)), 1.0)
-        for index, limit in self._table.limits:
-            if (limit.statistic, limit.window_s) == (statistic, window_s):
-                share[index] = limit.min_coverage
-        slots = -(-window_ns // self._layout.period_ns)
-        for at, index in enumerate(self._columns.tolist()):
-            inside_phase = slot_ns - window_ns >= self._since_ns[self._layout.columns[index].unit] - self._layout.period_ns
-            covered[index] = inside_phase and statistics.count[at] / slots >= share[index]
-        return covered
 
     def _track(
         self,
@@ -240,7 +220,7 @@ class Judge:
         first, self._statistics_slot = self._statistics_slot == 0, slot
         if first:
             return []
-        statistics = self._window.statistics(STATISTICS_WINDOW_NS)
+        statistics = self._minute.statistics()
         slots = -(-STATISTICS_WINDOW_NS // self._layout.period_ns)
         by_unit: dict[str, dict[str, Json]] = {}
         for at, index in enumerate(self._columns.tolist()):

@@ -38,6 +38,11 @@ class Rule:
     deadband: float
 
     @property
+    def level_back(self) -> float:
+        """Once outside: not beyond this one is inside again."""
+        return self.level - self.deadband if self.side == "high" else self.level + self.deadband
+
+    @property
     def key(self) -> RuleKey:
         """What makes it the same rule after a change of phase: its state is then kept."""
         return (self.column, self.limit.statistic, self.name, self.limit.window_s, self.level)

@@ -6,20 +6,20 @@ evaluated keeps its last state: bad data neither raises nor clears.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.bands import QuietBands
+from collector.monitor.figures import Figures
 from collector.monitor.limits import Rule
 from collector.terms import Event, EventKind, Stamp
 from config.limits import Limit
 
 _UNTOLD = -1
-
-Source = tuple[str, float | None]
-"""(statistic, window in seconds): where a rule's operand comes from; ("value", None) is the raw sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,74 +56,67 @@ class Transition:
         return Event(EventKind.TRANSITION, self.slot_ns, self.unit, stamp, body)
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """One statistic of all columns: its value and whether it can be evaluated, each `[k]`."""
-
-    value: NDArray[np.float64]
-    evaluable: NDArray[np.bool_]
-
-
 class RuleTable:
     """The rules in force for one scan group, and their states."""
 
-    def __init__(self, rules: Sequence[Rule], before: RuleTable | None = None) -> None:
-        """`before`: the table these rules take over from; a rule with the same key keeps its state."""
+    def __init__(self, rules: Sequence[Rule], figures: Figures | None = None, before: RuleTable | None = None) -> None:
+        """`figures`: what the rules are about; `before`: the table these rules take over from, a rule with the same key
+        keeps its state."""
         self.rules = tuple(rules)
         self.limits: tuple[tuple[int, Limit], ...] = tuple(dict.fromkeys((rule.column, rule.limit) for rule in rules))
-        self._sign = np.array([1.0 if rule.side == "high" else -1.0 for rule in rules])
-        self._level = self._sign * np.array([rule.level for rule in rules])
-        self._deadband = np.array([rule.deadband for rule in rules])
-        self._column = np.array([rule.column for rule in rules], np.intp)
-        self._by_source = _by_source(self.rules)
-        self._on_raw = np.array([rule.limit.statistic == "value" for rule in rules], np.bool_)
-        self.outside = np.zeros(len(rules), np.bool_)
-        rows = {row: at for at, row in enumerate(self.limits)}
-        row_of = [rows[rule.column, rule.limit] for rule in rules]
-        # of each limit row: its rules share their operands
-        self._first_rule = np.array([row_of.index(at) for at in range(len(rows))], np.intp)
+        cells = [figures.cell((rule.limit.statistic, rule.limit.window_s), rule.column) for rule in rules] if figures else []
+        self._cell = np.array(cells, np.intp)
+        states = dict(zip((rule.key for rule in before.rules), before.outside.tolist(), strict=True)) if before else {}
+        self._bands = QuietBands(
+            len(figures.values) if figures else 0,
+            self._cell,
+            np.array([rule.side == "high" for rule in rules], np.bool_),
+            np.array([_bound(rule, rule.level) for rule in rules]),
+            np.array([_bound(rule, rule.level_back) for rule in rules]),
+            np.array([states.get(rule.key, False) for rule in rules], np.bool_),
+        )
+        first_rule: dict[tuple[int, Limit], int] = {}
+        for at, rule in enumerate(rules):
+            first_rule.setdefault((rule.column, rule.limit), at)
+        self._row_cell = self._cell[[first_rule[row] for row in self.limits]]
+        """Of each limit row: its rules share their cell."""
         self._raw = np.array([limit.statistic == "value" for _, limit in self.limits], np.bool_)
-        self.evaluable = np.zeros(len(rows), np.bool_)
+        self.evaluable = np.zeros(len(self.limits), np.bool_)
         """Which of `limits` could be evaluated on the last scan."""
-        self._told = np.full(len(rows), _UNTOLD, np.int8)
+        self._told = np.full(len(self.limits), _UNTOLD, np.int8)
         if before is not None:
-            states = dict(zip((rule.key for rule in before.rules), before.outside.tolist(), strict=True))
-            self.outside[:] = [states.get(rule.key, False) for rule in rules]
             told = dict(zip(before.limits, before._told.tolist(), strict=True))
             self._told[:] = [told.get(row, _UNTOLD) for row in self.limits]
 
-    def sources(self) -> list[Source]:
-        """The operands that `step` wants."""
-        return list(self._by_source)
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Of each of `rules`."""
+        return self._bands.outside
 
-    def step(self, operands: Mapping[Source, Operand]) -> tuple[list[tuple[Rule, bool, float]], list[tuple[int, Limit, bool]]]:
-        """Evaluate all rules on one scan's operands.
+    def step(
+        self, cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None
+    ) -> tuple[list[tuple[Rule, bool, float]], list[tuple[int, Limit, bool]]]:
+        """Evaluate all rules on one scan's figures; `evaluable`: which cells can be, None: all.
 
         Returns what changed: (rule, outside now, operand) and (column, limit row, evaluable now).
         """
-        value = np.full(len(self.rules), np.nan)
-        evaluable = np.zeros(len(self.rules), np.bool_)
-        for source, rows in self._by_source.items():
-            operand = operands[source]
-            value[rows] = operand.value[self._column[rows]]
-            evaluable[rows] = operand.evaluable[self._column[rows]]
-        return self._changed(value, evaluable), self._evaluability(evaluable)
+        return self.between(cells, evaluable), self._evaluability(evaluable)
 
-    def between(self, operand: Operand) -> list[tuple[Rule, bool, float]]:
-        """Raw values between two slots: what changed of the rules on raw values."""
-        if not self.rules:
-            return []
-        return self._changed(operand.value[self._column], self._on_raw & operand.evaluable[self._column])
+    def between(self, cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None) -> list[tuple[Rule, bool, float]]:
+        """The same, but whether a rule can be evaluated is told of slots alone."""
+        return [self._change(at, float(cells[self._cell[at]])) for at in self._bands.step(cells, evaluable).tolist()]
 
-    def _changed(self, value: NDArray[np.float64], evaluable: NDArray[np.bool_]) -> list[tuple[Rule, bool, float]]:
-        # inside: beyond the level; already outside: not yet back by the deadband
-        beyond = self._sign * value > self._level - np.where(self.outside, self._deadband, 0.0)
-        changed = np.flatnonzero(evaluable & (beyond != self.outside))
-        self.outside[changed] = beyond[changed]
-        return [(self.rules[i], bool(self.outside[i]), float(value[i])) for i in changed]
+    def _change(self, at: int, value: float) -> tuple[Rule, bool, float]:
+        rule = self.rules[at]
+        return rule, bool(self.outside[at]), math.sqrt(value) if rule.limit.statistic == "std" else value
 
-    def _evaluability(self, evaluable: NDArray[np.bool_]) -> list[tuple[int, Limit, bool]]:
-        self.evaluable = evaluable[self._first_rule]
+    def _evaluability(self, evaluable: NDArray[np.bool_] | None) -> list[tuple[int, Limit, bool]]:
+        if evaluable is None:
+            self.evaluable.fill(True)
+            if np.count_nonzero(self._told == 1) == len(self._told):
+                return []
+        else:
+            self.evaluable = evaluable[self._row_cell]
         now = self.evaluable.astype(np.int8)
         # A rolling window is not full at first, a raw sample is there at first: neither is news.
         changed = np.flatnonzero(np.where(self._told == _UNTOLD, self._raw & (now == 0), now != self._told))
@@ -131,8 +124,6 @@ class RuleTable:
         return [(*self.limits[at], bool(now[at])) for at in changed.tolist()]
 
 
-def _by_source(rules: Sequence[Rule]) -> dict[Source, NDArray[np.intp]]:
-    rows: dict[Source, list[int]] = {}
-    for i, rule in enumerate(rules):
-        rows.setdefault((rule.limit.statistic, rule.limit.window_s), []).append(i)
-    return {source: np.array(indices, np.intp) for source, indices in rows.items()}
+def _bound(rule: Rule, level: float) -> float:
+    """As the cell has it: the variance for std, on the same side of 0."""
+    return level * abs(level) if rule.limit.statistic == "std" else level

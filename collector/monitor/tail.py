@@ -36,9 +36,9 @@ class Tail:
         self._pushed += 1
         return True
 
-    def statistics(self, window_ns: int) -> Statistics:
-        """Over `(t − window_ns, t]`, t being the newest slot; `window_ns` ≤ `span_ns`."""
-        times, values = self._inside(window_ns)
+    def statistics(self) -> Statistics:
+        """Over `(t − span_ns, t]`, t being the newest slot."""
+        times, values = self._inside()
         good = ~np.isnan(values)
         count = good.sum(axis=0)
         some = count > 0
@@ -52,12 +52,12 @@ class Tail:
             slope = _slope(times, deviation, good, divisor)
         return Statistics(count, mean, low, high, np.where(some, np.sqrt(variance), np.nan), slope)
 
-    def _inside(self, window_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _inside(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Oldest last or not: no statistic asks for the order."""
         if not self._pushed:
             return self._times[:0], self._values[:0]
         newest_ns = self._times[(self._pushed - 1) % self.rows]
-        inside = self._times > newest_ns - window_ns
+        inside = self._times > newest_ns - self.span_ns
         inside[self._pushed :] = False
         return (self._times, self._values) if inside.all() else (self._times[inside], self._values[inside])
 

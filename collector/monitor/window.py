@@ -13,7 +13,7 @@ cost does not depend on its length. The work is spread: no scan does more than o
 - **panes**: blocks of W / 60 without samples; the old edge is on a pane's boundary, so the window is up to 1.7 %
   longer, and any length fits into 4 kB per column.
 
-A scan without any good sample is a gap like a missing one.
+A column's results are the same, bit for bit, whatever its neighbours' samples are.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ class Window:
         self.newest_ns = slot_ns
         bad = None if good is None else np.flatnonzero(~good)
         with np.errstate(over="ignore", invalid="ignore"):  # the largest floats are data too: their std is inf
-            if bad is None or len(bad) < self._columns:
-                self._add(slot_ns, np.asarray(values, np.float64), bad if bad is not None and len(bad) else None)
+            self._add(slot_ns, np.asarray(values, np.float64), bad if bad is not None and len(bad) else None)
             back = self._forward_panes() if self._panes else self._forward()
             self._queue.prepare(slot_ns - self.window_ns)
             self._tell(back)
@@ -82,6 +81,12 @@ class Window:
     def count(self) -> float | Floats:
         """Good samples of each column; one figure where all columns have the same."""
         return self._whole.times.count
+
+    @property
+    def begin_ns(self) -> int:
+        """What is after this time is inside."""
+        edge_ns = self.newest_ns - self.window_ns
+        return edge_ns // self._pane_ns * self._pane_ns if self._panes else edge_ns
 
     def statistics(self) -> Statistics:
         """As of the newest slot, a copy."""
@@ -229,7 +234,7 @@ class Window:
     def _divide_each(self, count: Floats, spread: Floats) -> None:
         rows = self.results
         flat = spread <= 0.0
-        np.divide(rows[SLOPE], np.where(flat, 1.0, spread), rows[SLOPE])
-        np.divide(rows[VARIANCE], np.maximum(count, 1.0), rows[VARIANCE])
+        np.multiply(rows[SLOPE], 1.0 / np.where(flat, 1.0, spread), rows[SLOPE])
+        np.multiply(rows[VARIANCE], 1.0 / np.maximum(count, 1.0), rows[VARIANCE])
         rows[SLOPE, flat] = np.nan
         rows[:, count == 0.0] = np.nan

@@ -1,0 +1,133 @@
+"""The figures that rules are about, of one scan group: raw values and rolling statistics in one array, one cell each.
+
+    cells   | value of each limited column | mean, slope, variance, min, max of the columns with a window of 60 s | ... of 600 s |
+
+One array, so that one comparison serves all rules. Only columns that have a limit stand in it, and only those with a limit
+on a rolling statistic have a window: memory is what a gateway of 10,000 tags is short of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.monitor import statistics
+from collector.monitor.statistics import ROW_OF
+from collector.monitor.window import Window
+from config.limits import Limit
+from drivers.base import Layout
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+Source = tuple[str, float | None]
+"""(statistic, window in seconds) that a cell holds; ("value", None) is the raw sample."""
+
+MOST_EXACT_SCANS: Final = 7_200
+"""A window of more scans begins on a pane's boundary: an exact one keeps every sample, 8 bytes each."""
+
+
+class _Rolling:
+    """The window of some columns, and when its statistics can be evaluated."""
+
+    def __init__(self, limited: Indices, columns: Indices, window_ns: int, period_ns: int, rows: Floats) -> None:
+        """`columns`: where they stand among the `limited` ones of the layout, `[m]`; `rows`: their cells, `[ROWS, m]`."""
+        self.columns = columns
+        self.place = {column: n for n, column in enumerate(limited[columns].tolist())}
+        """By column of the layout."""
+        panes = window_ns > MOST_EXACT_SCANS * period_ns
+        self.window = Window(len(columns), window_ns, period_ns, panes=panes, out=rows)
+        self._slots = -(-window_ns // period_ns)
+        self._rows = rows
+        self.share = np.ones(rows.shape)
+        """Of the slots that must be good."""
+        self.since_ns = np.zeros(len(columns), np.int64)
+        """Before which slot the window must not reach."""
+
+    def push(self, slot_ns: int, values: Floats, good: Bools | None) -> None:
+        self.window.push(slot_ns, values[self.columns], None if good is None else good[self.columns])
+
+    def evaluable(self) -> Bools:
+        """Enough good samples, the window inside the phase, and a number: `[ROWS, m]`."""
+        enough = np.asarray(self.window.count) / self._slots >= self.share
+        return enough & (self.window.begin_ns >= self.since_ns) & np.isfinite(self._rows)
+
+
+class Figures:
+    """Of the limited columns of a scan group."""
+
+    def __init__(self, layout: Layout, columns: Indices, limits: Iterable[Limit]) -> None:
+        """`columns`: which are limited; `limits`: every row that may ever hold."""
+        self._layout = layout
+        self._columns = columns
+        roles: dict[float, set[str]] = {}
+        for limit in limits:
+            if limit.window_s is not None:
+                roles.setdefault(limit.window_s, set()).add(limit.role)
+        at = {window_s: self._standing(wanted) for window_s, wanted in roles.items()}
+        self.values = np.full(len(columns) + statistics.ROWS * sum(map(len, at.values())), np.nan)
+        """Of each cell; of the variance in place of std."""
+        self._place = {column: n for n, column in enumerate(columns.tolist())}
+        self._first_cell: dict[float, int] = {}
+        self._rolling: dict[float, _Rolling] = {}
+        first = len(columns)
+        for window_s, standing in at.items():
+            rows = self.values[first : first + statistics.ROWS * len(standing)].reshape(statistics.ROWS, -1)
+            self._rolling[window_s] = _Rolling(columns, standing, round(window_s * 1e9), layout.period_ns, rows)
+            self._first_cell[window_s] = first
+            first += rows.size
+        self._good: Bools | None = None
+
+    def _standing(self, roles: set[str]) -> Indices:
+        layout = self._layout.columns
+        return np.array([n for n, index in enumerate(self._columns.tolist()) if layout[index].role in roles], np.intp)
+
+    def cell(self, source: Source, column: int) -> int:
+        """Where the figure of a layout's column stands."""
+        statistic, window_s = source
+        if window_s is None:
+            return self._place[column]
+        rolling = self._rolling[window_s]
+        return self._first_cell[window_s] + ROW_OF[statistic] * len(rolling.columns) + rolling.place[column]
+
+    def require(self, limits: Iterable[tuple[int, Limit]], since_ns: Mapping[str, int]) -> None:
+        """The limits in force by column, and since when each unit is in its phase."""
+        for rolling in self._rolling.values():
+            rolling.share.fill(1.0)
+            units = (self._layout.columns[index].unit for index in self._columns[rolling.columns].tolist())
+            rolling.since_ns[:] = [since_ns[unit] - self._layout.period_ns for unit in units]
+        for index, limit in limits:
+            if limit.window_s is not None:
+                rolling = self._rolling[limit.window_s]
+                rolling.share[ROW_OF[limit.statistic], rolling.place[index]] = limit.min_coverage
+
+    def push(self, slot_ns: int, values: Floats, good: Bools) -> None:
+        """A scan's limited columns, `[m]`, of a slot after the newest."""
+        all_good = np.count_nonzero(good) == len(good)
+        self._good = None if all_good else good
+        raw = self.values[: len(good)]
+        np.copyto(raw, values)
+        if not all_good:
+            raw[~good] = np.nan
+        for rolling in self._rolling.values():
+            rolling.push(slot_ns, values, self._good)
+
+    def evaluable(self) -> Bools | None:
+        """Which cells can be evaluated on the newest scan; None: all."""
+        rolling = [part.evaluable() for part in self._rolling.values()]
+        if self._good is None and all(part.all() for part in rolling):
+            return None
+        good = np.ones(len(self._columns), np.bool_) if self._good is None else self._good
+        return np.concatenate([good, *(part.ravel() for part in rolling)])
+
+    def between(self, values: Floats, good: Bools) -> tuple[Floats, Bools]:
+        """Raw values between two slots, of all the layout's columns: cells, and which of them can be evaluated."""
+        cells = np.full(len(self.values), np.nan)
+        evaluable = np.zeros(len(self.values), np.bool_)
+        count = len(self._columns)
+        cells[:count], evaluable[:count] = values[self._columns], good[self._columns]
+        return cells, evaluable
