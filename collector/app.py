@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,11 +28,12 @@ from collector.acquire.health import Health
 from collector.batch.context import ContextTracker, tells_context
 from collector.gateway import Gateway
 from collector.keeping import End, Keeping, loss_event, unnoted
-from collector.ledger import Ledger, ledger_of
+from collector.ledger import Ledger, ledger_of, make_room, write_off
 from collector.live import Live
 from collector.painter import Painter
 from collector.picture import Picture
 from collector.recorder import Recorder
+from collector.rescue import Memory, Rescued, open_registry, relearn
 from collector.resume import left_by, look_back_ns
 from collector.sending import Sending
 from collector.store import files
@@ -41,7 +42,6 @@ from collector.store.journal import Journal
 from collector.store.losses import Loss
 from collector.store.reader import Reader
 from collector.store.recovery import recover
-from collector.store.registry import Registry
 from collector.terms import CauseClass, Event, EventKind, Json, Stamp
 from collector.trend import Trend, trend
 from collector.version import VERSION
@@ -93,6 +93,7 @@ class Daemon:
         self.live = Live()
         self.url: str | None = None
         self._page_port, self._outside = page_port, outside
+        self._rescued: tuple[Rescued, list[str]] | None = None
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -100,11 +101,15 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.enter_context(locked(self.data))
             connect = self._outside.file
-            self.registry = Registry(self.data, connect)
+            self.registry, rescued = open_registry(self.data, self._outside.wall_ns(), connect)
             stack.callback(self.registry.close)
-            self.keeping = Keeping(self.data, self._tell_loss, self, connect)
-            self._known = self._remembered_end()
+            self.keeping = Keeping(self.data, self.registry, self, self._outside.wall_ns, connect)
+            self._known = self._remembered_end(rescued.memories if rescued else ())
             recover(self.data, self._known.totals, self._outside.wall_ns(), connect)
+            with closing(Reader(self.data, connect)) as reader:
+                self._rescued = (rescued, relearn(self.registry, reader, rescued.memories)) if rescued else None
+                make_room(self.data, reader, self.registry)
+                write_off(reader, self.registry)
             self.journal = Journal(self.data, connect, self.keeping.heard)
             stack.callback(self.journal.close)
             self.reader = Reader(self.data, connect)  # closed before the journal, which then leaves its files whole
@@ -119,14 +124,16 @@ class Daemon:
     def _build(self) -> None:
         self._stopped_ns = max(self.reader.last_commit_ns() or 0, self._known.time_ns) or None
         self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
-        self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell)
+        self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell, self.keeping.suspect)
         context = ContextTracker(self.plant, self._known_context())
         self.recorder = Recorder(self.plant, self.journal, context, self.live, self.clock, self.sending.committed)
         self._devices_before = self.registry.states("device")
         self.health = Health(self.recorder.tell)
         units = {unit.name: unit for unit in self.plant.units}
         self._endpoints = [self._endpoint(endpoint, units) for endpoint in self.plant.endpoints]
-        self.gateway = Gateway(self.live, self.registry, self.recorder, self.health, self.sending, self.clock)
+        self.gateway = Gateway(
+            self.live, self.registry, self.recorder, self.health, self.sending, self.clock, self.keeping.look_at_registry
+        )
         self._painter = Painter(
             self.plant,
             self.live,
@@ -150,18 +157,25 @@ class Daemon:
     def _tell(self, event: Event) -> None:
         self.recorder.tell(event)
 
-    def _tell_loss(self, loss: Loss) -> None:
+    def tell_loss(self, loss: Loss) -> None:
+        """See `keeping.Aside`."""
         self.recorder.tell(loss_event(loss, self.clock.now_ns()))
 
-    def _remembered_end(self) -> End:
+    def tell_rescue(self, rescued: Rescued, resumed: Sequence[str]) -> None:
+        """See `keeping.Aside`."""
+        self.recorder.tell(rescued.event(self.clock.now_ns(), resumed))
+
+    def _remembered_end(self, memories: Sequence[Memory]) -> End:
         """The most that is known to have been committed: by what was remembered, and by what sinks have settled."""
-        remembered = End.from_json(self.registry.states("journal").get("head", {}))
-        cursors = self.registry.cursors().values()
+        heads = [self.registry.states("journal"), *(memory.states.get("journal", {}) for memory in memories)]
+        ends = [End.from_json(head.get("head") or {}) for head in heads]
+        known = [self.registry.sinks(), *(memory.sinks for memory in memories)]
+        cursors = [sink.cursor for sinks in known for sink in sinks.values()]
         return End(
-            max([remembered.seq, *(cursor.seq for cursor in cursors)]),
-            max([remembered.samples, *(cursor.accepted + cursor.dead_lettered for cursor in cursors)]),
-            remembered.scans,
-            remembered.time_ns,
+            max(*(end.seq for end in ends), 0, *(cursor.seq for cursor in cursors)),
+            max(*(end.samples for end in ends), 0, *(cursor.accepted + cursor.dead_lettered for cursor in cursors)),
+            max(end.scans for end in ends),
+            max(end.time_ns for end in ends),
         )
 
     async def set_aside(self, path: Path, cause: str) -> None:
@@ -220,8 +234,12 @@ class Daemon:
 
     def _begin(self) -> None:
         now_ns = self.clock.now_ns()
+        if self._rescued:
+            rescued, resumed = self._rescued
+            log.error("the registry was made anew", kept=rescued.kept, cause=rescued.cause, sinks=resumed)
+            self.tell_rescue(rescued, resumed)
         for loss in unnoted(self.data):
-            self._tell_loss(loss)
+            self.tell_loss(loss)
         if self._stopped_ns is not None:
             body: dict[str, Json] = {
                 "from_ns": self._stopped_ns,
@@ -259,6 +277,7 @@ class Daemon:
         self.recorder.tell(Event(EventKind.DAEMON, self.clock.now_ns(), body={"state": "stopped", "version": VERSION}))
         durable = await self.recorder.close()
         self.gateway.remember()
+        self.keeping.copy()
         if durable:
             return ""
         left, fault = self.recorder.pending_samples, self.recorder.disk_fault

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from collector.live import Live
 from collector.recorder import Recorder
 from collector.remembered import Remembered, States
 from collector.sending import Sending
-from collector.store.files import StoreError
+from collector.store.files import StoreError, tells_damage
 from collector.store.registry import Registry
 from collector.terms import Event, EventKind, Json
 
@@ -38,8 +40,17 @@ class Gateway:
     """Follows the clock, tells and remembers."""
 
     def __init__(
-        self, live: Live, registry: Registry, recorder: Recorder, health: Health, sending: Sending, clock: PlantClock
+        self,
+        live: Live,
+        registry: Registry,
+        recorder: Recorder,
+        health: Health,
+        sending: Sending,
+        clock: PlantClock,
+        look_at_registry: Callable[[], None],
     ) -> None:
+        """`look_at_registry` is called where the registry refuses: it may be damaged. It blocks."""
+        self._look_at_registry = look_at_registry
         self._live, self._recorder = live, recorder
         self._health, self._sending, self._clock = health, sending, clock
         kinds = ("context", "device", "rule", "excursion", "sink", "certificate")
@@ -89,6 +100,9 @@ class Gateway:
             if not self._fault:
                 log.error("states can't be remembered", cause=str(exc))
             self._fault = str(exc)
+            if tells_damage(exc):
+                with suppress(sqlite3.Error, StoreError):
+                    self._look_at_registry()
         else:
             self._fault = ""
 

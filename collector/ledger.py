@@ -1,17 +1,27 @@
-"""The loss ledger: samples read = accepted + queued + dead-lettered, for every sink at any moment.
+"""The loss ledger: samples read = accepted + queued + dead-lettered + damaged, for every sink at any moment.
 
-Each of the four is counted on its own: `read` and `queued` from the journal's rows, `accepted` and `dead_lettered` by
-the sink's cursor. That they add up is therefore a statement, and `balanced` says whether it holds.
+Each is counted on its own: `read` and `queued` from the journal's rows, `accepted` and `dead_lettered` by the sink's
+cursor. That they add up is therefore a statement, and `balanced` says whether it holds.
+
+`damaged` are samples of a file that was set aside which the sink had not settled by then. How many those are only follows
+from the others, for the rows are gone; at the next start, when nothing of them can be on its way any more, the number is
+written down (`write_off`), and from then on it is counted on its own like the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from collector.store.cursors import Cursor, KnownSink
+from collector.store.daily import Totals
+from collector.store.losses import Loss, write
 from collector.store.reader import Reader
 from collector.store.registry import Registry
+
+WRITTEN_OFF = "damaged"
+"""Kind of the registry's states: by sink, the damaged samples of each loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,13 @@ class SinkLedger:
     dead_lettered: int
     beyond: int = 0
     """Read since it was taken out of the plant file: none of its business."""
+    damaged: int = 0
+    """Lost with a damaged file before the sink had settled them."""
+
+    @property
+    def sum(self) -> int:
+        """What was read, if nothing is missing and nothing is counted twice."""
+        return self.accepted + self.queued + self.dead_lettered + self.damaged + self.beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +53,7 @@ class Ledger:
     @property
     def balanced(self) -> bool:
         """True when nothing is missing and nothing is counted twice."""
-        sinks = self.sinks.values()
-        return all(sink.accepted + sink.queued + sink.dead_lettered + sink.beyond == self.read for sink in sinks)
+        return all(sink.sum == self.read for sink in self.sinks.values())
 
     def lines(self) -> list[str]:
         """For people: one line per sink."""
@@ -45,29 +61,93 @@ class Ledger:
             return [f"ledger: read {self.read}, all of it in the journal; no sinks"]
         return [
             f"ledger {name}: read {self.read}, accepted {sink.accepted}, queued {sink.queued}, dead-lettered {sink.dead_lettered}"
+            + (f", damaged {sink.damaged}" if sink.damaged else "")
             for name, sink in self.sinks.items()
         ]
 
 
 def ledger_of(reader: Reader, registry: Registry, names: Iterable[str]) -> Ledger:
     """The ledger now. Rows committed while it is made may count as queued, never as lost."""
-    sinks = {}
-    known = registry.sinks()
+    lost, written_off, known = reader.losses(), _written_off(registry), registry.sinks()
     wanted = {name: known.get(name, KnownSink()) for name in names}
-    settled = {name: _settled_samples(reader, sink.cursor) for name, sink in wanted.items()}
+    settled = {name: _settled_samples(reader, lost, sink.cursor) for name, sink in wanted.items()}
     totals = reader.totals()
-    for name, sink in wanted.items():
-        its = totals.samples if sink.removed_seq is None else _samples_until(reader, sink.removed_seq)
-        cursor = sink.cursor
-        sinks[name] = SinkLedger(cursor.accepted, its - settled[name], cursor.dead_lettered, totals.samples - its)
+    sinks = {
+        name: _of_sink(reader, totals, lost, sink, settled[name], written_off.get(name, {})) for name, sink in wanted.items()
+    }
     return Ledger(totals.samples, totals.scans, sinks)
 
 
-def _settled_samples(reader: Reader, cursor: Cursor) -> int:
-    """Samples of the rows that the cursor calls settled, counted from the journal."""
-    behind = sum(_samples_until(reader, each.until) - _samples_until(reader, each.after) for each in cursor.behind)
-    return _samples_until(reader, cursor.seq) - behind
+def sink_ledger(reader: Reader, sink: KnownSink, written_off: Mapping[str, int]) -> SinkLedger:
+    """That of one sink, if it were as far as this. `written_off`: damaged samples by loss."""
+    lost = reader.losses()
+    settled = _settled_samples(reader, lost, sink.cursor)
+    return _of_sink(reader, reader.totals(), lost, sink, settled, written_off)
 
 
-def _samples_until(reader: Reader, seq: int) -> int:
-    return reader.totals(seq).samples if seq else 0
+def _of_sink(
+    reader: Reader, totals: Totals, lost: Sequence[Loss], sink: KnownSink, settled: int, written_off: Mapping[str, int]
+) -> SinkLedger:
+    until, cursor = sink.removed_seq, sink.cursor
+    its = totals.samples if until is None else _samples_until(reader, lost, until)
+    lost_of_it = [loss for loss in lost if until is None or loss.before.seq < until]
+    queued = its - sum(loss.samples for loss in lost_of_it) - settled
+    known = sum(written_off.get(loss.name, 0) for loss in lost_of_it)
+    open_samples = sum(loss.samples for loss in lost_of_it if loss.name not in written_off)
+    rest = its - cursor.accepted - cursor.dead_lettered - queued - known
+    damaged = known + min(max(rest, 0), open_samples)
+    return SinkLedger(cursor.accepted, queued, cursor.dead_lettered, totals.samples - its, damaged)
+
+
+def _samples_until(reader: Reader, lost: Sequence[Loss], seq: int) -> int:
+    """All that was read up to a row, what is lost included; of a row that is lost, with all that was lost with it."""
+    inside = next((loss for loss in lost if loss.holds(seq)), None)
+    return inside.after.samples if inside else reader.totals(seq).samples if seq else 0
+
+
+def write_off(reader: Reader, registry: Registry) -> None:
+    """Write down what of each loss each sink had not settled. Only while nothing is on its way to any sink."""
+    lost = reader.losses()
+    for name, sink in registry.sinks().items():
+        before = _written_off(registry).get(name, {})
+        its = [loss for loss in lost if sink.removed_seq is None or loss.before.seq < sink.removed_seq]
+        left = sink_ledger(reader, sink, before).damaged - sum(before.get(loss.name, 0) for loss in its)
+        now = dict(before)
+        for loss in reversed([loss for loss in its if loss.name not in before]):  # the newest is what was settled last
+            now[loss.name] = min(left, loss.samples)
+            left -= now[loss.name]
+        if now != before:
+            registry.put_states(WRITTEN_OFF, {name: now})
+
+
+def make_room(data: Path, reader: Reader, registry: Registry) -> None:
+    """Where sinks have settled more of a loss at the journal's end than is known to have been there: it was there.
+
+    Only before anything is appended behind it. Raises StoreError, OSError.
+    """
+    ledger = ledger_of(reader, registry, registry.cursors())
+    excess = max((sink.sum - ledger.read for sink in ledger.sinks.values()), default=0)
+    loss = next((loss for loss in reader.losses() if loss.after.seq == reader.totals().seq), None)
+    if excess > 0 and loss is not None and not loss.exact:
+        write(data, replace(loss, after=replace(loss.after, samples=loss.after.samples + excess)))
+
+
+def _written_off(registry: Registry) -> dict[str, dict[str, int]]:
+    """By sink: damaged samples by loss."""
+    return {
+        name: {loss: number for loss, number in body.items() if isinstance(number, int)}
+        for name, body in registry.states(WRITTEN_OFF).items()
+    }
+
+
+def _settled_samples(reader: Reader, lost: Sequence[Loss], cursor: Cursor) -> int:
+    """Samples of the rows that the cursor calls settled, counted from the journal's files: without those that are lost."""
+
+    def until(seq: int) -> int:
+        if not seq:
+            return 0
+        inside = next((loss for loss in lost if loss.before.seq <= seq < loss.after.seq), None)
+        samples = inside.before.samples if inside else reader.totals(seq).samples
+        return samples - sum(loss.samples for loss in lost if loss.after.seq <= seq)
+
+    return until(cursor.seq) - sum(until(each.until) - until(each.after) for each in cursor.behind)

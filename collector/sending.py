@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from functools import partial
 
@@ -33,9 +33,19 @@ RETRY_S = 5.0
 class Sending:
     """Starts and ends the uploads, and knows how they stand."""
 
-    def __init__(self, plant: Plant, reader: Reader, registry: Registry, clock: Clock, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        reader: Reader,
+        registry: Registry,
+        clock: Clock,
+        tell: Callable[[Event], None],
+        suspect: Callable[[Exception], Awaitable[None]],
+    ) -> None:
+        """`suspect` is told what could not be read or written: what is damaged is set aside."""
         self._sinks, self._site = plant.sinks, plant.site
         self._reader, self._registry, self._clock, self._tell = reader, registry, clock, tell
+        self._suspect = suspect
         self._uploads: dict[str, Upload] = {}
         self._faults: dict[str, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -87,6 +97,7 @@ class Sending:
                     log.error("sink can't be served", sink=config.name, cause=str(exc))
                     self._edge(config.name, SinkState.ALARM, str(exc))
                 self._faults[config.name] = str(exc)
+                await self._suspect(exc)
             if self._sealed.is_set():
                 return
             await asyncio.sleep(RETRY_S)

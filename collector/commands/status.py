@@ -52,6 +52,7 @@ def _facts(data: Path) -> dict[str, Json]:
             "scans": ledger.scans,
             "balanced": ledger.balanced,
             "sinks": _sinks(ledger, sinks),
+            "damage": _damage(reader),
             "gaps": _gaps(reader),
             "devices": dict(registry.states("device")),
             "certificates": dict(registry.states("certificate")),
@@ -66,7 +67,13 @@ def _facts(data: Path) -> dict[str, Json]:
 
 def _sinks(ledger: Ledger, states: dict[str, dict[str, Json]]) -> dict[str, Json]:
     return {
-        name: {"accepted": sink.accepted, "queued": sink.queued, "dead_lettered": sink.dead_lettered, **states.get(name, {})}
+        name: {
+            "accepted": sink.accepted,
+            "queued": sink.queued,
+            "dead_lettered": sink.dead_lettered,
+            "damaged": sink.damaged,
+            **states.get(name, {}),
+        }
         for name, sink in ledger.sinks.items()
     }
 
@@ -74,6 +81,24 @@ def _sinks(ledger: Ledger, states: dict[str, dict[str, Json]]) -> dict[str, Json
 def _removed(sink: KnownSink) -> dict[str, Json]:
     cause = "the daemon is to forget it" if sink.forget else "taken out of the plant file"
     return {"state": "removed", "cause": cause}
+
+
+def _damage(reader: Reader) -> list[Json]:
+    """What was lost to damage and nobody has taken note of, oldest first."""
+    return [
+        {
+            "name": loss.name,
+            "file": loss.file,
+            "kept": loss.kept,
+            "cause": loss.cause,
+            "found_ns": loss.found_ns,
+            "from_ns": loss.from_ns,
+            "to_ns": loss.to_ns,
+            "samples": loss.samples,
+        }
+        for loss in reader.losses()
+        if loss.acknowledged_ns is None
+    ]
 
 
 def _gaps(reader: Reader) -> list[Json]:
@@ -91,7 +116,11 @@ def _print(facts: dict[str, Json]) -> None:
     running = "running" if facts["running"] else "not running"
     output.print(f"site {facts.get('site')}, reactorwatch {facts.get('version')}, {running}", markup=False)
     output.print(f"read {facts['read']} samples in {facts['scans']} scans")
-    _table("sink", facts["sinks"], ("accepted", "queued", "dead_lettered", "state", "cause"))
+    _table("sink", facts["sinks"], ("accepted", "queued", "dead_lettered", "damaged", "state", "cause"))
+    damage = facts["damage"]
+    assert isinstance(damage, list)
+    losses: dict[str, Json] = {str(loss["name"]): loss for loss in damage if isinstance(loss, dict)}
+    _table("damaged, not acknowledged", losses, ("file", "kept", "from_ns", "to_ns", "samples", "cause"))
     _table("device", facts["devices"], ("endpoint", "answers", "since_ns", "cause"))
     _table("certificates of", facts["certificates"], ("cause",))
     _table("unit", facts["context"], ("batch", "phase", "product", "recipe_version", "mode"))

@@ -219,7 +219,7 @@ def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> 
     try:
         connection = connect(path, mode)
     except sqlite3.Error as exc:
-        raise _refusal(path, exc) from exc
+        raise refusal(path, exc) from exc
     try:
         connection.execute("PRAGMA busy_timeout = 5000")
         _check_schema(connection, path)  # before any other pragma: a foreign database stays as it is
@@ -228,17 +228,18 @@ def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> 
     except BaseException as exc:
         connection.close()
         if isinstance(exc, sqlite3.Error):
-            raise _refusal(path, exc) from exc
+            raise refusal(path, exc) from exc
         raise
     return connection
 
 
-def _refusal(path: Path, exc: sqlite3.Error) -> StoreError:
-    """Why a file can't be opened. A table that is missing is damage, and so is a folder in its place."""
-    missing = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+def refusal(path: Path, exc: sqlite3.Error) -> StoreError:
+    """What to raise for an error of opening a file. A table that is missing is damage, and so is a folder in its place."""
+    code = getattr(exc, "sqlite_errorcode", None)
+    missing = code == sqlite3.SQLITE_ERROR
     if missing or tells_damage(exc) or (path.exists() and not path.is_file()):
         return Damaged(path, str(exc))
-    return StoreError(f"{path} can't be used: {exc}")
+    return StoreError(f"{path} can't be {'opened' if code == sqlite3.SQLITE_CANTOPEN else 'used'}: {exc}")
 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from collector.store.daily import DailyFile, Totals
 from collector.store.files import Connect, StoreError, connect, journal_files, reading
 from collector.store.history import History, Part, parts_of
-from collector.store.losses import losses
+from collector.store.losses import Loss, losses
 from collector.store.newest import Group, NewestSlot, newest_slots
 from collector.store.rows import DamagedRow, EventRow, Row, ScanRow
 from collector.terms import Event, EventKind
@@ -69,6 +69,10 @@ class Reader:
                 self._file(paths[1])  # it was passed over because it is damaged, and the row may be in it: raises
             return totals
 
+    def losses(self) -> tuple[Loss, ...]:
+        """What was lost to damage. Raises StoreError."""
+        return losses(self._data)
+
     def last_commit_ns(self) -> int | None:
         """Plant time of the newest commit, None for an empty journal. Raises StoreError."""
         with self._lock:
@@ -82,7 +86,8 @@ class Reader:
         """The last row that was committed at plant time `time_ns` or earlier; 0 when none was. Raises StoreError."""
         with self._lock:
             for path in reversed(journal_files(self._data)):
-                row = self._file(path).connection.execute(_COMMITTED_BEFORE, (time_ns,)).fetchone()
+                with reading(path):
+                    row = self._file(path).connection.execute(_COMMITTED_BEFORE, (time_ns,)).fetchone()
                 if row is not None:
                     return int(row[0])
         return 0

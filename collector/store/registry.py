@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from collector.store.cursors import Cursor, DeadLetter, KeptLetter, KnownSink, Stretch
-from collector.store.files import Connect, StoreError, connect
+from collector.store.files import Connect, Damaged, StoreError, connect, inode_of, refusal, tells_damage
 from collector.terms import Json
 
 _VERSION = 2
@@ -59,21 +61,27 @@ class Registry:
 
     def __init__(self, data: Path, connect: Connect = connect, *, read_only: bool = False) -> None:
         """Open `data`/registry.db; made when it is not there. Raises StoreError."""
-        path = data / "registry.db"
-        mode = "ro" if read_only else "rwc"
+        self._path, self._connect = data / "registry.db", connect
         self._lock = threading.Lock()
+        self._known_sinks: dict[str, KnownSink] = {}
+        self._known_states: dict[str, dict[str, Mapping[str, Json]]] = {}
+        self._open(read_only)
+
+    def _open(self, read_only: bool) -> None:
+        path = self._path
         try:
-            self._connection = connect(path, mode)
+            self._connection = self._connect(path, "ro" if read_only else "rwc")
         except sqlite3.Error as exc:
-            raise StoreError(f"{path} can't be opened: {exc}") from exc
+            raise refusal(path, exc) from exc
         try:
             self._prepare(path, read_only)
         except sqlite3.Error as exc:
             self._connection.close()
-            raise StoreError(f"{path} can't be used: {exc}") from exc
+            raise refusal(path, exc) from exc
         except StoreError:
             self._connection.close()
             raise
+        self._inode = inode_of(path)
 
     def _prepare(self, path: Path, read_only: bool) -> None:
         self._connection.execute("PRAGMA busy_timeout = 5000")
@@ -84,7 +92,7 @@ class Registry:
         if begun_only and read_only:
             raise StoreError(f"{path} is empty: a daemon began it and was stopped at once; start it again")
         if not begun_only and application != _APPLICATION_ID:
-            raise StoreError(f"{path} is no registry of reactorwatch")
+            raise Damaged(path, "it is no registry of reactorwatch")
         if not begun_only and not 1 <= version <= _VERSION:
             raise StoreError(f"{path} has schema version {version}, this program reads {_VERSION}")
         if read_only and version < _VERSION:
@@ -102,6 +110,43 @@ class Registry:
             marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
             self._connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1 if version else _SCHEMA} {marks} COMMIT;")
 
+    def is_gone(self) -> bool:
+        """Its file has no name any more, or another has it: what is written would be lost."""
+        return inode_of(self._path) != self._inode
+
+    def renew(self, set_aside: Callable[[], None]) -> None:
+        """Begin a new file, once `set_aside` has moved the old one away, with all that is known. Raises StoreError."""
+        with self._lock:
+            set_aside()
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._open(read_only=False)
+        self.put_sinks(self._known_sinks)
+        for kind, bodies in dict(self._known_states).items():
+            self.put_states(kind, dict(bodies))
+
+    def put_sinks(self, sinks: Mapping[str, KnownSink]) -> None:
+        """What is known of sinks from elsewhere."""
+        for name, sink in dict(sinks).items():
+            self.acknowledge(name, sink.cursor)
+            with self._lock:
+                marks = (sink.removed_seq, sink.forget, name)
+                self._connection.execute("UPDATE sinks SET removed_seq = ?, forget = ? WHERE name = ?", marks)
+        self.sinks()
+
+    def check(self) -> str:
+        """What is wrong with it, as SQLite sees it; empty where nothing is. Reads all of it."""
+        with self._lock:
+            try:
+                (told,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+                for table in ("sinks", "behind", "dead_letters", "states"):
+                    self._connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608  names of ours
+            except sqlite3.DatabaseError as exc:
+                if tells_damage(exc) or exc.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+                    return str(exc)
+                raise
+        return "" if told == "ok" else str(told)
+
     def cursor(self, sink: str) -> Cursor:
         """How far `sink` has got; zeros for a new one."""
         return self.sinks().get(sink, KnownSink()).cursor
@@ -117,10 +162,11 @@ class Registry:
             rows = self._connection.execute(_SINKS).fetchall()
             behind = self._connection.execute("SELECT sink, after, until FROM behind ORDER BY sink, after").fetchall()
         stretches = {name: tuple(Stretch(*ends) for sink, *ends in behind if sink == name) for name, *_ in rows}
-        return {
+        self._known_sinks = {
             name: KnownSink(Cursor(seq, accepted, dead, stretches[name]), removed_seq, bool(forget))
             for name, seq, accepted, dead, removed_seq, forget in rows
         }
+        return dict(self._known_sinks)
 
     def place(self, present: Sequence[str], last_seq: int) -> list[str]:
         """A start: which sinks the plant file has, at the journal's row `last_seq`. Returns those now found to be gone."""
@@ -164,6 +210,7 @@ class Registry:
                 "INSERT INTO dead_letters (sink, seq, samples, time_ns, reason, line) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
             self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(each,) for each in taken_up])
+        self._known_sinks[sink] = replace(self._known_sinks.get(sink, KnownSink()), cursor=cursor)
 
     def letters(self, sink: str, after_id: int = 0, limit: int = 500, *, only_retry: bool = False) -> list[KeptLetter]:
         """The lines that `sink` refused, oldest first; `only_retry`: those for which another try was asked."""
@@ -210,12 +257,16 @@ class Registry:
                 else:
                     text = orjson.dumps(dict(body)).decode()
                     self._connection.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", (kind, name, text))
+        known = self._known_states.get(kind, {}) | {name: body for name, body in states.items() if body is not None}
+        self._known_states[kind] = {name: body for name, body in known.items() if states.get(name, body) is not None}
 
     def states(self, kind: str) -> dict[str, dict[str, Json]]:
         """What `put_states` remembered, by name."""
         with self._lock:
             rows = self._connection.execute("SELECT name, body FROM states WHERE kind = ? ORDER BY name", (kind,)).fetchall()
-        return {name: orjson.loads(body) for name, body in rows}
+        bodies = {name: orjson.loads(body) for name, body in rows}
+        self._known_states[kind] = dict(bodies)
+        return bodies
 
     def close(self) -> None:
         """Close the database."""
