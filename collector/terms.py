@@ -65,6 +65,8 @@ class CauseClass(StrEnum):
     """It answered after its slot."""
     CONNECTING = "connecting"
     """Another device had cost the connection."""
+    WAITING = "waiting"
+    """Another device of the connection, or another group of this one, was waited for."""
     STARTING = "starting"
     """Before the first connection."""
     STOPPING = "stopping"

@@ -85,6 +85,7 @@ class EndpointTask:
         self._clock, self._output, self._health = clock, output, health
         now_ns = clock.now_ns()
         self._anchor_ns = now_ns - clock.monotonic_ns()
+        self._shortest_ns = min((group.layout.period_ns for group in groups), default=0)
         self._devices: dict[str, _Device] = {}
         for group in groups:
             device = self._devices.setdefault(group.layout.device, _Device())
@@ -147,16 +148,29 @@ class EndpointTask:
             if device.fault and device.retry_ns > self._clock.now_ns():
                 self._skip(slots, device.fault)
                 continue
+            began_ns = self._clock.now_ns()
             try:
                 await self._read(driver, slots)
+                self._blame(slots, began_ns)
             except PLANT_FAULTS as exc:
                 _honour_cancellation()
+                self._blame(slots, began_ns)
                 fault = _Fault.of(exc)
                 self._postpone(device, fault)
                 if not isinstance(exc, DeviceError) or exc.connection_lost:
                     return fault
             else:
                 device.waits = device.fault = None
+
+    def _blame(self, slow: Slots, began_ns: int) -> None:
+        """Slots of others that passed while `slow` was waited for are not the gateway's fault."""
+        now_ns = self._clock.now_ns()
+        if now_ns - began_ns < self._shortest_ns:
+            return
+        cause = Cause(f"waiting: {slow.group.name} was waited for, {(now_ns - began_ns) / 1e9:.3f} s", CauseClass.WAITING)
+        for slots in self._slots():
+            if slots is not slow and slots.has_passed(now_ns) and not slots.has_passed(began_ns):
+                slots.excuse(cause)
 
     def _postpone(self, device: _Device, fault: _Fault) -> None:
         device.waits = device.waits or self._waits()

@@ -66,6 +66,10 @@ class Slots:
         self.next_ns = slot_ns + self.period_ns
         return slot_ns
 
+    def has_passed(self, now_ns: int) -> bool:
+        """Whether the next slot could not be read any more."""
+        return slot_at(now_ns - self._offset_ns, self.period_ns) > self.next_ns
+
     def skip(self, now_ns: int) -> int | None:
         """Leave all slots due by now unread; the first of them, None when there was none."""
         if self.due_ns > now_ns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from math import ceil
 from pathlib import Path
@@ -21,7 +22,7 @@ SLOTS_PER_TIMEOUT = ceil(PACE.timeout_s / PACE.period_s) + 1
 
 def lost_to_the_unit(account: Account) -> int:
     """Slots of a neighbour that were not read while the silent unit was waited for."""
-    gaps = [gap for gap in account.gaps if "unit 2" in gap.cause]
+    gaps = [gap for gap in account.gaps if "unit 2" in gap.cause or re.match("waiting: .*-2/main", gap.cause)]
     return sum(round((gap.to_ns - gap.from_ns) / 1e9 / PACE.period_s) + 1 for gap in gaps)
 
 

@@ -189,6 +189,15 @@ def test_neighbours_go_on_over_a_connection_that_one_device_breaks() -> None:
     assert bench.edges("well") == ["answers"]
 
 
+@pytest.mark.parametrize("act", [Act(2.3, silent), Act(2.3)], ids=["silent", "late"])
+def test_a_slot_that_passed_while_a_neighbour_was_waited_for_is_no_overload(act: Act) -> None:
+    """The gateway was not too slow: whoever reads the gap looks at the neighbour."""
+    bench = Bench({"slow": {"main": 10.0}, "well": {"main": 0.5}}, FakePlant(when("slow", act))).run(60)
+    assert bench.missed(bench.groups[1]) > 3
+    assert {cause.split(",")[0] for cause in bench.causes("well")} == {"waiting: plc/slow/main was waited for"}
+    assert_tiled(bench.collected, bench.groups[1], START_NS)
+
+
 def test_a_slot_that_passed_while_the_connection_was_made_anew_is_no_overload() -> None:
     """A gap's cause goes into the batch record: there was no overload, the connection was gone."""
     acts = {"dead": script([PROMPT, PROMPT, Act(0.1, dropped)]), "well": script()}

@@ -17,7 +17,7 @@ from collector.terms import CauseClass, Event
 from drivers.base import Quality, ScanGroup
 from tests.fakes import Collected, answer
 
-WITHOUT_A_READ = ("start: ", "overload: ", "clock: ", "stopped: ", "connecting again")
+WITHOUT_A_READ = ("start: ", "overload: ", "clock: ", "stopped: ", "waiting: ", "connecting again")
 """Causes of gaps in which nothing was asked, so that nothing could be lost."""
 
 
