@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from bench._figures import child, end, first_line
-from bench._stage import TOKEN_VARIABLE, Shape
+from bench._shape import TOKEN_VARIABLE, Shape
 from tests.servers import running_influxdb
 
 Told = dict[str, float]

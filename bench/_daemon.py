@@ -1,5 +1,5 @@
-"""The whole daemon for some seconds, a process of its own: CPU and wall seconds and values from after its warm-up to its end,
-and its peak of memory.
+"""The whole daemon for some seconds, a process of its own: CPU and wall seconds and values while it runs, from after its warm-up;
+apart from them the CPU seconds of its end (a daemon runs for months), and its peak of memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench._stage import Shape, plant_of
+from bench._shape import Shape, plant_of
 from collector.app import Daemon
 from collector.commands.terms import log_to
 from drivers.base import Scan
@@ -22,17 +22,19 @@ WARM_UP_S = 4.0
 
 async def collect(shape: Shape, urls: list[str], sink_url: str, span_s: float) -> dict[str, float]:
     """Raises RuntimeError when not every value arrived."""
-    stop, began_s, began_wall_s, read_before = asyncio.Event(), 0.0, 0.0, 0
+    stop, began, ended = asyncio.Event(), (0.0, 0.0, 0), (0.0, 0.0, 0)
     warm_up, all_scans = (round(shape.endpoints * s / shape.period_s) for s in (WARM_UP_S, WARM_UP_S + span_s))
     with tempfile.TemporaryDirectory() as folder:
         async with Daemon(plant_of(shape, urls, sink_url), Path(folder)) as daemon:
 
             def watch(what: object) -> None:
-                nonlocal began_s, began_wall_s, read_before
+                nonlocal began, ended
                 counters = daemon.live.counters
-                if isinstance(what, Scan) and not began_s and counters.scans >= warm_up:
-                    began_s, began_wall_s, read_before = time.process_time(), time.monotonic(), counters.read
-                elif counters.scans >= all_scans:
+                now = time.process_time(), time.monotonic(), counters.read
+                if isinstance(what, Scan) and not began[0] and counters.scans >= warm_up:
+                    began = now
+                elif not ended[0] and counters.scans >= all_scans:
+                    ended = now
                     stop.set()
 
             daemon.live.listeners.append(watch)
@@ -41,9 +43,10 @@ async def collect(shape: Shape, urls: list[str], sink_url: str, span_s: float) -
     if ledger.sinks["influx"].accepted != ledger.read:
         raise RuntimeError(f"not everything arrived: {ledger}")
     return {
-        "cpu_s": time.process_time() - began_s,
-        "wall_s": time.monotonic() - began_wall_s,
-        "values": ledger.read - read_before,
+        "cpu_s": ended[0] - began[0],
+        "wall_s": ended[1] - began[1],
+        "values": ended[2] - began[2],
+        "ending_s": time.process_time() - ended[0],
         "lost_scans": lost,
         "resident_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }

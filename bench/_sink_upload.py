@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from bench._stage import TOKEN_VARIABLE
+from bench._shape import TOKEN_VARIABLE
 from collector.acquire.clock import PlantClock
 from collector.ledger import ledger_of
 from collector.store.reader import Reader

@@ -13,7 +13,7 @@ from typing import Literal
 
 from bench._course import RUNS, Told, course
 from bench._figures import figure
-from bench._stage import Shape
+from bench._shape import Shape
 
 
 def _share(run: Told) -> float:
@@ -30,6 +30,7 @@ def _measure(protocol: Literal["opcua", "modbus"], tags: int, span_s: float, rou
     figure(f"{name}_value", median(run["cpu_s"] / run["values"] * 1e6 for run in ours), "us per value")
     rival_mb = median(run["resident_mb"] for run in told[who[1]]) if who[1:] else None
     figure(f"{name}_memory", median(run["resident_mb"] for run in ours), "MB resident", (*who, None)[1], rival_mb)
+    figure(f"{name}_ending", median(run["ending_s"] for run in ours), "CPU s, once, to close all")
     if lost := sum(run["lost_scans"] for run in ours):
         figure(f"{name}_lost", lost, "scans lost")
 

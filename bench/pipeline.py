@@ -3,7 +3,7 @@
 Ours is the whole daemon: read, judged, journalled with a full sync each second, sent. The rival is the script that an
 engineer would write today (`bench._script`), once with a Point per value and once, kinder, with a Point per scan. All
 read the same simulated server, 500 tags at 5 Hz, and write through the same v2 write path to the same database
-(`bench._stage`). Only CPU of the measured process counts, from the end of its warm-up to the end of its last write.
+(`bench._stage`). Only CPU of the measured process counts, from the end of its warm-up until it is asked to stop.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from statistics import median
 
 from bench._course import course
 from bench._figures import figure
-from bench._stage import Shape
+from bench._shape import Shape
 
 UNIT = "CPU s per 1,000,000 values"
 

@@ -16,7 +16,7 @@ from statistics import median
 
 from bench import _sink_rows
 from bench._figures import child, end, figure, first_line
-from bench._stage import TOKEN_VARIABLE
+from bench._shape import TOKEN_VARIABLE
 from tests.servers import InfluxDB, running_influxdb
 
 UNIT = "CPU µs per value"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ from collector.ledger import Ledger, ledger_of, make_room, write_off
 from collector.live import Live
 from collector.painter import Painter
 from collector.picture import Picture
+from collector.protocols import connect_driver, load_drivers
 from collector.recorder import Recorder
 from collector.rescue import Memory, Rescued, open_registry, relearn
 from collector.resume import left_by, look_back_ns
@@ -45,23 +46,13 @@ from collector.store.recovery import recover
 from collector.terms import CauseClass, Event, EventKind, Json, Stamp
 from collector.trend import Trend, trend
 from collector.version import VERSION
-from collector.web.server import serve
-from config.model import ModbusEndpoint, Plant, Unit
-from drivers.base import Clock, Driver, Endpoint, ScanGroup, scan_groups
-from drivers.modbus.session import connect as connect_modbus
-from drivers.opcua.session import connect as connect_opcua
+from config.model import Plant, Unit
+from drivers.base import Endpoint, scan_groups
 
 log = structlog.get_logger()
 
 DRAIN_S = 10.0
 """The sinks' last chance after the last commit; what is left waits in the journal for the next start."""
-
-
-def connect_driver(endpoint: Endpoint, groups: Sequence[ScanGroup], clock: Clock) -> AbstractAsyncContextManager[Driver]:
-    """An open driver of the endpoint's protocol."""
-    if isinstance(endpoint, ModbusEndpoint):
-        return connect_modbus(endpoint, groups, clock)
-    return connect_opcua(endpoint, groups, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +113,7 @@ class Daemon:
         await self._opened.aclose()
 
     def _build(self) -> None:
+        load_drivers(self.plant.endpoints)
         self._stopped_ns = max(self.reader.last_commit_ns() or 0, self._known.time_ns) or None
         self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell, self.keeping.suspect)
@@ -264,6 +256,8 @@ class Daemon:
         web = self.plant.web
         if web is None:
             return
+        from collector.web.server import serve  # noqa: PLC0415  a gateway without a page spares 4 MB
+
         port = web.port if self._page_port is None else self._page_port
         try:
             async with serve(self.picture, self.past, web.host, port) as self.url:

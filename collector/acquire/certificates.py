@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from collector.acquire.health import Health
 from config.model import OpcUaEndpoint
 from drivers.base import Clock, Endpoint
-from drivers.opcua.inspection import inspect
 
 LOOK_INTERVAL_S = 6 * 3600.0
 FILES = "files"
@@ -23,6 +22,8 @@ async def watch(endpoints: Sequence[Endpoint], clock: Clock, health: Health) -> 
     while True:
         for endpoint in endpoints:
             if isinstance(endpoint, OpcUaEndpoint):
+                from drivers.opcua.inspection import inspect  # noqa: PLC0415  a plant without OPC UA loads nothing of it
+
                 found = await asyncio.to_thread(inspect, endpoint)
                 notices = [f"{each.whose} certificate {each.path}: {each.wrong}" for each in found if each.wrong]
                 health.noticed(endpoint.name, FILES, notices, clock.now_ns())
