@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from collector.commands.backup import backup, restore
 from collector.commands.browse import browse
 from collector.commands.certs import certs
 from collector.commands.check import check
@@ -13,12 +14,14 @@ from collector.commands.export import export
 from collector.commands.init import init
 from collector.commands.letters import letters
 from collector.commands.probe import probe
+from collector.commands.quarantine import quarantine
 from collector.commands.run import run
 from collector.commands.schema import schema
 from collector.commands.simulate import simulate
 from collector.commands.sinks import sinks
 from collector.commands.status import status
 from collector.commands.upset import upset
+from collector.commands.verify import verify
 from collector.version import VERSION
 
 app = typer.Typer(
@@ -29,7 +32,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, init, check, probe, diff, schema, simulate, upset, status, export, browse):
+COMMANDS = (
+    *(demo, run, init, check, probe, diff, schema, simulate, upset),
+    *(status, export, verify, backup, restore, quarantine, browse),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(certs, name="certs")
 app.add_typer(letters, name="dead-letters")

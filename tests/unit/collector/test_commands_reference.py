@@ -55,6 +55,10 @@ TOLD_IN_WORDS = {
     "registers": "required",
     "old": "required",
     "new": "required",
+    "to": "required",
+    "source": "required",
+    "noted": "none",
+    "note": "none",
 }
 """Parameters without a default of their own."""
 

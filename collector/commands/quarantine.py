@@ -1,0 +1,47 @@
+"""`reactorwatch quarantine`: what was set aside, and that a person has taken note of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from collector.commands.aligned import aligned
+from collector.commands.terms import failed, output, wrong_input
+from collector.report.export import iso
+from collector.store.files import StoreError
+from collector.store.losses import acknowledge, losses
+
+
+def quarantine(
+    data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
+    noted: Annotated[str | None, typer.Option("--acknowledge", help="You have taken note of this one.", metavar="NAME")] = None,
+    note: Annotated[str | None, typer.Option(help="With --acknowledge: what you found out, who you are.")] = None,
+) -> None:
+    """List what was damaged and set aside; with --acknowledge it is told no more."""
+    try:
+        if noted is not None:
+            if noted not in {loss.name for loss in losses(data)}:
+                wrong_input(f"{data} has no {noted} in its quarantine")
+            acknowledge(data, noted, time.time_ns(), note or "")
+        found = losses(data)
+    except StoreError as exc:
+        failed(str(exc))
+    rows = [
+        (
+            loss.name,
+            loss.file,
+            "kept" if loss.kept else "gone",
+            f"{loss.samples}",
+            iso(loss.from_ns)[:19] if loss.from_ns else "",
+            iso(loss.to_ns)[:19],
+            loss.note or "acknowledged" if loss.acknowledged_ns else "",
+            loss.cause,
+        )
+        for loss in found
+    ]
+    headings = ("name", "file", "is", "samples", "from", "to", "acknowledged", "cause")
+    for line in aligned(headings, rows) if rows else ["nothing was set aside"]:
+        output.print(line, markup=False)
