@@ -64,7 +64,7 @@ class Secured:
 
     def settings(self, row: Row) -> dict[str, Any]:
         """Of the collector's endpoint."""
-        return {"security": self._site.security(), "timeout_s": 2.0} if row.fault in ("distrusted", "expired") else {}
+        return {"security": self._site.security(), "timeout_s": 5.0} if row.fault in ("distrusted", "expired") else {}
 
     def right(self, row: Row) -> dict[str, str] | None:
         """How the server is set up when all is well; None for one without security."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from collector.app import Daemon
-from collector.terms import Event
+from collector.terms import Event, EventKind
 from config.model import Plant
 from drivers.base import Scan
 
@@ -19,12 +19,15 @@ class Watch:
 
     def __init__(self) -> None:
         self.good: dict[str, list[int]] = defaultdict(list)
+        self._causes: dict[str, str] = {}
         self._more = asyncio.Event()
 
     def __call__(self, what: Scan | Event) -> None:
         if isinstance(what, Scan) and not what.lost and not what.quality.any():
             self.good[what.layout.device].append(what.slot_ns)
             self._more.set()
+        elif isinstance(what, Event) and what.kind is EventKind.DEVICE:
+            self._causes[str(what.body["device"])] = str(what.body["cause"])
 
     async def until(self, true: Callable[[], bool], limit_s: float) -> bool:
         """As soon as it is; False when it was not within `limit_s`."""
@@ -42,8 +45,8 @@ class Watch:
         return all(sum(slot_ns > after_ns for slot_ns in self.good[device][-count:]) >= count for device in devices)
 
     def without(self, devices: Iterable[str], after_ns: int = 0) -> str:
-        """Which of `devices` were not good after a time."""
-        return f"never good: {[device for device in devices if not self.have([device], 1, after_ns)]}"
+        """Which of `devices` were not good after a time, and what was told of them last."""
+        return f"never good: {[(device, self._causes.get(device)) for device in devices if not self.have([device], 1, after_ns)]}"
 
 
 @asynccontextmanager
