@@ -36,6 +36,7 @@ from collector.protocols import connect_driver, load_drivers
 from collector.recorder import Recorder
 from collector.rescue import Memory, Rescued, open_registry, relearn
 from collector.resume import left_by, look_back_ns
+from collector.room import Room
 from collector.sending import Sending
 from collector.store import files
 from collector.store.files import locked
@@ -123,9 +124,11 @@ class Daemon:
         self.health = Health(self.recorder.tell)
         units = {unit.name: unit for unit in self.plant.units}
         self._endpoints = [self._endpoint(endpoint, units) for endpoint in self.plant.endpoints]
-        self.gateway = Gateway(
-            self.live, self.registry, self.recorder, self.health, self.sending, self.clock, self.keeping.look_at_registry
+        self.room = Room(
+            self.data, self.plant.disk, self.reader, self.clock, self._tell, disk_fault=lambda: self.recorder.disk_fault
         )
+        look = self.keeping.look_at_registry
+        self.gateway = Gateway(self.live, self.registry, self.recorder, self.health, self.sending, self.room, self.clock, look)
         self._painter = Painter(
             self.plant,
             self.live,
@@ -203,6 +206,7 @@ class Daemon:
                         watch,
                         self.keeping.run(),
                         self.sending.removal.run(),
+                        self.room.run(),
                     )
                     tasks = [support.create_task(work) for work in works]
                     async with asyncio.TaskGroup() as poll:

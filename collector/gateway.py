@@ -17,6 +17,7 @@ from collector.acquire.health import Health
 from collector.live import Live
 from collector.recorder import Recorder
 from collector.remembered import Remembered, States
+from collector.room import Room
 from collector.sending import Sending
 from collector.store.files import StoreError, tells_damage
 from collector.store.registry import Registry
@@ -46,13 +47,14 @@ class Gateway:
         recorder: Recorder,
         health: Health,
         sending: Sending,
+        room: Room,
         clock: PlantClock,
         look_at_registry: Callable[[], None],
     ) -> None:
         """`look_at_registry` is called where the registry refuses: it may be damaged. It blocks."""
         self._look_at_registry = look_at_registry
         self._live, self._recorder = live, recorder
-        self._health, self._sending, self._clock = health, sending, clock
+        self._health, self._sending, self._room, self._clock = health, sending, room, clock
         kinds = ("context", "device", "rule", "excursion", "sink", "certificate")
         self._remembered = Remembered(registry, kinds)
         self._fault = ""
@@ -85,6 +87,9 @@ class Gateway:
             "resident_bytes": resident_bytes(),
             "cpu_s": sum(os.times()[:2]),
             "clock_offset_s": self._clock.offset_ns() / 1e9,
+            "queued": self._sending.queued,
+            "runway_hours": self._room.runway.hours,
+            "free_bytes": self._room.runway.free_bytes,
         }
 
     def remember(self) -> None:
@@ -116,6 +121,7 @@ class Gateway:
             "device": dict(self._health.devices),
             "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": rule for rule in rules},
             "excursion": {f"{excursion.unit}/{excursion.role}": excursion for excursion in excursions},
+            "room": {"disk": self._room.state()},
             "sink": self._sending.states(),
             "certificate": {endpoint: {"cause": cause} for endpoint, cause in self._health.certificates().items()},
         }

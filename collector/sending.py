@@ -141,6 +141,11 @@ class Sending:
         """Make the ledger that `pictures` show; blocking."""
         self._ledger = ledger_of(self._reader, self._registry, self.names)
 
+    @property
+    def queued(self) -> int:
+        """Samples that the sink which is farthest behind has not got, by the ledger last counted."""
+        return max((sink.queued for sink in self._ledger.sinks.values()), default=0)
+
     def pictures(self) -> list[SinkPicture]:
         """How each sink stands, by the ledger last counted."""
         pictures = []

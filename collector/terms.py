@@ -46,6 +46,8 @@ class EventKind(StrEnum):
     """A sink stopped or resumed taking: sink, state, cause."""
     DISK = "disk"
     """The disk stopped or resumed taking commits: state, cause."""
+    ROOM = "room"
+    """Room on the disk is short or enough again, its reserve was given back or made: state, cause, runway_hours, free_bytes."""
     DAEMON = "daemon"
     """The daemon started or stopped: state, version, config_hash."""
     CLOCK = "clock"

@@ -250,6 +250,15 @@ def _disk(event: Event, _: Columns) -> Told:
     return "alert", f"THE DISK TAKES NOTHING: {text(event.body, 'cause')}"
 
 
+def _room(event: Event, _: Columns) -> Told:
+    state, cause = text(event.body, "state"), text(event.body, "cause")
+    if state == "short":
+        return "alert", f"ROOM ON THE DISK IS SHORT: {cause}"
+    if state == "reserve given back":
+        return "alert", f"THE DISK IS FULL, its reserve was given back: {cause}"
+    return "info", f"room on the disk: {state}"
+
+
 def _clock(event: Event, _: Columns) -> Told:
     return "info", f"plant time moved forward by {duration(number(event.body, 'moved_s') or 0.0)}"
 
@@ -274,6 +283,7 @@ _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.SUBSCRIPTION: _subscription,
     EventKind.SINK: _sink,
     EventKind.DISK: _disk,
+    EventKind.ROOM: _room,
     EventKind.DAEMON: _daemon,
     EventKind.CLOCK: _clock,
     EventKind.DAMAGE: _damage,

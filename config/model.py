@@ -265,6 +265,15 @@ class Web(Model):
     """TCP port; 0 takes a free one."""
 
 
+class Disk(Model):
+    """The room that the data folder has."""
+
+    reserve_mb: float = Field(64.0, ge=0, strict=True, allow_inf_nan=False)
+    """Megabytes that a reserve file takes, given back when the disk is full; 0 for none."""
+    runway_h: float = Field(24.0, ge=0, strict=True, allow_inf_nan=False)
+    """Hours: an event is told when the disk lasts less at the journal's rate."""
+
+
 class Plant(Model):
     """A whole plant."""
 
@@ -280,6 +289,8 @@ class Plant(Model):
     """A list of limits; or CSV files that hold them."""
     sinks: Annotated[tuple[Sink, ...], NamedItems] = ()
     """Where the journal is streamed to, by name; without any the local journal holds everything."""
+    disk: Disk = Disk()
+    """Room for the journal: the reserve, and when it is told as short."""
     web: Web | None = Web()
     """The page that the daemon serves; null serves none."""
 

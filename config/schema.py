@@ -17,7 +17,7 @@ from config.parts import PlantFile
 
 Schema = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_OWN_KEYS = ("site", "web")
+_OWN_KEYS = ("site", "disk", "web")
 _CSV_FILE: Schema = {"type": "string", "minLength": 1, "description": "A CSV file, relative to this file."}
 _TEXT: Schema = {"type": ["string", "number"], "minLength": 1}
 

@@ -19,7 +19,7 @@ from config.yaml_core import Scalar
 
 Steps = tuple[Scalar, ...]
 
-_HOLD_NO_NAMES = {"site", "limits", "sinks", "web"}
+_HOLD_NO_NAMES = {"site", "limits", "sinks", "disk", "web"}
 """Keys of a plant under which nothing stands that another part of it refers to."""
 
 

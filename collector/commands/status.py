@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from collector.store.cursors import KnownSink
 from collector.store.files import StoreError, is_locked
 from collector.store.reader import Reader
 from collector.store.registry import Registry
+from collector.store.reserve import free_bytes, runway_hours
 from collector.terms import EventKind, Json
 
 MOST_GAPS = 1000
@@ -58,7 +58,8 @@ def _facts(data: Path) -> dict[str, Json]:
             "certificates": dict(registry.states("certificate")),
             "context": dict(registry.states("context")),
             "alarms": {"rules": dict(registry.states("rule")), "excursions": dict(registry.states("excursion"))},
-            "runway_hours": _runway_hours(data, reader),
+            "runway_hours": runway_hours(free_bytes(data), reader.bytes_per_hour()),
+            "room": registry.states("room").get("disk", {}),
         }
     finally:
         reader.close()
@@ -106,12 +107,6 @@ def _gaps(reader: Reader) -> list[Json]:
     return [dict(event.body) for event in reader.newest_events(EventKind.GAP, MOST_GAPS)]
 
 
-def _runway_hours(data: Path, reader: Reader) -> float | None:
-    """Hours until the disk is full at the rate of the newest daily file; None while that rate is not known."""
-    rate = reader.bytes_per_hour()
-    return shutil.disk_usage(data).free / rate if rate else None
-
-
 def _print(facts: dict[str, Json]) -> None:
     running = "running" if facts["running"] else "not running"
     output.print(f"site {facts.get('site')}, reactorwatch {facts.get('version')}, {running}", markup=False)
@@ -134,6 +129,9 @@ def _print(facts: dict[str, Json]) -> None:
     _table("gap", rows, ("device", "group", "from_ns", "to_ns", "slots", "cause"))
     hours = facts["runway_hours"]
     output.print("runway: not known yet" if hours is None else f"runway: the disk lasts {hours:,.0f} h at this rate")
+    room = facts["room"]
+    if isinstance(room, dict) and room.get("short"):
+        output.print(f"ROOM ON THE DISK IS SHORT: less than {room.get('runway_h')} h", style="red", markup=False)
 
 
 def _table(title: str, rows: Json, fields: tuple[str, ...]) -> None:

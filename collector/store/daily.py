@@ -26,6 +26,10 @@ NS_PER_HOUR = 3.6e12
 _EVENTS = "SELECT seq, slot_ns, kind, unit, stamps, body FROM events"
 _COMMIT_AT = "SELECT seq, samples_total, scans_total FROM commits WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
 _AMONG = " WHERE seq > ? AND seq <= ? ORDER BY seq"
+_WRITTEN = """
+SELECT coalesce(sum(min(lasted, 60000000000)), 0)
+FROM (SELECT time_ns - lag(time_ns) OVER (ORDER BY seq) AS lasted FROM commits)
+"""
 _LAST = 2**63 - 1
 
 
@@ -200,14 +204,12 @@ class DailyFile:
         (time_ns,) = self.connection.execute("SELECT max(time_ns) FROM commits").fetchone()
         return None if time_ns is None else int(time_ns)
 
-    def bytes_per_hour(self) -> float | None:
-        """How fast it grows; None while it has fewer than two commits."""
-        first_ns, last_ns = self.connection.execute("SELECT min(time_ns), max(time_ns) FROM commits").fetchone()
-        if first_ns is None or first_ns == last_ns:
-            return None
-        pages, page_bytes = (self.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        hours = (int(last_ns) - int(first_ns)) / NS_PER_HOUR
-        return int(pages) * int(page_bytes) / hours
+    def growth(self) -> tuple[int, float]:
+        """Bytes that it holds, free pages not counted, and the hours in which it was written: pauses are not counted."""
+        pragmas = ("page_count", "freelist_count", "page_size")
+        pages, unused, page_bytes = (self.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas)
+        (written_ns,) = self.connection.execute(_WRITTEN).fetchone()
+        return (int(pages) - int(unused)) * int(page_bytes), int(written_ns) / NS_PER_HOUR
 
     def close(self) -> None:
         """Close it."""

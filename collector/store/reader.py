@@ -24,6 +24,7 @@ from drivers.base import Layout
 
 MOST_OPEN = 8
 _COMMITTED_BEFORE = "SELECT seq FROM commits WHERE time_ns <= ? ORDER BY seq DESC LIMIT 1"
+_LEAST_HOURS, _ENOUGH_HOURS = 1 / 60, 1.0
 _LAYOUTS = "SELECT key, id FROM layouts ORDER BY key"
 
 
@@ -93,10 +94,19 @@ class Reader:
         return 0
 
     def bytes_per_hour(self) -> float | None:
-        """How fast the newest daily file grows; None while that can't be told."""
+        """How fast the journal grows while it is written; None before it was for a minute. Raises StoreError.
+
+        By the newest daily file, and those before it until they make an hour: the beginning of a day tells too little.
+        """
+        held, hours = 0, 0.0
         with self._lock:
-            paths = journal_files(self._data)
-            return self._file(paths[-1]).bytes_per_hour() if paths else None
+            for path in reversed(journal_files(self._data)):
+                with reading(path):
+                    file_bytes, file_hours = self._file(path).growth()
+                held, hours = held + file_bytes, hours + file_hours
+                if hours >= _ENOUGH_HOURS:
+                    break
+        return held / hours if hours >= _LEAST_HOURS else None
 
     def newest_events(self, kind: EventKind, limit: int) -> list[Event]:
         """The newest `limit` events of a kind, oldest first; fewer where an older day can't be read."""

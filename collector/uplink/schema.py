@@ -1,7 +1,7 @@
 """The events' measurements: which keys of an event's body are tags, which are fields, and of what type.
 
     transition -> alarm        excursion -> excursion      batch -> batch        statistics -> statistics
-    gateway, device, gap, sink, daemon, clock, damage -> gateway, told apart by the tag `kind`
+    gateway, device, gap, sink, disk, room, daemon, clock, damage -> gateway, told apart by the tag `kind`
 
 The type of a field follows from its name alone (`type_of`), so two points can never disagree about it. A value of
 another type goes under a name that tells: `level="none"` becomes `level_text="none"`.
@@ -88,6 +88,7 @@ MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.SUBSCRIPTION: _GATEWAY,
     EventKind.SINK: _GATEWAY,
     EventKind.DISK: _GATEWAY,
+    EventKind.ROOM: _GATEWAY,
     EventKind.DAEMON: _GATEWAY,
     EventKind.CLOCK: _GATEWAY,
     EventKind.DAMAGE: _GATEWAY,

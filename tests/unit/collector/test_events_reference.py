@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from collector import gateway, recorder
+from collector import gateway, recorder, room
 from collector.app import Daemon, Outside
 from collector.monitor import judge
 from collector.store.files import connect
@@ -65,6 +65,7 @@ def plant_of(url: str) -> Plant:
             "limits": [{"role": "product_temperature", "par": [1000.0, None]}],
             "sinks": {"absent": {"kind": "influxdb1", "url": "http://127.0.0.1:9", "database": "none"}},
             "web": None,
+            "disk": {"reserve_mb": 1.0},
         }
     )
 
@@ -136,6 +137,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Event]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judge, "STATISTICS_WINDOW_NS", 200_000_000)
         patch.setattr(gateway, "REMEMBER_INTERVAL_S", 0.02)
+        patch.setattr(room, "INTERVAL_S", 0.02)
         asyncio.run(three_runs())
     reader = Reader(data)
     yield [row.event for row in reader.events_between(0, 2**62)]

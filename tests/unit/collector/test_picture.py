@@ -383,6 +383,8 @@ def test_events_are_told_in_words_the_newest_first(watched: Watched) -> None:
         (EventKind.DAEMON, {"state": "started", "version": "0.1.0"}, "daemon started, version 0.1.0"),
         (EventKind.DISK, {"state": "refuses", "cause": "disk is full"}, "THE DISK TAKES NOTHING: disk is full"),
         (EventKind.DISK, {"state": "takes", "cause": ""}, "the disk takes again"),
+        (EventKind.ROOM, {"state": "short", "cause": "it lasts 3 h"}, "ROOM ON THE DISK IS SHORT: it lasts 3 h"),
+        (EventKind.ROOM, {"state": "reserve made", "cause": ""}, "room on the disk: reserve made"),
         (EventKind.CLOCK, {"moved_s": 75.0}, "plant time moved forward by 1 min 15 s"),
         (EventKind.CERTIFICATE, {"endpoint": "opc", "cause": "it ends"}, "endpoint opc: it ends"),
         (

@@ -59,7 +59,7 @@ ONE_ITEM = [
     (
         "site: Works",
         "sit: Works",
-        "1: sit: unknown key; did you mean 'site'?; known here: site, endpoints, units, limits, sinks, web, "
+        "1: sit: unknown key; did you mean 'site'?; known here: site, endpoints, units, limits, sinks, disk, web, "
         "include, templates, use",
     ),
     ("site: Works", "site: true", "1: site: found true, expected a text: put it in quotes if that is the text"),

@@ -39,10 +39,18 @@ SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
     sinks.InfluxDB2Sink: ("Sink", "Sink, influxdb2"),
     sinks.InfluxDB1Sink: ("Sink", "Sink, influxdb1"),
     sinks.VictoriaMetricsSink: ("Sink", "Sink, victoriametrics"),
+    model.Disk: ("Disk",),
     model.Web: ("Web",),
     sinks.Secret: ("Secret",),
 }
-TOLD_IN_WORDS = {"role": "its name", "groups": "`main`, 1 s", "web": "on", "context": "the roles below", "security": "none"}
+TOLD_IN_WORDS = {
+    "role": "its name",
+    "groups": "`main`, 1 s",
+    "web": "on",
+    "disk": "see below",
+    "context": "the roles below",
+    "security": "none",
+}
 _ROW = re.compile(r"^\| `(?P<key>\w+)` \| (?P<default>[^|]+) \| [^|]+ \|$", re.MULTILINE)
 
 

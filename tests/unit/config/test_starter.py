@@ -63,6 +63,7 @@ def test_a_setting_that_stands_there_as_a_default_is_the_default(protocol: Proto
     assert plain.endpoints[0].timeout_s == whole.endpoints[0].timeout_s
     assert plain.endpoints[0].backoff_limit_s == whole.endpoints[0].backoff_limit_s
     assert plain.web == whole.web
+    assert plain.disk == whole.disk
     assert plain.units[0].context == whole.units[0].context
     assert [limit.min_coverage for limit in plain.limits] == [limit.min_coverage for limit in whole.limits]
     assert plain.limits[0].cpp == whole.limits[0].cpp
