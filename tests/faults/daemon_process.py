@@ -32,6 +32,7 @@ from drivers.base import Scan
 from tests.faults.scripted_plant import ScriptedPlant, plant_of
 
 DEADLINE_S = 60.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class Wish:
     def answered(self) -> Path:
         """Of each device the first and the newest slot that it answered in this run, int64: survives the process."""
         return Path(self.data).with_name("answered")
+
+    def prepare(self) -> None:
+        """Nothing is answered yet."""
+        self.answered.write_bytes(bytes(16 * self.endpoints))
 
     def answers(self) -> list[tuple[int, int]]:
         """By device: first and newest slot, zeros for none."""
@@ -73,7 +78,6 @@ def _tell(line: str) -> None:
 
 def nursery() -> None:
     """For each wish a daemon, and the news when it is gone."""
-    vars(app)["Journal"] = _TellingJournal
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             os._exit(_live(Wish(**json.loads(line))))
@@ -102,6 +106,8 @@ async def _run(wish: Wish) -> list[str]:
         def answered(scan: Scan) -> None:
             at = 16 * numbers[scan.layout.device]
             (first_ns,) = struct.unpack_from("q", shared, at)
+            if not any(shared):
+                _tell(f"answered {time.monotonic_ns()}")
             struct.pack_into("qq", shared, at, first_ns or scan.slot_ns, scan.slot_ns)
 
         outside = Outside(driver=ScriptedPlant(answered=answered).connect)
@@ -114,6 +120,30 @@ async def _run(wish: Wish) -> list[str]:
 # --- outside
 
 
+def first_answer_s(wish: Wish) -> float:
+    """Start a Python that runs the daemon: seconds until its first device has answered. It ends by SIGTERM, well."""
+    wish.prepare()
+    begin_ns, answered_ns = time.monotonic_ns(), 0
+    command = [sys.executable, "-m", "tests.faults.daemon_process", json.dumps(asdict(wish))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), cwd=ROOT, text=True) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                if line.startswith("answered"):
+                    answered_ns = int(line.split()[1])
+                elif line.startswith("committed"):
+                    process.send_signal(signal.SIGTERM)
+        except BaseException:
+            process.kill()
+            raise
+    assert process.returncode == 0
+    return (answered_ns - begin_ns) / 1e9
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
 class DaemonProcess:
     """One daemon after another."""
 
@@ -124,7 +154,7 @@ class DaemonProcess:
 
     def start(self, wish: Wish) -> None:
         """Returns when it has been forked."""
-        wish.answered.write_bytes(bytes(16 * wish.endpoints))
+        wish.prepare()
         assert self._nursery.stdin
         self._nursery.stdin.write(json.dumps(asdict(wish)).encode() + b"\n")
         self._nursery.stdin.flush()
@@ -156,9 +186,8 @@ class DaemonProcess:
 @contextmanager
 def daemon_process() -> Iterator[DaemonProcess]:
     """A nursery that is ready; ended with what it has started."""
-    root = Path(__file__).resolve().parents[2]
-    command, environment = [sys.executable, "-m", "tests.faults.daemon_process"], {**os.environ, "PYTHONPATH": str(root)}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=root)
+    command = [sys.executable, "-m", "tests.faults.daemon_process"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), cwd=ROOT)
     daemon = DaemonProcess(process)
     try:
         yield daemon
@@ -180,4 +209,7 @@ def _end(pid: int) -> None:
 
 
 if __name__ == "__main__":
+    vars(app)["Journal"] = _TellingJournal
+    if len(sys.argv) > 1:
+        sys.exit(_live(Wish(**json.loads(sys.argv[1]))))
     nursery()
