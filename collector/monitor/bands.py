@@ -31,18 +31,18 @@ class QuietBands:
         self._cell, self._high, self._level, self._back = cell, high, level, back
         self._by_cell: Indices = np.argsort(cell, kind="stable")
         self._starts: Indices = np.searchsorted(cell[self._by_cell], np.arange(cells + 1))
-        self._quiet = np.empty((2, cells))
-        self._quiet[0], self._quiet[1] = -np.inf, np.inf
+        self._floor, self._ceiling = np.full(cells, -np.inf), np.full(cells, np.inf)
         self._left = np.empty((2, cells), np.bool_)
+        self._below, self._above = self._left
         self._settle(np.unique(cell), self._by_cell)
 
     def step(self, values: Floats, known: Bools | None = None) -> Indices:
         """The rules that change with `values` `[c]`, in ascending order; `known` `[c]`: of which cells (None: all)."""
-        np.less(values, self._quiet[0], self._left[0])
-        np.greater(values, self._quiet[1], self._left[1])
+        np.less(values, self._floor, self._below)
+        np.greater(values, self._ceiling, self._above)
         if not np.count_nonzero(self._left):
             return self._by_cell[:0]
-        left = self._left[0] | self._left[1]
+        left = self._below | self._above
         if known is not None:
             left &= known
         return self._change(np.flatnonzero(left), values)
@@ -76,5 +76,5 @@ class QuietBands:
         ceiling = np.where(outside & ~high, np.nextafter(back, -np.inf), np.where(~outside & high, level, np.inf))
         counts = self._starts[cells + 1] - self._starts[cells]
         begins = np.cumsum(counts) - counts
-        self._quiet[0, cells] = np.maximum.reduceat(floor, begins)
-        self._quiet[1, cells] = np.minimum.reduceat(ceiling, begins)
+        self._floor[cells] = np.maximum.reduceat(floor, begins)
+        self._ceiling[cells] = np.minimum.reduceat(ceiling, begins)

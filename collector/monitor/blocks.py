@@ -22,7 +22,7 @@ from collector.monitor.summaries import Floats, Scratch, Summary, merge
 
 
 class Block:
-    """Some scans in a row: their summary, their times and, where the window's edge may cut it, their samples."""
+    """Some scans in a row: once complete their summary, their times and, where the window's edge may cut it, their samples."""
 
     __slots__ = ("bad", "rows", "summary", "times")
 
@@ -49,9 +49,8 @@ class Block:
         self.times.append(slot_ns)
         return row
 
-    def clear(self, origin_ns: int) -> None:
+    def clear(self) -> None:
         """Without a scan again."""
-        self.summary.clear(origin_ns)
         self.bad.clear()
         self.times.clear()
 

@@ -56,12 +56,13 @@ class Cusum:
         """High and low, `[2, m]`."""
         self.sums.fill(0.0)
         self._steps = np.empty_like(self.sums)
+        self._high_steps, self._low_steps = self._steps
 
     def push(self, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
         """A sample of each column but those `bad` (None: of all)."""
         sums, steps = self.sums, self._steps
-        np.subtract(values, self._above, steps[0])
-        np.subtract(self._below, values, steps[1])
+        np.subtract(values, self._above, self._high_steps)
+        np.subtract(self._below, values, self._low_steps)
         if bad is not None:
             steps[:, bad] = 0.0
         np.add(sums, steps, sums)

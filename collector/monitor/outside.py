@@ -20,6 +20,7 @@ _EARLIEST: Final = -(1 << 62)
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int32]
+_NOBODY: Final[Indices] = np.empty(0, np.int32)
 
 
 class TimeOutside:
@@ -36,9 +37,10 @@ class TimeOutside:
         self._newest_ns = _EARLIEST
         self._counted: deque[tuple[int, int, Indices]] = deque()
         """(slot, ns, columns that were outside before it), oldest first."""
-        self._outside: Indices = np.empty(0, np.int32)
+        self._outside = _NOBODY
         """Columns whose last good sample was outside."""
         self._compared = np.empty((2, len(low)), np.bool_)
+        self._below, self._above = self._compared
 
     def push(self, slot_ns: int, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
         """A sample of each column but those `bad` (None: of all), of a slot after the newest."""
@@ -56,12 +58,12 @@ class TimeOutside:
             np.multiply(self.total_ns, 1e-9, self.seconds)
 
     def _compare(self, values: Floats, bad: NDArray[np.intp] | None) -> None:
-        np.less(values, self.limits[0], self._compared[0])
-        np.greater(values, self.limits[1], self._compared[1])
+        np.less(values, self.limits[0], self._below)
+        np.greater(values, self.limits[1], self._above)
         if not np.count_nonzero(self._compared) and (bad is None or not len(self._outside)):
-            self._outside = self._outside[:0]
+            self._outside = _NOBODY
             return
-        now = self._compared[0] | self._compared[1]
+        now = self._below | self._above
         if bad is not None:
             now[bad] = False
             now[np.intersect1d(self._outside, bad, assume_unique=True)] = True

@@ -13,18 +13,18 @@ from __future__ import annotations
 import numpy as np
 
 from collector.monitor.blocks import Block
+from collector.monitor.joint import Sample
 from collector.monitor.summaries import ROWS, Scratch, Summary, Times
 
 
 class Suffixes:
     """Of one block; used again for a later one."""
 
-    def __init__(self, columns: int, scans: int, scratch: Scratch) -> None:
-        """`scans`: of a block."""
+    def __init__(self, columns: int, scans: int, running: Summary, scratch: Scratch) -> None:
+        """`scans`: of a block; `running`: the newest row, shared by all of a window, of which one is built at a time."""
         self._rows = np.empty((scans, ROWS, columns))
         self._cuts = [Summary(rows, Times(0)) for rows in self._rows]
-        self._running = Summary.empty(columns)
-        self._scratch = scratch
+        self._running, self._scratch = running, scratch
         self._block: Block | None = None
         self._left = 0
         self.number = -1
@@ -40,16 +40,21 @@ class Suffixes:
         else:
             self._running.take(behind)
 
-    def step(self) -> None:
-        """One more row, if one is missing."""
-        if self._left and self._block is not None:
-            self._left -= 1
-            at, block = self._left, self._block
-            self._running.add(block.times[at], block.rows[at], block.bad[at], self._scratch)
-            self._cuts[at].take(self._running)
+    def missing(self) -> Sample | None:
+        """The scan that joins `running` next, for the next row; None: all are there."""
+        if not self._left or self._block is None:
+            return None
+        at, block = self._left - 1, self._block
+        return block.times[at], block.rows[at], block.bad[at]
+
+    def keep(self) -> None:
+        """It has joined: that is the row."""
+        self._left -= 1
+        self._cuts[self._left].take(self._running)
 
     def cut(self, scan: int) -> Summary:
         """Of the block from its `scan` on, and all behind it up to the seam."""
-        while self._left > scan:
-            self.step()
+        while self._left > scan and (sample := self.missing()) is not None:
+            self._running.add(*sample, self._scratch)
+            self.keep()
         return self._cuts[scan]

@@ -27,7 +27,8 @@ Weight = float | Floats
 
 MEAN, WITH_TIME, SQUARES, LOW, HIGH = range(5)
 ROWS: Final = 5
-_MOMENTS: Final = slice(WITH_TIME, SQUARES + 1)
+AVERAGES: Final = slice(MEAN, SQUARES + 1)
+"""What moves with a difference from the mean, in the order of the factors: share, reach, kept."""
 _NOTHING: Final = np.array([0.0, 0.0, 0.0, np.inf, -np.inf])[:, None]
 
 
@@ -53,23 +54,38 @@ class Times:
 class Scratch:
     """Rows that a step writes and nobody reads afterwards; one set serves all summaries of a window."""
 
-    __slots__ = ("difference", "first", "second", "terms")
+    __slots__ = ("_factors", "_spread", "_squares", "difference", "moments", "terms")
 
     def __init__(self, columns: int) -> None:
         self.difference = np.empty(columns)
-        self.terms = np.empty((2, columns))
-        self.first, self.second = self.terms
+        self.terms = np.empty((3, columns))
+        self.moments, self._squares = self.terms[WITH_TIME:], self.terms[SQUARES]
+        self._factors = np.empty(3)
+        self._spread = self._factors[:, None]
+
+    def weigh(self, share: Weight, reach: Weight, kept: Weight) -> None:
+        """`terms` of `difference` d: d · share, d · reach, d² · kept."""
+        difference, terms = self.difference, self.terms
+        if isinstance(share, float):
+            factors = self._factors
+            factors[MEAN], factors[WITH_TIME], factors[SQUARES] = share, reach, kept
+            np.multiply(difference, self._spread, terms)
+        else:
+            for factor, term in zip((share, reach, kept), terms, strict=True):
+                np.multiply(difference, factor, term)
+        np.multiply(self._squares, difference, self._squares)
 
 
 class Summary:
     """Of a stretch of scans, `m` columns wide."""
 
-    __slots__ = ("_high", "_low", "_mean", "_moments", "rows", "times")
+    __slots__ = ("averages", "high", "low", "mean", "moments", "rows", "times")
 
     def __init__(self, rows: Floats, times: Times) -> None:
         """`rows`: `[ROWS, m]`, which this summary writes."""
         self.rows = rows
-        self._mean, self._moments, self._low, self._high = rows[MEAN], rows[_MOMENTS], rows[LOW], rows[HIGH]
+        self.averages, self.mean, self.moments = rows[AVERAGES], rows[MEAN], rows[WITH_TIME:LOW]
+        self.low, self.high = rows[LOW], rows[HIGH]
         self.times = times
 
     @classmethod
@@ -91,40 +107,34 @@ class Summary:
 
     def add(self, slot_ns: int, row: Floats, bad: NDArray[np.intp] | None, scratch: Scratch) -> None:
         """One scan joins: `row` `[m]`, NaN in the columns `bad` (None: all are good)."""
+        np.subtract(row, self.mean, scratch.difference)
+        if bad is None:
+            scratch.weigh(*self.join(slot_ns))
+            np.minimum(self.low, row, out=self.low)
+            np.maximum(self.high, row, out=self.high)
+        else:
+            scratch.difference[bad] = 0.0
+            scratch.weigh(*self._join_some(slot_ns, bad))
+            np.fmin(self.low, row, self.low)
+            np.fmax(self.high, row, self.high)
+        np.add(self.averages, scratch.terms, self.averages)
+
+    def join(self, slot_ns: int) -> tuple[Weight, Weight, Weight]:
+        """A scan joins the times of every column; its share of the mean, and the factors of difference and of difference²."""
         times = self.times
         minute = (slot_ns - times.origin_ns) / NS_PER_MINUTE
-        difference, terms, first, second = scratch.difference, scratch.terms, scratch.first, scratch.second
-        np.subtract(row, self._mean, difference)
-        if bad is None:
-            share, kept, reach = self._join(minute)
-            np.minimum(self._low, row, out=self._low)
-            np.maximum(self._high, row, out=self._high)
-        else:
-            difference[bad] = 0.0
-            share, kept, reach = self._join_some(minute, bad)
-            np.fmin(self._low, row, self._low)
-            np.fmax(self._high, row, self._high)
-        np.multiply(difference, reach, first)
-        np.multiply(difference, kept, second)
-        np.multiply(second, difference, second)
-        np.add(self._moments, terms, self._moments)
-        np.multiply(difference, share, first)
-        np.add(self._mean, first, self._mean)
-
-    def _join(self, minute: float) -> tuple[Weight, Weight, Weight]:
-        """The times with one more of every column; its share of the mean, and the factors of the two moments."""
-        times = self.times
         count = times.count + 1.0
         share = 1.0 / count
         kept = times.count * share
         ahead = minute - times.mean
         reach = ahead * kept
         self.times = Times(times.origin_ns, count, times.mean + ahead * share, times.spread + ahead * reach)
-        return share, kept, reach
+        return share, reach, kept
 
-    def _join_some(self, minute: float, bad: NDArray[np.intp]) -> tuple[Weight, Weight, Weight]:
+    def _join_some(self, slot_ns: int, bad: NDArray[np.intp]) -> tuple[Weight, Weight, Weight]:
         """The same, but of the columns `bad`."""
         times = self.times
+        minute = (slot_ns - times.origin_ns) / NS_PER_MINUTE
         good = np.ones(self.rows.shape[1])
         good[bad] = 0.0
         count = times.count + good
@@ -133,37 +143,32 @@ class Summary:
         ahead = minute - times.mean
         reach = ahead * kept
         self.times = Times(times.origin_ns, count, times.mean + ahead * share, times.spread + ahead * reach)
-        return share, kept, reach
+        return share, reach, kept
 
 
 def merge(older: Summary, newer: Summary, into: Summary, scratch: Scratch) -> None:
     """`into` becomes what both have; it may be one of the two."""
-    if older.times.nothing or newer.times.nothing:
+    if older.times.nothing or newer.times.nothing:  # their origins mean nothing
         only = newer if older.times.nothing else older
         if only is not into:
             into.take(only)
         return
-    times, share, kept, reach = merged_times(older.times, newer.times)
-    difference, terms, first, second = scratch.difference, scratch.terms, scratch.first, scratch.second
-    np.subtract(newer.rows[MEAN], older.rows[MEAN], difference)
-    np.multiply(difference, reach, first)
-    np.multiply(difference, kept, second)
-    np.multiply(second, difference, second)
-    np.add(terms, newer.rows[_MOMENTS], terms)
-    np.add(older.rows[_MOMENTS], terms, into.rows[_MOMENTS])
-    np.multiply(difference, share, difference)
-    np.add(older.rows[MEAN], difference, into.rows[MEAN])
-    np.minimum(older.rows[LOW], newer.rows[LOW], out=into.rows[LOW])
-    np.maximum(older.rows[HIGH], newer.rows[HIGH], out=into.rows[HIGH])
-    into.times = times
+    np.subtract(newer.mean, older.mean, scratch.difference)
+    into_times, share, reach, kept = _merged_times(older.times, newer.times)
+    scratch.weigh(share, reach, kept)
+    np.add(scratch.moments, newer.moments, scratch.moments)
+    np.add(older.averages, scratch.terms, into.averages)
+    np.minimum(older.low, newer.low, out=into.low)
+    np.maximum(older.high, newer.high, out=into.high)
+    into.times = into_times
 
 
-def merged_times(older: Times, newer: Times) -> tuple[Times, Weight, Weight, Weight]:
-    """The times of both; the newer's share of the mean, and the factors of difference² and of difference."""
+def _merged_times(older: Times, newer: Times) -> tuple[Times, Weight, Weight, Weight]:
+    """The times of both; the newer's share of the mean, and the factors of difference and of difference²."""
     count = older.count + newer.count
     share = newer.count / (max(count, 1.0) if isinstance(count, float) else np.maximum(count, 1.0))
     kept = older.count * share
     ahead = (newer.origin_ns - older.origin_ns) / NS_PER_MINUTE + newer.mean - older.mean
     reach = ahead * kept
     spread = older.spread + newer.spread + ahead * reach
-    return Times(older.origin_ns, count, older.mean + ahead * share, spread), share, kept, reach
+    return Times(older.origin_ns, count, older.mean + ahead * share, spread), share, reach, kept

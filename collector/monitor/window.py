@@ -25,7 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from collector.monitor import statistics
 from collector.monitor.blocks import Block, BlockQueue
-from collector.monitor.statistics import HIGH, LOW, MEAN, SLOPE, VARIANCE, Statistics
+from collector.monitor.joint import Joint
+from collector.monitor.statistics import SLOPE, VARIANCE, Statistics
 from collector.monitor.suffixes import Suffixes
 from collector.monitor.summaries import Floats, Scratch, Summary, Times, merge
 
@@ -53,12 +54,16 @@ class Window:
         self._queue = BlockQueue(columns, period_ns, 0 if panes else 1, self._scratch)
         self._spare: list[Block] = []
         self._open = self._new_block()
-        self._running = Summary.empty(columns)
+        self._joint = Joint(columns, self._scratch)
+        self._running = self._joint.running
         self._whole = Summary(self.results, Times(0))
+        self._slope, self._variance = self.results[SLOPE], self.results[VARIANCE]
         self._running_from = 0
         """Number of the block that `running` begins with."""
         self._cut = 0
-        self._reading, self._building = (Suffixes(columns, 0 if panes else self._block_scans, self._scratch) for _ in range(2))
+        self._reading, self._building = (
+            Suffixes(columns, 0 if panes else self._block_scans, self._joint.suffix, self._scratch) for _ in range(2)
+        )
 
     def push(self, slot_ns: int, values: ArrayLike, good: NDArray[np.bool_] | None = None) -> bool:
         """Bring the window forward to `slot_ns` with a sample of each column, `[m]`; False when it is not after the newest.
@@ -98,14 +103,16 @@ class Window:
     def _add(self, slot_ns: int, values: Floats, bad: NDArray[np.intp] | None) -> None:
         if self._panes and self._open.times and self._pane(slot_ns) != self._pane(self._open.times[0]):
             self._close()
-        block = self._open
+        block, building = self._open, self._building
         if not block.times:
-            block.clear(slot_ns)
+            self._joint.block.clear(slot_ns)
         if self._running.times.nothing:
             self._running.clear(slot_ns)
         row = block.keep(slot_ns, values, bad, samples=not self._panes)
-        block.summary.add(slot_ns, row, bad, self._scratch)
-        self._running.add(slot_ns, row, bad, self._scratch)
+        older = building.missing() if building.number == self._queue.first + 1 else None
+        self._joint.add((slot_ns, row, bad), older)
+        if older is not None:
+            building.keep()
         if not self._panes and len(block.times) == self._block_scans:
             self._close()
 
@@ -114,9 +121,14 @@ class Window:
         return (slot_ns - 1) // self._pane_ns
 
     def _close(self) -> None:
+        self._open.summary.take(self._joint.block)
         self._queue.close(self._open)
         self._open = self._spare.pop() if self._spare else self._new_block()
-        self._open.clear(0)
+        self._clear_open()
+
+    def _clear_open(self) -> None:
+        self._open.clear()
+        self._joint.block.clear(0)
 
     def _new_block(self) -> Block:
         return Block(self._columns, 1 if self._panes else self._block_scans)
@@ -137,9 +149,10 @@ class Window:
         times = queue.block(queue.first).times
         while times[self._cut] <= edge_ns:
             self._cut += 1
-        if self._cut:
-            self._build(queue.first + 1)
-        return self._reading.cut(self._cut)
+        back = self._reading.cut(self._cut)
+        if self._cut and self._building.number != queue.first + 1 < queue.end:
+            self._begin(self._building, queue.first + 1)
+        return back
 
     def _enter(self, number: int) -> None:
         """The old edge cuts another block now."""
@@ -149,13 +162,6 @@ class Window:
         else:
             self._begin(self._reading, number)
         self._run_from(self._reading.seam)
-
-    def _build(self, number: int) -> None:
-        """One row for the block that the old edge will cut next."""
-        if number < self._queue.end:
-            if self._building.number != number:
-                self._begin(self._building, number)
-            self._building.step()
 
     def _begin(self, suffixes: Suffixes, number: int) -> None:
         self._turn_past(number)
@@ -169,7 +175,7 @@ class Window:
             self._spare.append(queue.drop())
         if queue.first == queue.end:
             if self._open.times and self._pane(self._open.times[0]) < edge:
-                self._open.clear(0)
+                self._clear_open()
                 self._running.clear(0)
             self._only_open()
             return None
@@ -184,32 +190,33 @@ class Window:
     def _run_from(self, seam: int) -> None:
         if self._running_from != seam:
             self._queue.fetch_coming(self._running)
-            merge(self._running, self._open.summary, self._running, self._scratch)
+            merge(self._running, self._joint.block, self._running, self._scratch)
             self._running_from = seam
 
     def _only_open(self) -> None:
         """All complete blocks have left."""
         if self._running_from != self._queue.end:
             self._queue.restart()
-            self._running.take(self._open.summary)
+            self._running.take(self._joint.block)
             self._running_from = self._queue.end
 
     def _cut_open(self, edge_ns: int) -> None:
         """After a gap, or where scans are so rare that a window holds less than a block."""
-        block = self._open
+        block, summary = self._open, self._joint.block
         if not block.times or block.times[0] > edge_ns:
             return
         kept = [(time, block.rows[at].copy(), block.bad[at]) for at, time in enumerate(block.times) if time > edge_ns]
-        block.clear(kept[0][0] if kept else 0)
+        self._clear_open()
+        summary.clear(kept[0][0] if kept else 0)
         for time, values, bad in kept:
-            block.summary.add(time, block.keep(time, values, bad, samples=True), bad, self._scratch)
-        self._running.take(block.summary)
+            summary.add(time, block.keep(time, values, bad, samples=True), bad, self._scratch)
+        self._running.take(summary)
 
     # --- results --------------------------------------------------------------------------------------------------
 
     def _tell(self, back: Summary | None) -> None:
         """Merge both halves into `results`, and divide."""
-        whole, rows = self._whole, self.results
+        whole = self._whole
         if back is None:
             whole.take(self._running)
         else:
@@ -220,21 +227,19 @@ class Window:
         else:
             self._divide_each(np.asarray(count), np.asarray(spread))
         # rounding never leaves the extremes: a signal that rests on an inclusive bound is not outside
-        np.maximum(rows[MEAN], rows[LOW], out=rows[MEAN])
-        np.minimum(rows[MEAN], rows[HIGH], out=rows[MEAN])
+        np.maximum(whole.mean, whole.low, out=whole.mean)
+        np.minimum(whole.mean, whole.high, out=whole.mean)
 
     def _divide(self, count: float, spread: float) -> None:
-        rows = self.results
         if count == 0.0:
-            rows.fill(np.nan)
+            self.results.fill(np.nan)
             return
-        np.multiply(rows[SLOPE], 1.0 / spread if spread > 0.0 else np.nan, rows[SLOPE])
-        np.multiply(rows[VARIANCE], 1.0 / count, rows[VARIANCE])
+        np.multiply(self._slope, 1.0 / spread if spread > 0.0 else np.nan, self._slope)
+        np.multiply(self._variance, 1.0 / count, self._variance)
 
     def _divide_each(self, count: Floats, spread: Floats) -> None:
-        rows = self.results
         flat = spread <= 0.0
-        np.multiply(rows[SLOPE], 1.0 / np.where(flat, 1.0, spread), rows[SLOPE])
-        np.multiply(rows[VARIANCE], 1.0 / np.maximum(count, 1.0), rows[VARIANCE])
-        rows[SLOPE, flat] = np.nan
-        rows[:, count == 0.0] = np.nan
+        np.multiply(self._slope, 1.0 / np.where(flat, 1.0, spread), self._slope)
+        np.multiply(self._variance, 1.0 / np.maximum(count, 1.0), self._variance)
+        self._slope[flat] = np.nan
+        self.results[:, count == 0.0] = np.nan
