@@ -36,7 +36,7 @@ class Backoff:
     """How long to wait for a busy sink: doubling, jittered to between half and all of it, never shorter than it asked."""
 
     first_s: float = 0.5
-    limit_s: float = 30.0
+    limit_s: float = 10.0
     alarm_first_s: float = 5.0
     alarm_limit_s: float = 60.0
     retry_after_limit_s: float = 300.0

@@ -16,19 +16,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 import structlog
 
-from collector.store.cursors import Cursor, DeadLetter, KeptLetter, Stretch
+from collector.store.cursors import Cursor, DeadLetter, Stretch
 from collector.uplink.delivery import BACKOFF, Backoff, Delivery, Poisoned, SinkState
 from collector.uplink.lane import Body, Lane, Rows
-from collector.uplink.lines import Encoder, Line
+from collector.uplink.lines import Encoder
 from collector.uplink.progress import Cursors, Progress
+from collector.uplink.retrial import Retrial
 from collector.uplink.sink import Sink
 from drivers.base import Clock
 
@@ -40,7 +41,7 @@ LIVE_LAG_S = 5.0
 """Rows that were committed longer ago are no longer live."""
 MOST_BEHIND = 64
 """Stretches; while there are as many the live lane goes on in order, at its full rate."""
-LETTERS_INTERVAL_S, LETTERS_AT_ONCE = 2.0, 500
+LETTERS_INTERVAL_S = 2.0
 RELEASE_INTERVAL_S = 5.0
 THREADS = 3
 """One for each lane and one more: of its own, so that no other sink's can be in its way."""
@@ -102,11 +103,12 @@ class Upload:
         """`encoder` makes one for each lane. `on_state` is called with (name, state, cause) when the sink stops or resumes
         taking, and not otherwise. `hold_s`: what the sink took counts only so long after."""
         self.name = name
-        self._rows, self._cursors, self._sink, self._clock = rows, cursors, sink, clock
+        self._rows, self._sink, self._clock = rows, sink, clock
         self._told_state, self._wait, self._pace, self._holds = on_state, wait, pace, hold_s > 0
         self._progress = Progress(name, cursors, clock, hold_s)
         deliveries = [Delivery(sink, told, self._progress.forget_held, backoff, wait) for told in (self._enter, self._stall)]
         self._live, self._backlog = (Lane(rows, encoder, delivery) for delivery in deliveries)
+        self._retrial = Retrial(name, cursors, self._progress, self._backlog.delivery, clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"send {name}")
         self._committed, self._prompt = asyncio.Event(), asyncio.Event()
         self._live_seq: int | None = None
@@ -215,33 +217,9 @@ class Upload:
     async def _retry_forever(self) -> None:
         while True:
             await asyncio.sleep(LETTERS_INTERVAL_S)
-            if self._prompt.is_set() and self._live.delivery.state is SinkState.TAKING:
-                await self._retry_letters()
-
-    async def _retry_letters(self) -> None:
-        """Offer letters that somebody wants tried again, some at a time."""
-        if not (letters := await self._in_thread(self._letters_to_retry)):
-            return
-        lines = [Line(kept.letter.line, kept.id, kept.letter.samples) for kept in letters]  # its id stands for its row
-        poisoned = {each.line.seq: each.reason for each in await self._backlog.delivery.deliver(lines)}
-        now_ns = self._clock.now_ns()
-        refused = {
-            kept.id: replace(kept.letter, reason=poisoned[kept.id], time_ns=now_ns) for kept in letters if kept.id in poisoned
-        }
-        taken = [kept for kept in letters if kept.id not in poisoned]
-        await self._in_thread(self._settle_letters, taken, refused)
-        log.info("dead letters tried again", sink=self.name, taken=len(taken), refused=len(refused))
-
-    def _letters_to_retry(self) -> list[KeptLetter]:
-        held = self._progress.held_letters
-        letters = self._cursors.letters(self.name, limit=LETTERS_AT_ONCE + len(held), only_retry=True)
-        return [kept for kept in letters if kept.id not in held]
-
-    def _settle_letters(self, taken: Sequence[KeptLetter], refused: Mapping[int, DeadLetter]) -> None:
-        if taken:
-            self._progress.take_up(taken)
-        if refused:
-            self._cursors.refused_again(refused)
+            takes = self._prompt.is_set() and self._live.delivery.state is SinkState.TAKING
+            if takes and (letters := await self._in_thread(self._retrial.asked)):
+                await self._in_thread(self._retrial.settle, letters, await self._retrial.offer(letters))
 
     # --- what all share
 

@@ -22,6 +22,7 @@ from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.store.rows import ScanRow
 from collector.terms import EventKind, Stamp
+from collector.uplink import upload as upload_module
 from collector.uplink.escape import name
 from collector.uplink.influx import encoder_for, open_sink
 from collector.uplink.lane import Rows
@@ -220,6 +221,39 @@ async def test_only_the_poisoned_line_is_kept_back(influxdb: InfluxDB, database:
     assert_complete(found[:100], 1, 100)
     assert_complete(found[100:], 102, 201)
     journal.assert_ledger("copy")
+
+
+async def test_dead_letters_are_taken_up_once_the_server_is_set_right(
+    influxdb: InfluxDB, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A field had the wrong type in the database; what it refused again stays a dead letter with a newer time."""
+    monkeypatch.setattr(upload_module, "LETTERS_INTERVAL_S", 0.02)
+    (tmp_path / "journal").mkdir()
+    assert influxdb.write(b'process,site=basel a="text" %d' % SLOT_NS, database) == 204
+    sink = influx1(influxdb.url, database)
+    with closing(Journal(tmp_path)) as journal, closing(Reader(tmp_path)) as reader, closing(Registry(tmp_path)) as registry:
+        journal.append([Stamped(row.scan, row.stamps) for row in rows(20)], SLOT_NS)
+        async with uploading(sink, reader, registry) as upload:
+            task = asyncio.create_task(upload.run())
+            try:
+                await _until(lambda: registry.cursor("copy") == Cursor(20, 0, 100))
+                assert registry.retry("copy") == 20
+                await _until(lambda: not registry.letters("copy", only_retry=True))
+                assert registry.cursor("copy") == Cursor(20, 0, 100), "refused again"
+                influxdb.query("DROP MEASUREMENT process", database)
+                registry.retry("copy")
+                await _until(lambda: registry.cursor("copy") == Cursor(20, 100, 0))
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+        assert registry.dead_letters("copy") == []
+    assert_complete(stored(influxdb, database), 1, 20)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110  of a database
+            await asyncio.sleep(0.02)
 
 
 async def test_points_too_old_to_keep_are_dead_lettered(influxdb: InfluxDB, database: str) -> None:

@@ -255,3 +255,19 @@ def test_a_layout_is_kept_in_each_file_it_is_used_in(data: Path) -> None:
     with closing(Reader(data)) as reader:
         assert [row.scan.layout for row in all_rows(reader)] == [ONE, TWO]
         assert [row.seq for row in all_rows(reader)] == [5, 6]
+
+
+def test_the_last_row_committed_before_a_time(data: Path) -> None:
+    """Over days, at the edges, before the first and after the last."""
+    with journal_of(data) as journal, closing(Reader(data)) as reader:
+        assert reader.committed_before(2**62) == 0
+        commits = [(SLOT_NS + offset, count) for offset, count in ((0, 2), (1_000, 3), (DAY_NS, 1), (2 * DAY_NS, 4))]
+        for time_ns, count in commits:
+            journal.append([one() for _ in range(count)], time_ns)
+        assert reader.committed_before(SLOT_NS - 1) == 0
+        last = 0
+        for time_ns, count in commits:
+            assert reader.committed_before(time_ns - 1) == last
+            last += count
+            assert reader.committed_before(time_ns) == last
+        assert reader.committed_before(2**62) == last
