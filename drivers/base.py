@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cached_property
 from typing import Protocol
@@ -93,6 +93,9 @@ class Column:
     states: tuple[tuple[int, str], ...] = ()
 
 
+_COLUMN_FIELDS = tuple(field.name for field in fields(Column))
+
+
 @dataclass(frozen=True)
 class Layout:
     """The ordered columns of a scan group. Every stored row names its layout by `id`, a hash of all of it,
@@ -134,7 +137,10 @@ class Layout:
 
     def to_json(self) -> str:
         """Canonical: the same layout gives the same text."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        # As `asdict` would have it, which makes a deep copy: 0.1 s for 5,000 columns.
+        fields = {name: getattr(self, name) for name in ("endpoint", "device", "group", "period_ns")}
+        columns = [{name: getattr(column, name) for name in _COLUMN_FIELDS} for column in self.columns]
+        return json.dumps({**fields, "columns": columns}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Layout:

@@ -33,6 +33,7 @@ def _type_of(encoding: int) -> bytes:
 
 _TYPE = _type_of(ObjectIds.ReadRequest_Encoding_DefaultBinary)
 _ANSWER_TYPE = _type_of(ObjectIds.ReadResponse_Encoding_DefaultBinary)
+_COUNT = struct.Struct("<i")
 _HEADER = struct.Struct("<qIIiIHB")
 """After the token: time, handle, no diagnostics, no audit entry, timeout in ms, no additional header."""
 
@@ -53,13 +54,17 @@ class PreparedRead:
     answer_type = _ANSWER_TYPE
 
     def __init__(self, nodes: Sequence[ua.NodeId], attribute: int = AttributeIds.Value) -> None:
-        attribute_id = ua.UInt32(attribute)
         parameters = ua.ReadParameters(
             MaxAge=ua.Double(0),
             TimestampsToReturn=ua.TimestampsToReturn.Source,  # asyncua misreads picoseconds where there are both stamps
-            NodesToRead=[ua.ReadValueId(NodeId=node, AttributeId=attribute_id) for node in nodes],
+            NodesToRead=[],
         )
-        self._parameters = struct_to_binary(parameters)
+        # The list, which comes last, is made of what asyncua makes of one node: thousands of them it takes 20 us each.
+        anything = ua.NodeId()
+        one = struct_to_binary(ua.ReadValueId(NodeId=anything, AttributeId=ua.UInt32(attribute)))
+        behind = one[len(nodeid_to_binary(anything)) :]
+        before = struct_to_binary(parameters)[: -_COUNT.size] + _COUNT.pack(len(nodes))
+        self._parameters = b"".join([before, *(nodeid_to_binary(node) + behind for node in nodes)])
         self._token: ua.NodeId | None = None
         self._before_header = b""
 
