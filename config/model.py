@@ -39,7 +39,7 @@ class OpcUaGroup(Group):
     queue_size: int | None = Field(None, ge=1, le=10_000, strict=True)
     """Values per tag that the server keeps until it tells them, 1 to 10000; default: twice `period_s` / `sampling_s`."""
     freshness_s: Annotated[float, Field(ge=1, le=86_400, strict=True)] | None = None
-    """In which time each subscribed tag is read once, to verify that its changes are told; seconds, 1 to 86400, default 60."""
+    """A subscribed tag of which nothing was told for so long is read: are its changes told? Seconds, 1 to 86400, default 60."""
 
     @model_validator(mode="after")
     def _of_its_mode(self) -> OpcUaGroup:

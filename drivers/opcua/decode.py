@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class ItemDecoder:
     """Decodes answers one by one, in the order of their columns: exact, for anything a server may send, and slow."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self._takes = tuple(_take_for(column) for column in columns)
+        self._takes = tuple(_take_for(column.kind, column.scale, column.offset) for column in columns)
         self._integer_columns = [i for i, column in enumerate(columns) if column.kind is Kind.INTEGER]
         self._text_columns = [i for i, column in enumerate(columns) if column.kind is Kind.TEXT]
 
@@ -96,16 +97,16 @@ class ItemDecoder:
             return None, misfit.status, Misfit(column, type_name(answer.Value), misfit.status)
 
 
-def _take_for(column: Column) -> Callable[[ua.Variant | None], Value]:
-    fits = _FITS[column.kind]
-    scale, offset = column.scale, column.offset
+@lru_cache(1024)  # a message with other tags than before needs thousands of them at once
+def _take_for(kind: Kind, scale: float, offset: float) -> Callable[[ua.Variant | None], Value]:
+    fits = _FITS[kind]
     # 1.0 and 0.0 are not applied: -0.0 + 0.0 is 0.0, and a value that needs no scaling is kept bit for bit.
     scaled = (scale, offset) != (1.0, 0.0)
 
     def take(variant: ua.Variant | None) -> Value:
         if variant is None or _is_array(variant):
             raise MisfitValue(Status.BAD_NO_DATA if variant is None else Status.BAD_TYPE_MISMATCH)
-        if variant.Value is None and (variant.VariantType is not _V.String or column.kind is not Kind.TEXT):
+        if variant.Value is None and (variant.VariantType is not _V.String or kind is not Kind.TEXT):
             raise MisfitValue(Status.BAD_NO_DATA)
         fit = fits.get(variant.VariantType)
         if fit is None:

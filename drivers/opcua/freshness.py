@@ -1,11 +1,8 @@
 """Which tags of a subscription are due to be verified by a Read, and which of them the subscription does not deliver. Pure.
 
-                       told since                         told since
-               ┌──────────────────────┐             ┌──────────────────┐
-               v                      │             v                  │
-    created: suspected ── settle_s ── Read: differs ──> not delivered  │
-                                      │                                │
-    rotation: each once in freshness_s ── Read: differs ── suspected ──┴─ settle_s ── Read: differs ──> not delivered
+    created ───────────────────────────────────────┐
+    quiet for freshness_s ── Read, differs ────────┴──> suspected ── settle_s ── Read, differs ──> not delivered
+                                                            └── told of meanwhile ──> all is well
 
 A keep-alive says that the subscription lives, not that the server looks at each of its tags. A Read that differs from what was
 told last is no proof by itself: the value may have changed a moment ago, or have come and gone between two samplings. Only when
@@ -22,7 +19,8 @@ from numpy.typing import NDArray
 LEAST_PAUSE_S = 1.0
 """Between two Reads of the rotation: a few tags in one cost less than one each."""
 LOOKS = 4
-"""Of one tag's rotation at least, however short it is."""
+"""In one rotation at least, however short it is."""
+PASSES = 2
 
 
 class Freshness:
@@ -32,6 +30,8 @@ class Freshness:
         self._freshness_s = freshness_s
         self._pause_s = min(LEAST_PAUSE_S, freshness_s / LOOKS)
         self._heard = np.zeros(k, np.bool_)
+        self._known = np.zeros(k, np.bool_)
+        """Something was told or read since it was passed last."""
         self._suspected: dict[int, float] = {}
         self._columns: Sequence[int] = ()
         self._at, self._looked_s, self._settle_s = 0, 0.0, 0.0
@@ -56,7 +56,7 @@ class Freshness:
 
     def told(self, columns: NDArray[np.intp]) -> None:
         """Something was."""
-        self._heard[columns] = True
+        self._heard[columns] = self._known[columns] = True
 
     def due(self, now_s: float) -> list[int]:
         """To be read now."""
@@ -66,16 +66,20 @@ class Freshness:
         return settled + [column for column in self._next(now_s) if column not in self._suspected]
 
     def _next(self, now_s: float) -> list[int]:
+        """Each is passed twice in `freshness_s`, and read where nothing was told or read of it since it was passed before."""
         count = len(self._columns)
         if not count or now_s - self._looked_s < self._pause_s:
             return []
-        share = min(count, int((now_s - self._looked_s) / self._freshness_s * count))
+        share = min(count, int((now_s - self._looked_s) / self._freshness_s * PASSES * count))
         if not share:
             return []
-        self._looked_s = now_s if share == count else self._looked_s + share * self._freshness_s / count
-        found = [self._columns[(self._at + n) % count] for n in range(share)]
+        self._looked_s = now_s if share == count else self._looked_s + share * self._freshness_s / (PASSES * count)
+        passed = [self._columns[(self._at + n) % count] for n in range(share)]
         self._at = (self._at + share) % count
-        return found
+        quiet = [column for column in passed if not self._known[column]]
+        self._known[passed] = False
+        self._known[quiet] = True
+        return quiet
 
     def verify(self, column: int, now_s: float, *, differs: bool) -> bool:
         """What a Read that was due says; whether the tag is not delivered."""

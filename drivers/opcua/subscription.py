@@ -35,7 +35,7 @@ KEEP_ALIVE_S = 2.0
 SILENT_KEEP_ALIVES = 3
 LIFETIME_KEEP_ALIVES = 10
 FRESHNESS_S = 60.0
-"""In which time each tag is read once, where the plant file says nothing."""
+"""After which time a tag is read of which nothing was told, where the plant file says nothing."""
 DEADBAND_ROUNDING = 1 + 1e-6
 """A deadband is scaled on its way to the server, and what it holds back on its way here."""
 _OVERFLOW_MASK, _OVERFLOW = np.uint32(0xC80), np.uint32(0x480)

@@ -40,7 +40,7 @@ from tests.simulated_source import Changeable
 from tests.system.opcua_peers import nothing_left_behind
 from tests.system.secured_plant import Site
 
-PERIOD_S, TIMEOUT_S, BACKOFF_S, KEEP_ALIVE_S = 0.05, 0.4, 0.1, 0.15
+PERIOD_S, TIMEOUT_S, BACKOFF_S, KEEP_ALIVE_S = 0.05, 0.9, 0.1, 0.15
 SILENCE_S = subscription.SILENT_KEEP_ALIVES * KEEP_ALIVE_S
 STEP_NS = 50_000_000
 SLACK_S = 1.0
@@ -62,6 +62,7 @@ def hasty() -> Iterator[None]:
         patch.object(subscribe, "FIRST_WAIT_S", 0.02),
         patch.object(subscribe, "WATCH_S", 0.05),
         patch.object(subscribe, "RETRY_S", 0.2),
+        patch.object(subscribe, "LASTING_S", 0.0),
     ):
         yield
 
