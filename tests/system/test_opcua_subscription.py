@@ -219,8 +219,8 @@ def reticent(name: str) -> Iterator[Reticent]:
 
 
 def verified_soon(endpoint: OpcUaEndpoint) -> OpcUaEndpoint:
-    """Each tag is read five times a second, and has 0.4 s to be told."""
-    return with_group(endpoint.model_copy(update={"timeout_s": 0.3}), freshness_s=0.2)
+    """A quiet tag is read five times a second, and each has 1.1 s to be told."""
+    return with_group(endpoint.model_copy(update={"timeout_s": 1.0}), freshness_s=0.2)
 
 
 async def seen_until(driver: Session, group: ScanGroup, scans: list[Scan], true: Callable[[Scan], bool]) -> Scan:
