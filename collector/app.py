@@ -44,8 +44,10 @@ from collector.store.journal import Journal
 from collector.store.losses import Loss
 from collector.store.reader import Reader
 from collector.store.recovery import recover
+from collector.store.retention import Keep
 from collector.terms import CauseClass, Event, EventKind, Json, Stamp
 from collector.trend import Trend, trend
+from collector.upkeep import Upkeep
 from collector.version import VERSION
 from config.model import Plant, Unit
 from drivers.base import Endpoint, scan_groups
@@ -128,6 +130,9 @@ class Daemon:
             self.data, self.plant.disk, self.reader, self.clock, self._tell, disk_fault=lambda: self.recorder.disk_fault
         )
         look = self.keeping.look_at_registry
+        self.upkeep = Upkeep(
+            self.data, self.journal, self.registry, self.live, self.clock, self._tell, self._keep(), self._outside.file
+        )
         self.gateway = Gateway(self.live, self.registry, self.recorder, self.health, self.sending, self.room, self.clock, look)
         self._painter = Painter(
             self.plant,
@@ -139,6 +144,10 @@ class Daemon:
             disk_fault=lambda: self.recorder.disk_fault,
             pending=lambda: self.recorder.pending_samples,
         )
+
+    def _keep(self) -> Keep:
+        disk = self.plant.disk
+        return Keep(disk.keep_days, disk.keep_gb and disk.keep_gb * 1e9, tuple(self.sending.names))
 
     def picture(self) -> Picture:
         """What people are shown now."""
@@ -207,6 +216,7 @@ class Daemon:
                         self.keeping.run(),
                         self.sending.removal.run(),
                         self.room.run(),
+                        self.upkeep.run(),
                     )
                     tasks = [support.create_task(work) for work in works]
                     async with asyncio.TaskGroup() as poll:

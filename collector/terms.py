@@ -54,6 +54,8 @@ class EventKind(StrEnum):
     """Plant time was moved forward to the wall clock: moved_s."""
     DAMAGE = "damage"
     """A file of the data folder was damaged or gone, and was set aside: file, kept, cause, and the rows that are lost."""
+    RETENTION = "retention"
+    """A daily file was taken away as the plant file says, or may not go: state, file, last_seq, samples, bytes, cause."""
     CERTIFICATE = "certificate"
     """Something is wrong with a certificate of an endpoint, or soon will be: endpoint, cause."""
 

@@ -270,6 +270,13 @@ def _damage(event: Event, _: Columns) -> Told:
     return "fault", f"{text(body, 'file')} was damaged and is {kept}{samples}: {text(body, 'cause')}"
 
 
+def _retention(event: Event, _: Columns) -> Told:
+    file, cause = text(event.body, "file"), text(event.body, "cause")
+    if text(event.body, "state") == "held":
+        return "alert", f"DAILY FILE {file} CAN'T BE REMOVED: {cause}"
+    return "info", f"daily file {file} removed: {cause}"
+
+
 def _certificate(event: Event, _: Columns) -> Told:
     return "alert", f"endpoint {text(event.body, 'endpoint')}: {text(event.body, 'cause')}"
 
@@ -287,6 +294,7 @@ _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.DAEMON: _daemon,
     EventKind.CLOCK: _clock,
     EventKind.DAMAGE: _damage,
+    EventKind.RETENTION: _retention,
     EventKind.CERTIFICATE: _certificate,
 }
 

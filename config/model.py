@@ -272,6 +272,10 @@ class Disk(Model):
     """Megabytes that a reserve file takes, given back when the disk is full; 0 for none."""
     runway_h: float = Field(24.0, ge=0, strict=True, allow_inf_nan=False)
     """Hours: an event is told when the disk lasts less at the journal's rate."""
+    keep_days: float | None = Field(None, gt=0, strict=True, allow_inf_nan=False)
+    """Days: daily files that are older are removed, when nothing holds them; without it none is."""
+    keep_gb: float | None = Field(None, gt=0, strict=True, allow_inf_nan=False)
+    """Gigabytes: while the daily files take more, the oldest is removed, when nothing holds it; without it none is."""
 
 
 class Plant(Model):

@@ -67,7 +67,8 @@ def size_of(flags: int, layout: Layout) -> int:
 
 def take_apart(blobs: Sequence[bytes], layout: Layout) -> Columns:
     """The columns of `blobs`."""
-    kinds = np.array([_kind(blob, layout) for blob in blobs], np.uint8)
+    sizes = [size_of(flags, layout) for flags in range(_MOST_FLAGS + 1)]
+    kinds = np.frombuffer(bytes([_kind(blob, sizes) for blob in blobs]), np.uint8)
     places = np.cumsum(kinds <= _MOST_FLAGS) - 1
     k, i, m = len(layout.columns), len(layout.integer_columns), int((kinds <= _MOST_FLAGS).sum())
     found = [flags for flags in np.unique(kinds).tolist() if flags <= _MOST_FLAGS]
@@ -79,27 +80,29 @@ def take_apart(blobs: Sequence[bytes], layout: Layout) -> Columns:
         np.zeros((k, m), np.uint8) if any_of & HAS_QUALITY else None,
         np.zeros((k, m), np.int64) if any_of & HAS_SOURCE else None,
         np.zeros((i, m), np.int64),
-        _rests(blobs, kinds, layout),
+        _rests(blobs, kinds, sizes),
     )
     for flags in found:
         rows = np.flatnonzero(kinds == flags)
-        size = size_of(flags, layout)
-        table = np.frombuffer(b"".join([blobs[row][:size] for row in rows.tolist()]), np.uint8).reshape(len(rows), size)
+        size = sizes[flags]
+        of_flags = blobs if len(rows) == len(blobs) else [blobs[row] for row in rows.tolist()]
+        table = np.frombuffer(b"".join([blob[:size] for blob in of_flags]), np.uint8).reshape(len(rows), size)
         where = places[rows] if len(rows) < m else slice(None)
         for part, first, last in _parts(columns, flags):
             part[:, where] = np.ascontiguousarray(table[:, first:last]).view(part.dtype).T
     return columns
 
 
-def _kind(blob: bytes, layout: Layout) -> int:
+def _kind(blob: bytes, sizes: Sequence[int]) -> int:
     if not blob:
         return LOST
-    return blob[0] if blob[0] <= _MOST_FLAGS and len(blob) >= size_of(blob[0], layout) else WHOLE
+    flags = blob[0]
+    return flags if flags <= _MOST_FLAGS and len(blob) >= sizes[flags] else WHOLE
 
 
-def _rests(blobs: Sequence[bytes], kinds: NDArray[np.uint8], layout: Layout) -> tuple[bytes, ...]:
-    sizes = [0 if kind in {LOST, WHOLE} else size_of(kind, layout) for kind in range(256)]
-    rests = tuple(blob[sizes[kind] :] for blob, kind in zip(blobs, kinds.tolist(), strict=True))
+def _rests(blobs: Sequence[bytes], kinds: NDArray[np.uint8], sizes: Sequence[int]) -> tuple[bytes, ...]:
+    begins = [*sizes, *[0] * (255 - _MOST_FLAGS)]
+    rests = tuple([blob[begins[kind] :] for blob, kind in zip(blobs, kinds.tolist(), strict=True)])
     return rests if any(rests) else ()
 
 

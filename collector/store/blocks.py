@@ -61,23 +61,73 @@ class Block:
     index: Index
     columns: Columns
 
+    def rows(self, wanted: NDArray[np.bool_]) -> Block:
+        """Some of its rows, `wanted [n]`."""
+        if wanted.all():
+            return self
+        index, columns, held = self.index, self.columns, wanted[self.index.with_columns]
+        rests = tuple(rest for rest, is_wanted in zip(index.rests, wanted.tolist(), strict=False) if is_wanted)
+        kinds = index.kinds[wanted]
+        return Block(
+            self.layout,
+            Index(
+                index.seq[wanted],
+                index.slot_ns[wanted],
+                index.received_ns[wanted],
+                index.stamps[wanted],
+                index.lost_status[wanted],
+                kinds,
+                None if index.common_source is None else index.common_source[held],
+                rests,
+            ),
+            Columns(
+                kinds,
+                columns.values[:, held],
+                None if columns.status is None else columns.status[:, held],
+                None if columns.quality is None else columns.quality[:, held],
+                None if columns.source_ns is None else columns.source_ns[:, held],
+                columns.integers[:, held],
+                rests,
+            ),
+        )
+
 
 def block_of(rows: Sequence[StoredScan], layout: Layout) -> Block:
     """The scans of one layout, ascending by their numbers, as they were appended."""
-    table = np.array([(*row[:4], row.stamps) for row in rows], np.int64).reshape(len(rows), 5)
-    columns = take_apart([row.blob for row in rows], layout)
-    seq, slot, received, lost_status, stamps = table.T
-    index = Index(seq, slot, received, stamps, lost_status, columns.kinds, chunks.common_source(columns), columns.rests)
+    seq, slot, received, lost_status, _, stamps, blobs = zip(*rows, strict=True)
+    columns = take_apart(blobs, layout)
+    index = Index(
+        np.array(seq, np.int64),
+        np.array(slot, np.int64),
+        np.array(received, np.int64),
+        np.array(stamps, np.int64),
+        np.array(lost_status, np.int64),
+        columns.kinds,
+        chunks.common_source(columns),
+        columns.rests,
+    )
     return Block(layout, index, columns)
 
 
 def rows_of(block: Block, layout_key: int) -> list[StoredScan]:
     """The scans of a block, to the byte as they were appended."""
-    index = block.index
-    numbers = (index.seq, index.slot_ns, index.received_ns, index.lost_status)
-    blobs = put_together(block.columns, block.layout)
-    about = zip(*(column.tolist() for column in numbers), index.stamps.tolist(), blobs, strict=True)
-    return [StoredScan(seq, slot, received, lost, layout_key, stamps, blob) for seq, slot, received, lost, stamps, blob in about]
+    numbers = (block.index.seq, block.index.slot_ns, block.index.received_ns, block.index.lost_status, block.index.stamps)
+    rows = zip(*(each.tolist() for each in numbers), put_together(block.columns, block.layout), strict=True)
+    return [StoredScan(seq, slot, received, lost, layout_key, stamps, blob) for seq, slot, received, lost, stamps, blob in rows]
+
+
+def same(block: Block, index: Index, data: Sequence[bytes], blobs: Sequence[bytes]) -> bool:
+    """What is stored of a block brings back its rows, with these `blobs`, to the byte."""
+    back = decode_block(block.layout, index, data)
+    mine, theirs = block.index, index
+    pairs = (
+        (mine.seq, theirs.seq),
+        (mine.slot_ns, theirs.slot_ns),
+        (mine.received_ns, theirs.received_ns),
+        (mine.stamps, theirs.stamps),
+        (mine.lost_status, theirs.lost_status),
+    )
+    return all(np.array_equal(*pair) for pair in pairs) and put_together(back.columns, block.layout) == list(blobs)
 
 
 def encode_index(index: Index) -> bytes:

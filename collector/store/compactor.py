@@ -20,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 
 from collector.store.daily import DailyFile
-from collector.store.files import Connect, StoreError, connect, journal_files, open_compactor
+from collector.store.files import Connect, StoreError, connect, inode_of, journal_files, open_compactor
 from collector.store.quarantine import ROWS_NEVER_GIVEN
 from collector.store.rows import DamagedRow, StoredScan
 from collector.store.segment_writer import Segment, SegmentWriter
@@ -39,7 +39,8 @@ class Compactor:
     def __init__(self, data: Path, turn: threading.Lock, connect: Connect = connect) -> None:
         """`turn` is the journal's: who holds it may write."""
         self._data, self._turn, self._connect = data, turn, connect
-        self._done: set[Path] = set()
+        self._left: set[int] = set()
+        """Inodes of files that are finished and compacted, or can't be: there may be another of the same name."""
         self._bytes_at_once = 1 << 16
         self.faults: dict[Path, str] = {}
         """Files that can't be compacted, and why: they stay as they are."""
@@ -48,7 +49,7 @@ class Compactor:
         """Do what is to be done at plant time `now_ns`, a short step at each `next`; may be left off at any."""
         files = journal_files(self._data)
         for path in files:
-            if path in self._done or path in self.faults:
+            if (inode := inode_of(path)) in self._left:
                 continue
             try:
                 yield from self._file(path, now_ns, finished=path != files[-1])
@@ -56,6 +57,7 @@ class Compactor:
                 raise  # the disk: it may be better next time
             except (StoreError, DamagedRow, sqlite3.Error) as exc:
                 self.faults[path] = str(exc)
+                self._left.add(inode)
 
     def _file(self, path: Path, now_ns: int, *, finished: bool) -> Iterator[None]:
         with closing(open_compactor(path, self._connect)) as connection, closing(DailyFile.open(path, self._connect)) as file:
@@ -65,21 +67,21 @@ class Compactor:
                 yield from self._segment(writing, file, segment)
             if finished:
                 yield from writing.give_back()
-                self._done.add(path)
+                self._left.add(inode_of(path))
             writing.checkpoint()
             self._bytes_at_once = writing.bytes_at_once
 
     def _segment(self, writing: SegmentWriter, file: DailyFile, segment: Segment) -> Iterator[None]:
         by_layout: dict[int, list[StoredScan]] = {}
-        at, scans, samples = segment.after_seq, 0, 0
+        at, scans = segment.after_seq, 0
         while at < segment.last_seq:
             rows = list(file.scans.stored(at, segment.last_seq, _ROWS_AT_ONCE))
             for row in rows:
                 by_layout.setdefault(row.layout, []).append(row)
-                samples += len(file.layout(row.layout).columns) if row.blob else 0
             scans += len(rows)
             at = rows[-1].seq if len(rows) == _ROWS_AT_ONCE else segment.last_seq
             yield
+        samples = sum(len(file.layout(key).columns) * sum(row.blob != b"" for row in rows) for key, rows in by_layout.items())
         if (samples, scans) != (segment.samples, segment.scans):
             raise StoreError(f"{file.path}: rows up to {segment.last_seq} are not those that were committed")
         for key in list(by_layout):

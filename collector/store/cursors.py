@@ -34,6 +34,11 @@ class Cursor:
     behind: tuple[Stretch, ...] = ()
     """Passed over for what is live, still to be sent: ascending, apart from each other."""
 
+    @property
+    def settled_until(self) -> int:
+        """All rows up to and including this one are settled."""
+        return self.behind[0].after if self.behind else self.seq
+
     def settled(self, stretch: Stretch, accepted: int, dead_lettered: int) -> Cursor:
         """With the rows of `stretch` settled as well; rows that it passes over are behind from now on.
 

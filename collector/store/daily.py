@@ -115,6 +115,12 @@ class DailyFile:
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
 
+    def head(self) -> Head:
+        """Where its chain ends."""
+        chained = "NULL" if version_of(self.connection) == 1 else "hash"
+        row = self.connection.execute(f"SELECT seq, {chained} FROM commits ORDER BY seq DESC LIMIT 1").fetchone()  # noqa: S608
+        return Head(*row) if row else self.before_head
+
     @property
     def before_head(self) -> Head:
         """Where the chain stood when the file began."""

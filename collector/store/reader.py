@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from collector.store.blocks import Block
 from collector.store.daily import DailyFile, Totals
 from collector.store.files import Connect, StoreError, connect, journal_files, reading
 from collector.store.history import History, Part, parts_of
@@ -159,6 +160,15 @@ class Reader:
                     first_ns = file.scans.first_slot_ns()
                 if first_ns is not None and first_ns < from_ns:
                     return
+
+    def blocks_between(self, from_ns: int, to_ns: int) -> Iterator[Block]:
+        """Every scan with from ≤ slot < to in blocks of one layout, of each day about in the order of time: what replays read.
+
+        Raises StoreError.
+        """
+        for file in self._each():
+            with reading(file.path), file.snapshot():
+                yield from file.scans.in_blocks(from_ns, to_ns)
 
     def history(self, unit: str, tag: str, from_ns: int, to_ns: int) -> History:
         """The samples of a tag with from ≤ slot < to, ascending by slot. Raises StoreError.

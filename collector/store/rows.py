@@ -81,10 +81,14 @@ def encode(scan: Scan) -> bytes:
         return b""
     parts = [b"", scan.values.astype("<f8", copy=False).tobytes()]
     flags = 0
+    follows = True  # of status codes that are all 0, qualities that are all 0 follow: much the most scans
     if scan.status.any():
         flags |= HAS_STATUS
         parts.append(scan.status.astype("<u4", copy=False).tobytes())
-    if not np.array_equal(scan.quality, quality_of(scan.status)):
+        follows = np.array_equal(scan.quality, quality_of(scan.status))
+    elif scan.quality.any():
+        follows = False
+    if not follows:
         flags |= HAS_QUALITY
         parts.append(scan.quality.tobytes())
     if scan.source_ns is not None:

@@ -14,10 +14,11 @@ import sqlite3
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 from operator import attrgetter
 from typing import NamedTuple
 
-from collector.store.blocks import Block, Index, decode_block, decode_index, rows_of
+from collector.store.blocks import Block, Index, block_of, decode_block, decode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan
 from collector.store.schema import version_of
 from drivers.base import Layout
@@ -25,6 +26,7 @@ from drivers.base import Layout
 _STORED = "SELECT seq, slot_ns, received_ns, lost_status, layout, stamps, columns FROM scans"
 _BLOCKS = "SELECT key, segment, layout, scans, first_slot_ns, last_slot_ns, rows FROM blocks"
 _SEGMENTS_KEPT = 3
+_ROWS_AT_ONCE = 5000
 
 
 class StoredBlock(NamedTuple):
@@ -68,7 +70,7 @@ class Scans:
             for (segment,) in self._connection.execute(query, (after_seq, until_seq)).fetchall():
                 yield from self._of_segment(segment, after_seq, until_seq)
         where = " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-        yield from map(StoredScan._make, self._connection.execute(_STORED + where, (max(after_seq, compacted), until_seq, limit)))
+        yield from starmap(StoredScan, self._connection.execute(_STORED + where, (max(after_seq, compacted), until_seq, limit)))
 
     def _of_segment(self, segment: int, after_seq: int, until_seq: int) -> Iterator[StoredScan]:
         rows = self._segment(segment)
@@ -135,6 +137,23 @@ class Scans:
     def _in_time(self, stored: StoredBlock, from_ns: int, to_ns: int) -> list[StoredScan]:
         rows = [row for row in rows_of(self.block(stored), stored.layout) if from_ns <= row.slot_ns < to_ns]
         return sorted(rows, key=_by_slot)
+
+    def in_blocks(self, from_ns: int, to_ns: int) -> Iterator[Block]:
+        """Scans with from ≤ slot < to in blocks, ascending by their first slots; then those that are not compacted yet, in blocks
+        of one layout each. Raises DamagedRow."""
+        for stored in self.blocks(from_ns, to_ns):
+            block = self.block(stored)
+            inside = (block.index.slot_ns >= from_ns) & (block.index.slot_ns < to_ns)
+            if inside.any():
+                yield block.rows(inside)
+        where = " WHERE seq > ? AND slot_ns >= ? AND slot_ns < ? ORDER BY seq"
+        hot = self._connection.execute(_STORED + where, (self.compacted_until(), from_ns, to_ns))
+        while rows := hot.fetchmany(_ROWS_AT_ONCE):
+            by_layout: dict[int, list[StoredScan]] = {}
+            for row in map(StoredScan._make, rows):
+                by_layout.setdefault(row.layout, []).append(row)
+            for key, of_layout in by_layout.items():
+                yield block_of(of_layout, self._layout(key))
 
     def count(self, from_ns: int, to_ns: int) -> int:
         """Scans with from ≤ slot < to."""

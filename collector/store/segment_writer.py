@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from collector.store.blocks import Block, block_of, decode_block, decode_index, encode_index, rows_of
+from collector.store.blocks import Block, block_of, decode_index, encode_index, same
 from collector.store.chunks import Chunk, encode
 from collector.store.daily import DailyFile
 from collector.store.rows import DamagedRow, StoredScan
@@ -20,7 +20,9 @@ _TARGET_S = 0.004
 """How long a transaction should take; the commit that comes meanwhile waits as long."""
 _LEAST_BYTES, _MOST_BYTES = 1 << 13, 1 << 20
 _BYTES_PER_CHECKPOINT = 4 << 20
-_PAGES_AT_ONCE = 32
+_PAGES_AT_ONCE = 512
+_ROW_BYTES = 100
+"""What a row takes besides its blob, about."""
 _CHUNKS_PER_STEP = 16
 
 
@@ -77,7 +79,7 @@ class SegmentWriter:
             made.append(chunk)
             if len(made) % _CHUNKS_PER_STEP == 0:
                 yield  # some milliseconds of work
-        if rows_of(decode_block(layout, decode_index(index), [chunk.data for chunk in made]), layout_key) != rows:
+        if not same(block, decode_index(index), [chunk.data for chunk in made], [row.blob for row in rows]):
             raise DamagedRow(f"layout {layout.id}: scans up to row {segment} can't be compacted: a defect, please report it")
         yield
         for first, last, size in self._batches([len(chunk.data) for chunk in made]):
@@ -110,19 +112,20 @@ class SegmentWriter:
 
     def take_away(self, until_seq: int) -> Iterator[None]:
         """Delete the rows that stand in blocks now."""
-        sizes = "SELECT seq, length(columns) FROM scans WHERE seq <= ? ORDER BY seq LIMIT 2000"
-        while rows := self._connection.execute(sizes, (until_seq,)).fetchall():
-            for _, last, size in self._batches([size + 100 for _, size in rows]):
-                with self._transaction(size):
-                    self._connection.execute("DELETE FROM scans WHERE seq <= ?", (rows[last - 1][0],))
-                yield
+        sampled = "SELECT avg(length(columns)) FROM (SELECT columns FROM scans WHERE seq <= ? ORDER BY seq LIMIT 100)"
+        last_of = "SELECT max(seq) FROM (SELECT seq FROM scans WHERE seq <= ? ORDER BY seq LIMIT ?)"
+        while (row_bytes := self._connection.execute(sampled, (until_seq,)).fetchone()[0]) is not None:
+            count = max(1, round(self.bytes_at_once / (row_bytes + _ROW_BYTES)))
+            (last,) = self._connection.execute(last_of, (until_seq, count)).fetchone()
+            with self._transaction(self.bytes_at_once):
+                self._connection.execute("DELETE FROM scans WHERE seq <= ?", (last,))
+            yield
 
     def give_back(self) -> Iterator[None]:
-        """Shrink the file by the pages that are free."""
+        """Shrink a file that is finished by the pages that are free: nobody else writes to it, so that nobody waits."""
         (mode,) = self._connection.execute("PRAGMA auto_vacuum").fetchone()
         while mode and self._connection.execute("PRAGMA freelist_count").fetchone()[0]:
-            with self._turn:
-                self._connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            self._connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
             self.checkpoint()
             yield
 

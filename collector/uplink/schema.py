@@ -92,6 +92,7 @@ MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.DAEMON: _GATEWAY,
     EventKind.CLOCK: _GATEWAY,
     EventKind.DAMAGE: _GATEWAY,
+    EventKind.RETENTION: _GATEWAY,
     EventKind.CERTIFICATE: _GATEWAY,
 }
 

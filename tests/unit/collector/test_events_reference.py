@@ -129,7 +129,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Event]]:
 
     async def three_runs() -> None:
         async with simulated() as url:
-            await collect(url, data, set(EventKind) - {EventKind.SUBSCRIPTION, EventKind.DAMAGE}, steps)
+            await collect(url, data, set(EventKind) - {EventKind.SUBSCRIPTION, EventKind.DAMAGE, EventKind.RETENTION}, steps)
             patch.setattr(recorder, "PENDING_SAMPLES", 0)
             await collect(url, data, {EventKind.EXCURSION}, steps)
             await collect("modbus://127.0.0.1:1", data, {EventKind.DEVICE}, steps)
@@ -181,7 +181,7 @@ def test_every_form_was_told_and_has_the_documented_keys_and_types(events: list[
         told.add(form)
         for key, value in flat(event.body):
             assert fits(value, BODIES[form][key]), f"{form}: {key} is {value!r}, not {BODIES[form][key]}"
-    elsewhere = {heading for heading in BODIES if heading.partition(":")[0] in ("subscription", "damage")}
+    elsewhere = {heading for heading in BODIES if heading.partition(":")[0] in ("subscription", "damage", "retention")}
     assert told == set(BODIES) - elsewhere, "which a Modbus device can't have, and a sound disk does not"
 
 

@@ -4,8 +4,10 @@ journal holds.
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -15,13 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collector.store.compactor import Compactor
 from collector.store.journal import Journal, Stamped
 from collector.store.registry import Registry
 from collector.store.schema import APPLICATION_ID, SCHEMA_VERSION
 from collector.terms import Event, EventKind, Stamp
 from config.tags import Kind
-from drivers.base import Changes, Quality, Scan
+from drivers.base import Changes, Column, Quality, Scan
 from tests.journal_rows import SLOT_NS, column, layout, scan
+from tests.unit.store.simple import DAY_NS
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "journal.md").read_text("utf-8")
 GROUP = layout(column("t"), column("n", Kind.INTEGER), column("b", Kind.BOOLEAN), column("s", Kind.TEXT), column("u", Kind.TEXT))
@@ -91,14 +95,27 @@ def test_the_marks_of_a_file(daily_file: Path, tmp_path: Path) -> None:
     assert f"version, {SCHEMA_VERSION}." in REFERENCE
 
 
-def test_its_queries_run(daily_file: Path) -> None:
+@pytest.fixture
+def compacted_file(daily_file: Path) -> Path:
+    """The same, when the day is over."""
+    with closing(Journal(daily_file.parents[1])) as journal:
+        journal.append([Event(EventKind.DAEMON, SLOT_NS, body={"state": "started"})], SLOT_NS + DAY_NS)
+    for _ in Compactor(daily_file.parents[1], threading.Lock()).work(SLOT_NS + DAY_NS):
+        pass
     with closing(sqlite3.connect(daily_file)) as database:
+        assert database.execute("SELECT count(*) FROM scans").fetchone() == (0,)
+    return daily_file
+
+
+@pytest.mark.parametrize("file", ["daily_file", "compacted_file"])
+def test_its_queries_run(file: str, request: pytest.FixtureRequest) -> None:
+    with closing(sqlite3.connect(request.getfixturevalue(file))) as database:
         excursions, gaps, groups, missing = (
             database.execute(query).fetchall() for query in blocks("sql")[2].split(";\n") if query.strip()
         )
     assert [row[1:] for row in excursions] == [("R-201", "t", 71.5, 3.0)]
     assert gaps == [("plc", 2, "late")]
-    assert sorted(groups) == [("plc", "main", 5, 20), ("plc", "plain", 1, 1)]
+    assert sorted(groups) == [("plc", "main", 5), ("plc", "plain", 1)]
     assert missing == [(0,)]
 
 
@@ -107,6 +124,44 @@ def test_its_python_reads_every_sample(daily_file: Path) -> None:
     exec(blocks("python")[0], names)  # noqa: S102  the reference's own lines
     samples: Callable[[Path], Iterator[tuple[Any, ...]]] = names["samples"]
     assert list(samples(daily_file)) == list(expected())
+
+
+@pytest.mark.parametrize("tag", ["T", "N", "B", "P"])
+def test_its_python_reads_what_is_compacted(compacted_file: Path, tag: str) -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)  # noqa: S102
+    assert list(names["samples"](compacted_file)) == []
+    exec(blocks("python")[1], names)  # noqa: S102
+    found: Callable[[Path, str], Iterator[tuple[Any, ...]]] = names["compacted"]
+    rows = {slot: (slot, value, status) for slot, name, value, status, *_ in expected() if name == tag}  # changes come before
+    assert list(found(compacted_file, tag)) == list(rows.values())
+
+
+COURSES = {
+    "decimals": [20 + n / 100 for n in range(60)],
+    "a float32": [float(np.float32(0.1 * n)) for n in range(60)],
+    "a float32 with noise": [float(np.float32(math.sin(n))) for n in range(60)],
+    "anything": [math.sin(n) for n in range(60)],
+    "a register": [n * 0.1 + -20.0 for n in range(60)],
+    "some that are none": [math.nan if n == 7 else math.inf if n == 30 else n * n / 10 for n in range(60)],
+    "great steps": [float(n % 2 * 10**15) for n in range(60)],
+}
+
+
+@pytest.mark.parametrize("course", COURSES)
+def test_its_python_reads_every_form_of_values(tmp_path: Path, course: str) -> None:
+    (tmp_path / "journal").mkdir()
+    of = layout(Column("X", "x", "R-201", Kind.REAL, scale=0.1, offset=-20.0))
+    with closing(Journal(tmp_path)) as journal:
+        journal.append([Stamped(scan(of, [value], SLOT_NS + n), (BATCH,)) for n, value in enumerate(COURSES[course])], SLOT_NS)
+        journal.append([Event(EventKind.DAEMON, SLOT_NS)], SLOT_NS + DAY_NS)
+    for _ in Compactor(tmp_path, threading.Lock()).work(SLOT_NS + DAY_NS):
+        pass
+    names: dict[str, Any] = {}
+    exec(blocks("python")[1], names)  # noqa: S102
+    found = list(names["compacted"](sorted((tmp_path / "journal").glob("*.db"))[0], "X"))
+    assert [slot for slot, _, _ in found] == [SLOT_NS + n for n in range(60)]
+    assert np.array([value for _, value, _ in found]).tobytes() == np.array(COURSES[course]).tobytes()
 
 
 def expected() -> Iterator[tuple[object, ...]]:

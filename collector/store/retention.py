@@ -1,0 +1,120 @@
+"""Which daily files may go, when the plant file says how much is kept: whole days, the oldest first, so that no hole is left.
+
+A file that may not go keeps all behind it. It may go when every sink has settled its rows, when no batch that still runs has
+samples in it, and when it holds no gmp data: that goes only after a verified export, so never by this program alone. The newest
+file always stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from collector.store.daily import DailyFile
+from collector.store.files import Connect, connect, reading, sync_folder
+
+_DAY_NS = 86_400_000_000_000
+_SUFFIXES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How much is kept; None: everything."""
+
+    days: float | None = None
+    size_bytes: float | None = None
+    sinks: tuple[str, ...] = ()
+    """That a plant has: one that has never taken anything is waited for too."""
+
+    @property
+    def everything(self) -> bool:
+        """Nothing is ever removed."""
+        return self.days is None and self.size_bytes is None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is to be known of a daily file before it goes."""
+
+    path: Path
+    last_seq: int
+    samples: int
+    """In it."""
+    last_ns: int
+    """Plant time of its newest commit."""
+    size_bytes: int
+    batches: frozenset[str]
+    """Those that have samples or events in it."""
+    is_gmp: bool
+    hash: str
+    """Of its newest commit, hexadecimal: what the next file goes on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Files that go, oldest first, and the one that should have gone next but may not."""
+
+    remove: tuple[Stored, ...] = ()
+    held: Stored | None = None
+    reason: str = ""
+
+
+def stored(path: Path, connect: Connect = connect) -> Stored:
+    """Raises StoreError, Damaged among them."""
+    with reading(path), closing(DailyFile.open(path, connect)) as file:
+        totals, head = file.totals(), file.head()
+        bodies = [orjson.loads(body) for (body,) in file.connection.execute("SELECT body FROM stamps")]
+        last_ns = file.last_commit_ns() or 0
+    stamps = [stamp for body in bodies for stamp in body]
+    return Stored(
+        path,
+        totals.seq,
+        totals.samples - file.before.samples,
+        last_ns,
+        sum(each.stat().st_size for suffix in _SUFFIXES if (each := path.with_name(path.name + suffix)).exists()),
+        frozenset(stamp[0] for stamp in stamps if stamp[0]),
+        any(stamp[-1] == "gmp" for stamp in stamps),
+        head.hash.hex() if head.hash else "",
+    )
+
+
+def decide(files: Sequence[Stored], keep: Keep, now_ns: int, settled: Mapping[str, int], running: Collection[str]) -> Decision:
+    """What goes of `files`, all that there are, oldest first.
+
+    `settled`: of each sink the row up to which it has settled everything; `running`: the batches that still run.
+    """
+    size_bytes = sum(file.size_bytes for file in files)
+    remove: list[Stored] = []
+    for file in files[:-1]:
+        too_old = keep.days is not None and now_ns - file.last_ns > keep.days * _DAY_NS
+        too_much = keep.size_bytes is not None and size_bytes > keep.size_bytes
+        if not too_old and not too_much:
+            break
+        if reason := _held(file, settled, running):
+            return Decision(tuple(remove), file, reason)
+        remove.append(file)
+        size_bytes -= file.size_bytes
+    return Decision(tuple(remove))
+
+
+def _held(file: Stored, settled: Mapping[str, int], running: Collection[str]) -> str:
+    """Why a file may not go; empty when it may."""
+    behind = [sink for sink, seq in settled.items() if seq < file.last_seq]
+    if file.is_gmp:
+        return "it holds gmp data, which goes only after a verified export: move it away yourself then"
+    if behind:
+        return f"sink {', '.join(behind)} has not settled all of it"
+    if open_batches := sorted(file.batches & set(running)):
+        return f"batch {', '.join(open_batches)} still runs, and has samples in it"
+    return ""
+
+
+def remove(path: Path) -> None:
+    """Take a daily file away. Raises OSError."""
+    for suffix in _SUFFIXES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    sync_folder(path.parent)

@@ -1,0 +1,137 @@
+"""Compacts daily files, and takes away those that the plant file no longer keeps: in a thread of its own, at its leisure.
+
+The thread has the priority of all others: as it shares the interpreter with the event loop, a lower one would let the loop wait
+for a thread that does not get to run. It rests as long as it worked instead, and holds the journal's turn for some
+milliseconds only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import structlog
+
+from collector.live import Live
+from collector.store.compactor import Compactor
+from collector.store.files import Connect, StoreError, connect, journal_files
+from collector.store.journal import Journal
+from collector.store.registry import Registry
+from collector.store.retention import Decision, Keep, Stored, decide, remove, stored
+from collector.terms import Event, EventKind, Json
+from drivers.base import Clock
+
+log = structlog.get_logger()
+
+INTERVAL_S = 5.0
+ROUNDS_PER_LOOK = 60
+"""Rounds from one look at what is kept to the next."""
+_LEAST_REST_S, _MOST_REST_S = 0.001, 0.05
+
+
+def leisurely(work: Iterator[None], stop: threading.Event) -> None:
+    """Do it step by step, resting after each as long as it took, until it is done or `stop` is set."""
+    began_s = time.perf_counter()
+    for _ in work:
+        if stop.wait(min(max(time.perf_counter() - began_s, _LEAST_REST_S), _MOST_REST_S)):
+            break
+        began_s = time.perf_counter()
+
+
+class Upkeep:
+    """Of one daemon."""
+
+    def __init__(
+        self,
+        data: Path,
+        journal: Journal,
+        registry: Registry,
+        live: Live,
+        clock: Clock,
+        tell: Callable[[Event], None],
+        keep: Keep = Keep(),  # noqa: B008  frozen
+        connect: Connect = connect,
+    ) -> None:
+        """`tell` is called in the event loop."""
+        self._data, self._registry, self._live, self._clock, self._tell = data, registry, live, clock, tell
+        self._keep, self._connect = keep, connect
+        self._compactor = Compactor(data, journal.turn, connect)
+        self._stop = threading.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
+        self._told: set[tuple[str, str]] = set()
+        self._fault = ""
+
+    async def run(self) -> None:
+        """For ever. When it is cancelled, the step that runs ends first: some milliseconds."""
+        turn = 0
+        try:
+            while True:
+                await self._in_thread(self._compact)
+                if turn % ROUNDS_PER_LOOK == 0 and not self._keep.everything:
+                    for event in await self._in_thread(self._look):
+                        self._tell(event)
+                turn += 1
+                await asyncio.sleep(INTERVAL_S)
+        finally:
+            self._stop.set()
+            self._thread.shutdown(wait=True)
+
+    async def _in_thread(self, work: Callable[[], list[Event]]) -> list[Event]:
+        """What it tells. A disk that refuses is logged once, and tried again."""
+        try:
+            events = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, StoreError, OSError) as exc:
+            if not self._fault:
+                log.error("daily files can't be looked after now", cause=str(exc))
+            self._fault = str(exc)
+            return []
+        self._fault = ""
+        return events
+
+    def _compact(self) -> list[Event]:
+        leisurely(self._compactor.work(self._clock.now_ns()), self._stop)
+        for path, cause in self._compactor.faults.items():
+            if (path.name, cause) not in self._told:
+                self._told.add((path.name, cause))
+                log.error("daily file can't be compacted, and stays as it is", file=path.name, cause=cause)
+        return []
+
+    def _look(self) -> list[Event]:
+        """Take away what may go; what was, and why what should may not, once."""
+        decision = self._decide()
+        events = [self._remove(file) for file in decision.remove if not self._stop.is_set()]
+        if decision.held and (decision.held.path.name, decision.reason) not in self._told:
+            self._told.add((decision.held.path.name, decision.reason))
+            events.append(self._event("held", decision.held, decision.reason))
+        return events
+
+    def _decide(self) -> Decision:
+        files = [stored(path, self._connect) for path in journal_files(self._data)]
+        known = {name: sink.cursor.settled_until for name, sink in self._registry.sinks().items()}
+        sinks = dict.fromkeys(self._keep.sinks, 0) | known
+        running = {stamp.batch for stamp in self._live.stamps.values() if stamp.batch}
+        return decide(files, self._keep, self._clock.now_ns(), sinks, running)
+
+    def _remove(self, file: Stored) -> Event:
+        """The registry knows first: what a verification finds missing was taken away, and by whom."""
+        about: Mapping[str, Json] = {"file": file.path.name, "seq": file.last_seq, "hash": file.hash}
+        self._registry.put_states("retention", {"removed": about})
+        remove(file.path)
+        log.info("daily file removed", file=file.path.name, samples=file.samples)
+        return self._event("removed", file, "the plant file keeps no more")
+
+    def _event(self, state: str, file: Stored, cause: str) -> Event:
+        body: dict[str, Json] = {
+            "state": state,
+            "file": file.path.name,
+            "last_seq": file.last_seq,
+            "samples": file.samples,
+            "bytes": file.size_bytes,
+            "cause": cause,
+        }
+        return Event(EventKind.RETENTION, self._clock.now_ns(), body=body)
