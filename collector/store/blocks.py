@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -38,7 +39,16 @@ class Index:
     lost_status: NDArray[np.int64]
     kinds: NDArray[np.uint8]
     common_source: NDArray[np.int64] | None
-    rests: tuple[bytes, ...]
+    rest_lengths: NDArray[np.int64]
+    """`[n]`, or empty when no row has a rest."""
+    rest_bytes: bytes
+    """The rests, one behind the other: cut apart only when they are asked for."""
+
+    @property
+    def rests(self) -> tuple[bytes, ...]:
+        """`n` of them, or none."""
+        ends = np.cumsum(self.rest_lengths).tolist()
+        return tuple([self.rest_bytes[first:last] for first, last in pairwise([0, *ends])])
 
     @property
     def lost(self) -> NDArray[np.bool_]:
@@ -67,6 +77,7 @@ class Block:
             return self
         index, columns, held = self.index, self.columns, wanted[self.index.with_columns]
         rests = tuple(rest for rest, is_wanted in zip(index.rests, wanted.tolist(), strict=False) if is_wanted)
+        lengths, body = _joined(rests)
         kinds = index.kinds[wanted]
         return Block(
             self.layout,
@@ -78,7 +89,8 @@ class Block:
                 index.lost_status[wanted],
                 kinds,
                 None if index.common_source is None else index.common_source[held],
-                rests,
+                lengths,
+                body,
             ),
             Columns(
                 kinds,
@@ -104,9 +116,13 @@ def block_of(rows: Sequence[StoredScan], layout: Layout) -> Block:
         np.array(lost_status, np.int64),
         columns.kinds,
         chunks.common_source(columns),
-        columns.rests,
+        *_joined(columns.rests),
     )
     return Block(layout, index, columns)
+
+
+def _joined(rests: Sequence[bytes]) -> tuple[NDArray[np.int64], bytes]:
+    return np.array([len(rest) for rest in rests], np.int64), b"".join(rests)
 
 
 def rows_of(block: Block, layout_key: int) -> list[StoredScan]:
@@ -134,12 +150,12 @@ def encode_index(index: Index) -> bytes:
     """What the block's row holds."""
     series = np.stack([index.seq, index.slot_ns, index.received_ns - index.slot_ns, index.stamps, index.lost_status])
     parts = [_COUNT.pack(len(index.seq)), *integer_series.encode(series, stamps=True), index.kinds.tobytes()]
-    parts.append(bytes([(_COMMON if index.common_source is not None else 0) | (_RESTS if index.rests else 0)]))
+    has_rests = len(index.rest_lengths) > 0
+    parts.append(bytes([(_COMMON if index.common_source is not None else 0) | (_RESTS if has_rests else 0)]))
     if index.common_source is not None:
         parts += integer_series.encode(index.common_source[None], stamps=True)
-    if index.rests:
-        parts += integer_series.encode(np.array([[len(rest) for rest in index.rests]], np.int64))
-        parts += index.rests
+    if has_rests:
+        parts += [*integer_series.encode(index.rest_lengths[None]), index.rest_bytes]
     return frames.pack(b"".join(parts))
 
 
@@ -148,6 +164,19 @@ def decode_index(data: bytes) -> Index:
     payload = frames.unpack(data)
     try:
         return _decode_index(payload)
+    except (ValueError, IndexError, struct.error) as exc:
+        raise DamagedRow(f"the rows of a block are damaged: {exc}") from None
+
+
+def decode_times(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Slots and kinds of a block's rows, `[n]` each: what a history needs of them. Raises DamagedRow."""
+    payload = frames.unpack(data)
+    try:
+        (count,) = _COUNT.unpack_from(payload)
+        slots, at = integer_series.decode(payload, integer_series.skip(payload, _COUNT.size, count), count)
+        for _ in range(3):
+            at = integer_series.skip(payload, at, count)
+        return slots, np.frombuffer(payload, np.uint8, count, at)
     except (ValueError, IndexError, struct.error) as exc:
         raise DamagedRow(f"the rows of a block are damaged: {exc}") from None
 
@@ -162,17 +191,16 @@ def _decode_index(payload: bytes) -> Index:
     kinds = np.frombuffer(payload, np.uint8, count, at)
     parts, at = payload[at + count], at + count + 1
     common: NDArray[np.int64] | None = None
-    rests: list[bytes] = []
+    lengths, body = np.zeros(0, np.int64), b""
     if parts & _COMMON:
         common, at = integer_series.decode(payload, at, int((kinds < LOST).sum()))
     if parts & _RESTS:
         lengths, at = integer_series.decode(payload, at, count)
-        for length in lengths.tolist():
-            rests.append(payload[at : at + length])
-            at += length
-    if at != len(payload):
+        body = payload[at : at + int(lengths.sum())]
+        at += len(body)
+    if at != len(payload) or len(body) != lengths.sum() or (lengths < 0).any():
         raise DamagedRow(f"the rows of a block hold {len(payload)} bytes, its parts {at}")
-    return Index(seq, slot, slot + delay, stamps, lost_status, kinds, common, tuple(rests))
+    return Index(seq, slot, slot + delay, stamps, lost_status, kinds, common, lengths, body)
 
 
 def decode_block(layout: Layout, index: Index, data: Sequence[bytes]) -> Block:

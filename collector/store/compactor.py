@@ -14,9 +14,8 @@ taken up again: blocks without a segment are thrown away, rows of a segment are 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from collector.store.daily import DailyFile
@@ -36,8 +35,8 @@ _ROWS_AT_ONCE = 500
 class Compactor:
     """Compacts the daily files of a data folder. Blocking calls, for one thread of their own."""
 
-    def __init__(self, data: Path, turn: threading.Lock, connect: Connect = connect) -> None:
-        """`turn` is the journal's: who holds it may write."""
+    def __init__(self, data: Path, turn: AbstractContextManager[object], connect: Connect = connect) -> None:
+        """`turn` is the journal's lock: who holds it may write."""
         self._data, self._turn, self._connect = data, turn, connect
         self._left: set[int] = set()
         """Inodes of files that are finished and compacted, or can't be: there may be another of the same name."""

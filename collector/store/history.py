@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.store import chunks
-from collector.store.blobs import size_of
-from collector.store.blocks import decode_index
+from collector.store.blobs import LOST, WHOLE, size_of
+from collector.store.blocks import decode_times
 from collector.store.daily import DailyFile
 from collector.store.rows import HAS_CHANGES, HAS_QUALITY, HAS_STATUS, DamagedRow
 from collector.store.scans import StoredBlock
@@ -83,16 +83,16 @@ def parts_of(
 
 
 def _of_block(file: DailyFile, block: StoredBlock, layout: Layout, column: int) -> Part:
-    index = decode_index(block.rows)
-    held = index.with_columns
-    if not (held | index.lost).all():
+    slots, kinds = decode_times(block.rows)
+    if (kinds == WHOLE).any():
         raise DamagedRow(f"a scan among those of block {block.key} of {file.path.name} does not fit its layout")
+    held = kinds != LOST
     tag = chunks.decode(file.scans.chunk(block, column), int(held.sum()), None)
     if held.all():
-        return Part(layout, column, index.slot_ns, tag.values, tag.qualities(index.kinds))
+        return Part(layout, column, slots, tag.values, tag.qualities(kinds))
     values, quality = np.full(len(held), np.nan), np.full(len(held), Quality.BAD, np.uint8)
-    values[held], quality[held] = tag.values, tag.qualities(index.kinds[held])
-    return Part(layout, column, index.slot_ns, values, quality)
+    values[held], quality[held] = tag.values, tag.qualities(kinds[held])
+    return Part(layout, column, slots, values, quality)
 
 
 def _of_rows(rows: Sequence[tuple[int, bytes]], layout: Layout, column: int) -> Part:

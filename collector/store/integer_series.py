@@ -70,6 +70,12 @@ def _planes(zigzag: NDArray[np.uint64], width: int) -> bytes:
     return zigzag.astype(f"<u{width}").view(np.uint8).reshape(-1, width).T.tobytes()
 
 
+def skip(buffer: bytes, at: int, count: int) -> int:
+    """Where the series of `count` numbers that begins at `at` ends. Raises struct.error on foreign bytes."""
+    _, width, *_ = _HEAD.unpack_from(buffer, at)
+    return at + _HEAD.size + int(width) * count
+
+
 def decode(buffer: bytes, at: int, count: int) -> tuple[Integers, int]:
     """The series of `count` numbers that begins at `at`, and where it ends. Raises struct.error, ValueError on foreign bytes."""
     order, width, unit, base, step = _HEAD.unpack_from(buffer, at)

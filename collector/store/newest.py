@@ -9,11 +9,6 @@ from collector.store.daily import DailyFile
 from collector.terms import EventKind
 
 MOST_GAPS = 1000
-
-_TAIL = """
-SELECT layout, slot_ns, lost_status FROM scans
-WHERE slot_ns >= (SELECT max(slot_ns) FROM scans) - ? ORDER BY slot_ns, seq
-"""
 _GAPS = " WHERE kind = ? ORDER BY seq DESC LIMIT ?"
 
 Group = tuple[str, str, str]
@@ -32,9 +27,9 @@ class NewestSlot:
 def newest_slots(file: DailyFile, back_ns: int) -> dict[Group, NewestSlot]:
     """Of the groups that have a scan or the end of a gap not more than `back_ns` before the newest scan of the file."""
     newest: dict[Group, NewestSlot] = {}
-    for layout, slot_ns, lost_status in file.connection.execute(_TAIL, (back_ns,)):
+    for slot_ns, _, layout, lost in file.scans.newest_slots(back_ns):
         of = file.layout(layout)
-        newest[of.endpoint, of.device, of.group] = NewestSlot(slot_ns, bool(lost_status))
+        newest[of.endpoint, of.device, of.group] = NewestSlot(slot_ns, lost)
     for group, to_ns in _gaps(file):
         if group not in newest or newest[group].slot_ns <= to_ns:
             newest[group] = NewestSlot(to_ns, lost=False)

@@ -173,6 +173,22 @@ class Scans:
             found += [int(ns) for (ns,) in self._connection.execute("SELECT min(first_slot_ns) FROM blocks") if ns is not None]
         return min(found, default=None)
 
+    def newest_slots(self, back_ns: int) -> list[tuple[int, int, int, bool]]:
+        """Slot, row, layout's key and whether it was lost: of the scans not more than `back_ns` before the newest, ascending."""
+        compacted = self.compacted_until()
+        found = self._connection.execute("SELECT max(slot_ns) FROM scans").fetchall()
+        if compacted:
+            found += self._connection.execute("SELECT max(last_slot_ns) FROM blocks").fetchall()
+        newest = max((ns for (ns,) in found if ns is not None), default=0)
+        hot = "SELECT slot_ns, seq, layout, lost_status != 0 FROM scans WHERE seq > ? AND slot_ns >= ?"
+        rows = [(*row[:3], bool(row[3])) for row in self._connection.execute(hot, (compacted, newest - back_ns))]
+        for block in self.blocks(newest - back_ns, newest + 1):
+            index = decode_index(block.rows)
+            late = index.slot_ns >= newest - back_ns
+            numbers = (index.slot_ns[late].tolist(), index.seq[late].tolist(), index.lost[late].tolist())
+            rows += [(slot, seq, block.layout, lost) for slot, seq, lost in zip(*numbers, strict=True)]
+        return sorted(rows)
+
     # --- blocks
 
     def block(self, stored: StoredBlock) -> Block:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import orjson
@@ -39,7 +38,7 @@ class Segment:
 class SegmentWriter:
     """The compactor's transactions in one file."""
 
-    def __init__(self, connection: sqlite3.Connection, turn: threading.Lock, bytes_at_once: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, turn: AbstractContextManager[object], bytes_at_once: int) -> None:
         self._connection, self._turn, self.bytes_at_once = connection, turn, bytes_at_once
         self._written = 0
 

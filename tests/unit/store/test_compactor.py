@@ -174,6 +174,34 @@ def test_anything_comes_back_to_the_bit(data: st.DataObject, tmp_path_factory: p
     assert all(walk(path).breaks == () for path in journal_files(folder))
 
 
+def test_a_history_and_blocks_are_the_same_before_and_after(data: Path) -> None:
+    """Of a tag: of its own column only, lost and bad samples among them; of all: column by column."""
+    rows = written(data, 60)
+    scans = sorted((entry.scan for _, entry in rows if isinstance(entry, Stamped)), key=lambda each: each.slot_ns)
+    begin_ns, end_ns = SLOT_NS + 7 * SECOND_NS, SLOT_NS + 51 * SECOND_NS
+    for _ in range(2):
+        with closing(Reader(data)) as reader:
+            for role, at_column, group in (("t", 0, "main"), ("n", 1, "main"), ("f", 3, "main"), ("p", 0, "other")):
+                expected = [each for each in scans if each.layout.group == group and begin_ns <= each.slot_ns < end_ns]
+                found = reader.history("R-201", role.upper(), begin_ns, end_ns)
+                assert found.column == expected[0].layout.columns[at_column]
+                assert found.slot_ns.tolist() == [each.slot_ns for each in expected]
+                assert found.values.tobytes() == np.array([each.values[at_column] for each in expected]).tobytes()
+                assert found.quality.tolist() == [each.quality[at_column] for each in expected]
+            counted = dict.fromkeys(("main", "other"), 0)
+            for block in reader.blocks_between(begin_ns, end_ns):
+                counted[block.layout.group] += len(block.index.seq)
+                assert ((block.index.slot_ns >= begin_ns) & (block.index.slot_ns < end_ns)).all()
+                assert block.columns.values.shape == (len(block.layout.columns), int(block.index.with_columns.sum()))
+            assert counted == {
+                name: sum(each.layout.group == name and begin_ns <= each.slot_ns < end_ns for each in scans) for name in counted
+            }
+            newest = reader.newest_slots(10 * SECOND_NS)
+        compacted(data)
+    with closing(Reader(data)) as reader:
+        assert reader.newest_slots(10 * SECOND_NS) == newest
+
+
 def test_where_rows_were_lost_it_goes_on_behind_them(data: Path) -> None:
     """Rows beyond a file's end were lost, and the file goes on a billion numbers later."""
     rows = written(data, 40)
