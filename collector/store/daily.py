@@ -27,8 +27,8 @@ _EVENTS = "SELECT seq, slot_ns, kind, unit, stamps, body FROM events"
 _COMMIT_AT = "SELECT seq, samples_total, scans_total FROM commits WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
 _AMONG = " WHERE seq > ? AND seq <= ? ORDER BY seq"
 _WRITTEN = """
-SELECT coalesce(sum(min(lasted, 60000000000)), 0)
-FROM (SELECT time_ns - lag(time_ns) OVER (ORDER BY seq) AS lasted FROM commits)
+SELECT coalesce(max(seq), 0), coalesce(sum(min(lasted, 60000000000)), 0)
+FROM (SELECT seq, time_ns - lag(time_ns) OVER (ORDER BY seq) AS lasted FROM commits WHERE seq >= ?)
 """
 _LAST = 2**63 - 1
 
@@ -94,6 +94,8 @@ class DailyFile:
     stamps: dict[int, tuple[Stamp, ...]] = field(default_factory=dict)
     digests: dict[tuple[str, int], bytes] = field(default_factory=dict)
     scans: Scans = field(init=False)
+    _written: tuple[int, int] = (0, 0)
+    """Up to which commit, and for how many ns of it, pauses not counted: a day has too many commits to add them up each time."""
 
     def __post_init__(self) -> None:
         self.scans = Scans(self.connection, self.layout)
@@ -214,8 +216,9 @@ class DailyFile:
         """Bytes that it holds, free pages not counted, and the hours in which it was written: pauses are not counted."""
         pragmas = ("page_count", "freelist_count", "page_size")
         pages, unused, page_bytes = (self.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas)
-        (written_ns,) = self.connection.execute(_WRITTEN).fetchone()
-        return (int(pages) - int(unused)) * int(page_bytes), int(written_ns) / NS_PER_HOUR
+        seq, more_ns = self.connection.execute(_WRITTEN, (self._written[0],)).fetchone()
+        self._written = int(seq), self._written[1] + int(more_ns)
+        return (int(pages) - int(unused)) * int(page_bytes), self._written[1] / NS_PER_HOUR
 
     def close(self) -> None:
         """Close it."""

@@ -132,7 +132,7 @@ def test_values_arrive_in_influxdb_and_the_ledger_says_so(tmp_path: Path) -> Non
         name, read, accepted, queued, dead = match.groups()
         assert (name, accepted, queued, dead) == ("influx", read, "0", "0")
         assert status(site.data)["sinks"] == {
-            "influx": {"accepted": int(read), "queued": 0, "dead_lettered": 0, "state": "taking", "cause": ""}
+            "influx": {"accepted": int(read), "queued": 0, "dead_lettered": 0, "damaged": 0, "state": "taking", "cause": ""}
         }
         check_same(influx, site)
 

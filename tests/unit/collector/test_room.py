@@ -183,13 +183,14 @@ def rate(data: Path) -> float | None:
 def test_the_rate_survives_pauses_and_the_beginning_of_a_day(tmp_path: Path) -> None:
     """An hour of commits, a pause, then the first minutes of another day: nearly the rate of the hour."""
     (tmp_path / "journal").mkdir()
-    with closing(Journal(tmp_path)) as journal:
+    with closing(Journal(tmp_path)) as journal, closing(Reader(tmp_path)) as reader:
         assert rate(tmp_path) is None
         for second in range(0, 50, 10):
             journal.append([one() for _ in range(200)], START_NS + second * SECOND_NS)
         assert rate(tmp_path) is None, "not yet a minute"
         for second in range(50, 3600, 10):
             journal.append([one() for _ in range(200)], START_NS + second * SECOND_NS)
+            assert second % 100 or reader.bytes_per_hour() == rate(tmp_path), "added up bit by bit, as all at once"
         of_the_hour = rate(tmp_path)
         assert of_the_hour is not None
         for second in range(3600, 3900, 10):
