@@ -23,8 +23,10 @@ import structlog
 
 from collector.acquire import certificates
 from collector.acquire.clock import PlantClock
+from collector.acquire.clock_watch import ClockWatch
 from collector.acquire.endpoint import Connect, EndpointTask
 from collector.acquire.health import Health
+from collector.acquire.kernel_clock import KernelClock, kernel_clock
 from collector.batch.context import ContextTracker, tells_context
 from collector.gateway import Gateway
 from collector.keeping import End, Keeping, loss_event, unnoted
@@ -65,6 +67,7 @@ class Outside:
     driver: Connect = connect_driver
     file: files.Connect = files.connect
     wall_ns: Callable[[], int] = time.time_ns
+    kernel: Callable[[], KernelClock | None] = kernel_clock
 
 
 class JournalRefused(Exception):
@@ -133,7 +136,10 @@ class Daemon:
         self.upkeep = Upkeep(
             self.data, self.journal, self.registry, self.live, self.clock, self._tell, self._keep(), self._outside.file
         )
-        self.gateway = Gateway(self.live, self.registry, self.recorder, self.health, self.sending, self.room, self.clock, look)
+        clocks = ClockWatch(self.clock, self._outside.kernel, self.plant.endpoints, self._tell)
+        self.gateway = Gateway(
+            self.live, self.registry, self.recorder, self.health, self.sending, self.room, self.clock, clocks, look
+        )
         self._painter = Painter(
             self.plant,
             self.live,

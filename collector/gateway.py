@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from collector.acquire.clock import PlantClock
+from collector.acquire.clock_watch import ClockWatch
 from collector.acquire.health import Health
 from collector.live import Live
 from collector.recorder import Recorder
@@ -38,7 +39,7 @@ def resident_bytes() -> int:
 
 
 class Gateway:
-    """Follows the clock, tells and remembers."""
+    """Looks after the clocks, tells and remembers."""
 
     def __init__(
         self,
@@ -49,12 +50,14 @@ class Gateway:
         sending: Sending,
         room: Room,
         clock: PlantClock,
+        clocks: ClockWatch,
         look_at_registry: Callable[[], None],
     ) -> None:
         """`look_at_registry` is called where the registry refuses: it may be damaged. It blocks."""
         self._look_at_registry = look_at_registry
         self._live, self._recorder = live, recorder
         self._health, self._sending, self._room, self._clock = health, sending, room, clock
+        self._clocks = clocks
         kinds = ("context", "device", "rule", "excursion", "sink", "certificate")
         self._remembered = Remembered(registry, kinds)
         self._fault = ""
@@ -64,16 +67,11 @@ class Gateway:
         turn = 0
         while True:
             await asyncio.sleep(REMEMBER_INTERVAL_S)
-            self._follow_clock()
+            self._clocks.look(self._live.scans.values())
             await asyncio.to_thread(self._put, self._states())
             turn += 1
             if turn % REMEMBERS_PER_EVENT == 0:
                 self._recorder.tell(Event(EventKind.GATEWAY, self._clock.now_ns(), body=self.figures()))
-
-    def _follow_clock(self) -> None:
-        if moved_ns := self._clock.follow():
-            log.warning("plant time moved forward to the wall clock", moved_s=moved_ns / 1e9)
-            self._recorder.tell(Event(EventKind.CLOCK, self._clock.now_ns(), body={"moved_s": moved_ns / 1e9}))
 
     def figures(self) -> dict[str, Json]:
         """Counters since the start, memory and clock."""
@@ -86,7 +84,7 @@ class Gateway:
             "slots_refused": sum(judge.refused for judge in self._recorder.judges.values()),
             "resident_bytes": resident_bytes(),
             "cpu_s": sum(os.times()[:2]),
-            "clock_offset_s": self._clock.offset_ns() / 1e9,
+            **self._clocks.figures(),
             "queued": self._sending.queued,
             "runway_hours": self._room.runway.hours,
             "free_bytes": self._room.runway.free_bytes,
@@ -121,6 +119,7 @@ class Gateway:
             "device": dict(self._health.devices),
             "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": rule for rule in rules},
             "excursion": {f"{excursion.unit}/{excursion.role}": excursion for excursion in excursions},
+            "skew": {device: {"skew_s": skew_s} for device, skew_s in self._clocks.skew_s.items()},
             "room": {"disk": self._room.state()},
             "sink": self._sending.states(),
             "certificate": {endpoint: {"cause": cause} for endpoint, cause in self._health.certificates().items()},

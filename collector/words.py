@@ -260,7 +260,17 @@ def _room(event: Event, _: Columns) -> Told:
 
 
 def _clock(event: Event, _: Columns) -> Told:
-    return "info", f"plant time moved forward by {duration(number(event.body, 'moved_s') or 0.0)}"
+    body = event.body
+    if "moved_s" in body:
+        return "info", f"plant time moved forward by {duration(number(body, 'moved_s') or 0.0)}"
+    if "set_back_s" in body:
+        return "fault", f"the wall clock was set back by {duration(number(body, 'set_back_s') or 0.0)}; plant time goes on"
+    if "synchronised" in body:
+        return ("info", "clock synchronised") if body["synchronised"] else ("fault", "nothing synchronises the gateway's clock")
+    device, skew_s = text(body, "device"), number(body, "skew_s") or 0.0
+    if not body.get("skewed"):
+        return "info", f"the clock of {device} is right again"
+    return "fault", f"the clock of {device} is {duration(abs(skew_s))} {'ahead' if skew_s > 0 else 'behind'}"
 
 
 def _damage(event: Event, _: Columns) -> Told:

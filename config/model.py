@@ -129,6 +129,8 @@ class _Endpoint(Named):
     """Seconds before the first attempt to connect again; the waits grow to `backoff_limit_s`, jittered."""
     backoff_limit_s: Seconds = 30.0
     """The longest wait before an attempt to connect again, in seconds."""
+    clock_skew_s: Seconds = 5.0
+    """A device whose own stamps differ from the gateway's clock by more is told of, in seconds."""
 
     schemes: ClassVar[tuple[str, ...]]
     """With what its url may begin."""

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from collector import gateway, recorder, room
+from collector.acquire.kernel_clock import KernelClock
 from collector.app import Daemon, Outside
 from collector.monitor import judge
 from collector.store.files import connect
@@ -25,7 +26,7 @@ from config.model import OpcUaEndpoint, Plant
 from simulators.plant import SimulatedPlant
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "events.md").read_text("utf-8")
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 STEP_NS = 1_000_000_000
 _ROW = re.compile(r"^\| `(?P<key>[^`]+)` \| (?P<type>[^|]+) \|[^|]*\|[^|]*\|$", re.MULTILINE)
 _PYTHON: dict[str, tuple[type, ...]] = {
@@ -80,10 +81,14 @@ def with_a_secured_endpoint(plant: Plant) -> Plant:
 
 
 class Steps:
-    """A wall clock that is set forward once, and a disk that refuses once."""
+    """A wall clock that is set forward and back once, and a disk that refuses once."""
 
     step_ns = 0
     refusals = 1
+    stepped = was_set_back = False
+
+    def kernel(self) -> KernelClock:
+        return KernelClock(synchronised=False, max_error_s=16.0, estimated_error_s=16.0)
 
     def connect(self, path: Path, mode: str) -> sqlite3.Connection:
         if path.suffix == ".new" and self.refusals:
@@ -104,12 +109,18 @@ async def collect(url: str, data: Path, wanted: set[EventKind], steps: Steps) ->
     def listen(what: object) -> None:
         if isinstance(what, Event):
             seen.add(what.kind)
-            if what.kind is EventKind.DEVICE:
-                steps.step_ns = STEP_NS
-            if wanted <= seen:
+            if what.kind is EventKind.DEVICE and not steps.stepped:
+                steps.stepped, steps.step_ns = True, STEP_NS
+            if "moved_s" in what.body:
+                steps.step_ns = 0
+            steps.was_set_back |= "set_back_s" in what.body
+            if wanted <= seen and steps.was_set_back:
                 stop.set()
 
-    plant, outside = with_a_secured_endpoint(plant_of(url)), Outside(file=steps.connect, wall_ns=steps.wall_ns)
+    plant, outside = (
+        with_a_secured_endpoint(plant_of(url)),
+        Outside(file=steps.connect, wall_ns=steps.wall_ns, kernel=steps.kernel),
+    )
     async with asyncio.timeout(DEADLINE_S), Daemon(plant, data, "0" * 64, outside=outside) as daemon:
         daemon.live.listeners.append(listen)
         await daemon.run(stop, hurry)
@@ -181,7 +192,9 @@ def test_every_form_was_told_and_has_the_documented_keys_and_types(events: list[
         told.add(form)
         for key, value in flat(event.body):
             assert fits(value, BODIES[form][key]), f"{form}: {key} is {value!r}, not {BODIES[form][key]}"
-    elsewhere = {heading for heading in BODIES if heading.partition(":")[0] in ("subscription", "damage", "retention")}
+    elsewhere = {heading for heading in BODIES if heading.partition(":")[0] in ("subscription", "damage", "retention")} | {
+        "clock: skew"
+    }
     assert told == set(BODIES) - elsewhere, "which a Modbus device can't have, and a sound disk does not"
 
 

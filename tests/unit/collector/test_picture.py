@@ -386,6 +386,15 @@ def test_events_are_told_in_words_the_newest_first(watched: Watched) -> None:
         (EventKind.ROOM, {"state": "short", "cause": "it lasts 3 h"}, "ROOM ON THE DISK IS SHORT: it lasts 3 h"),
         (EventKind.ROOM, {"state": "reserve made", "cause": ""}, "room on the disk: reserve made"),
         (EventKind.CLOCK, {"moved_s": 75.0}, "plant time moved forward by 1 min 15 s"),
+        (
+            EventKind.CLOCK,
+            {"set_back_s": 75.0, "offset_s": -75.0},
+            "the wall clock was set back by 1 min 15 s; plant time goes on",
+        ),
+        (EventKind.CLOCK, {"synchronised": False, "max_error_s": 16.0}, "nothing synchronises the gateway's clock"),
+        (EventKind.CLOCK, {"synchronised": True, "max_error_s": 0.1}, "clock synchronised"),
+        (EventKind.CLOCK, {"device": "plc", "skewed": True, "skew_s": -75.0}, "the clock of plc is 1 min 15 s behind"),
+        (EventKind.CLOCK, {"device": "plc", "skewed": False, "skew_s": 0.1}, "the clock of plc is right again"),
         (EventKind.CERTIFICATE, {"endpoint": "opc", "cause": "it ends"}, "endpoint opc: it ends"),
         (
             EventKind.GAP,

@@ -116,7 +116,7 @@ FAULTS = [
     ]),
     ("plant.yaml", "timeout_s:", "timeot_s:", [
         "plant.yaml:8: endpoints.R-201-opcua.timeot_s: unknown key; did you mean 'timeout_s'?; known here: url, timeout_s, "
-        "backoff_s, backoff_limit_s, user_name, password, user_certificate, user_key, security, devices "
+        "backoff_s, backoff_limit_s, clock_skew_s, user_name, password, user_certificate, user_key, security, devices "
         "[row reactors.csv:2, and 2 more]",
     ]),
     ("plant.yaml", "{volume} reactor {{no {n}}}", "reactor", [
