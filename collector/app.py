@@ -11,6 +11,7 @@ chance, then everything is closed. A bug in any part ends all of them, after wha
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
@@ -27,6 +28,7 @@ from collector.acquire.clock_watch import ClockWatch
 from collector.acquire.endpoint import Connect, EndpointTask
 from collector.acquire.health import Health
 from collector.acquire.kernel_clock import KernelClock, kernel_clock
+from collector.alarm_memory import AlarmMemory
 from collector.batch.context import ContextTracker, tells_context
 from collector.gateway import Gateway
 from collector.keeping import End, Keeping, loss_event, unnoted
@@ -41,12 +43,13 @@ from collector.resume import left_by, look_back_ns
 from collector.room import Room
 from collector.sending import Sending
 from collector.store import files
-from collector.store.files import locked
+from collector.store.files import StoreError, locked
 from collector.store.journal import Journal
 from collector.store.losses import Loss
 from collector.store.reader import Reader
 from collector.store.recovery import recover
 from collector.store.retention import Keep
+from collector.store.rows import DamagedRow
 from collector.terms import CauseClass, Event, EventKind, Json, Stamp
 from collector.trend import Trend, trend
 from collector.upkeep import Upkeep
@@ -124,7 +127,10 @@ class Daemon:
         self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell, self.keeping.suspect)
         context = ContextTracker(self.plant, self._known_context())
-        self.recorder = Recorder(self.plant, self.journal, context, self.live, self.clock, self.sending.committed)
+        alarm_memory = self._alarm_memory()
+        self.recorder = Recorder(
+            self.plant, self.journal, context, self.live, self.clock, self.sending.committed, alarm_memory.alarms()
+        )
         self._devices_before = self.registry.states("device")
         self.health = Health(self.recorder.tell)
         units = {unit.name: unit for unit in self.plant.units}
@@ -137,9 +143,8 @@ class Daemon:
             self.data, self.journal, self.registry, self.live, self.clock, self._tell, self._keep(), self._outside.file
         )
         clocks = ClockWatch(self.clock, self._outside.kernel, self.plant.endpoints, self._tell)
-        self.gateway = Gateway(
-            self.live, self.registry, self.recorder, self.health, self.sending, self.room, self.clock, clocks, look
-        )
+        parts = (self.recorder, self.health, self.sending, self.room, self.clock, clocks, look, alarm_memory)
+        self.gateway = Gateway(self.live, self.registry, *parts)
         self._painter = Painter(
             self.plant,
             self.live,
@@ -192,6 +197,14 @@ class Daemon:
         """See `keeping.Aside`."""
         await self.recorder.set_aside(path, cause)
 
+    def _alarm_memory(self) -> AlarmMemory:
+        memory = AlarmMemory(self.reader, self.registry)
+        try:
+            memory.catch_up(self.journal.totals.seq)
+        except (StoreError, DamagedRow, sqlite3.Error) as exc:  # collecting matters more
+            log.error("the alarms of before can't be read on from the journal", cause=str(exc))
+        return memory
+
     def _known_context(self) -> dict[str, Stamp]:
         states = self.registry.states("context")
         return {unit: Stamp(**{name: str(value) for name, value in body.items()}) for unit, body in states.items()}
@@ -216,6 +229,7 @@ class Daemon:
                     watch = certificates.watch(self.plant.endpoints, self.clock, self.health)
                     works = (
                         self.recorder.commit_forever(),
+                        self.recorder.tick_forever(),
                         self.gateway.run(),
                         self._serve(),
                         watch,
@@ -271,6 +285,7 @@ class Daemon:
         self.recorder.tell(
             Event(EventKind.DAEMON, now_ns, body={"state": "started", "version": VERSION, "config_hash": self.config_hash})
         )
+        self.recorder.retire_alarms()
 
     async def _serve(self) -> None:
         web = self.plant.web

@@ -15,6 +15,7 @@ import structlog
 from collector.acquire.clock import PlantClock
 from collector.acquire.clock_watch import ClockWatch
 from collector.acquire.health import Health
+from collector.alarm_memory import AlarmMemory
 from collector.live import Live
 from collector.recorder import Recorder
 from collector.remembered import Remembered, States
@@ -22,6 +23,7 @@ from collector.room import Room
 from collector.sending import Sending
 from collector.store.files import StoreError, tells_damage
 from collector.store.registry import Registry
+from collector.store.rows import DamagedRow
 from collector.terms import Event, EventKind, Json
 
 log = structlog.get_logger()
@@ -52,9 +54,10 @@ class Gateway:
         clock: PlantClock,
         clocks: ClockWatch,
         look_at_registry: Callable[[], None],
+        alarms: AlarmMemory,
     ) -> None:
         """`look_at_registry` is called where the registry refuses: it may be damaged. It blocks."""
-        self._look_at_registry = look_at_registry
+        self._look_at_registry, self._alarms = look_at_registry, alarms
         self._live, self._recorder = live, recorder
         self._health, self._sending, self._room, self._clock = health, sending, room, clock
         self._clocks = clocks
@@ -99,7 +102,8 @@ class Gateway:
         try:
             self._sending.count()
             self._remembered.put(now)
-        except (sqlite3.Error, StoreError) as exc:
+            self._alarms.catch_up(self._recorder.end.seq)
+        except (sqlite3.Error, StoreError, DamagedRow) as exc:
             if not self._fault:
                 log.error("states can't be remembered", cause=str(exc))
             self._fault = str(exc)

@@ -64,7 +64,8 @@ class Pending:
         self._events_held = self._changes = 0
         self._scans: deque[Numbered] = deque()
         self._events: deque[Numbered] = deque()
-        self._number = 0
+        self.newest = 0
+        """Number of the newest entry."""
         self.dropped: dict[str, Dropped] = {}
         """By cause: not told yet."""
 
@@ -73,12 +74,12 @@ class Pending:
 
     def push(self, entry: Entry) -> None:
         """Add the newest."""
-        self._number += 1
+        self.newest += 1
         if isinstance(entry, Event):
-            self._events.append((self._number, entry))
+            self._events.append((self.newest, entry))
             self._events_held += 1
         else:
-            self._scans.append((self._number, entry))
+            self._scans.append((self.newest, entry))
             self.samples += entry.scan.samples
             self._changes += _changes(entry)
 

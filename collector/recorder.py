@@ -1,11 +1,11 @@
 """Every scan's way from the driver to the disk: context, judge, publish, commit.
 
-    endpoint task ── take(scan) ──> stamps ──> judge ──> events, published at once
-                                                 └─────> pending, bounded ──> commit (each second, one transaction)
+    endpoint task ── take(scan) ──> stamps ──> judge ──> alarms ──> events, published at once
+                                                                      └─> pending ──> commit (each second, one transaction)
 
-Judging never waits for the disk. What was taken is pending until a commit with it has returned; a commit that failed is
-tried again with the same rows, and one that does not return is told. Only when the disk has not taken anything for so long
-that `pending` is full are the oldest scans dropped, counted, and told as one gap at the head of the next commit that
+Judging never waits for the disk. What was taken is pending, within bounds, until a commit with it has returned; a commit that
+failed is tried again with the same rows, and one that does not return is told. Only when the disk has not taken anything for
+so long that `pending` is full are the oldest scans dropped, counted, and told as one gap at the head of the next commit that
 succeeds. Events are not dropped for scans: a batch's beginning makes no room.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +21,26 @@ from pathlib import Path
 import structlog
 
 from collector import disk
+from collector.alarm_memory import alarm_book, outside_before
 from collector.batch.context import ContextTracker
 from collector.disk import Disk
 from collector.keeping import End
 from collector.live import Live
+from collector.monitor.alarms.alarm import Alarm
+from collector.monitor.alarms.alarms import Alarms, Command
 from collector.monitor.judge import Judge
 from collector.pending import Dropped, Numbered, Pending
 from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped
-from collector.terms import Event
+from collector.terms import Event, Stamp
 from config.model import Plant
 from drivers.base import Clock, Scan
 
 log = structlog.get_logger()
 
 COMMIT_INTERVAL_S = 1.0
+TICK_INTERVAL_S = 1.0
 PENDING_SAMPLES = 20_000_000
 """About 400 MB at the most: half an hour of 10,000 tags at 1 Hz."""
 PENDING_EVENTS = 100_000
@@ -67,15 +71,26 @@ class Recorder:
     """Takes scans and events, judges them, and commits them in their order."""
 
     def __init__(
-        self, plant: Plant, journal: Journal, context: ContextTracker, live: Live, clock: Clock, committed: Callable[[], None]
+        self,
+        plant: Plant,
+        journal: Journal,
+        context: ContextTracker,
+        live: Live,
+        clock: Clock,
+        committed: Callable[[], None],
+        alarms: Iterable[Alarm] = (),
     ) -> None:
-        """`committed` is called after every commit that wrote something."""
+        """`committed` is called after every commit that wrote something; `alarms`: those of before a restart."""
         self._plant, self._journal, self._context, self._live, self._clock = plant, journal, context, live, clock
         self._committed = committed
         self._pending = Pending()
         self.disk = Disk(self.tell, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self.judges: dict[str, Judge] = {}
+        self.alarms = Alarms(alarm_book(plant), alarms)
+        self._before = outside_before(self.alarms.now.values())
+        self._waiting: dict[int, asyncio.Future[Event]] = {}
+        """By number among the pending: who waits until it is on the disk."""
         live.stamps = dict(context.stamps)
 
     @property
@@ -98,7 +113,7 @@ class Recorder:
         layout = scan.layout
         judge = self.judges.get(layout.id)
         if judge is None:
-            judge = self.judges[layout.id] = Judge(layout, self._plant.limits)
+            judge = self.judges[layout.id] = Judge(layout, self._plant.limits, self._before)
         for event in self._context.observe(scan):
             self._live.phase_since_ns[event.unit] = event.slot_ns
             self.tell(event)
@@ -113,9 +128,28 @@ class Recorder:
             self.tell(event)
 
     def tell(self, event: Event) -> None:
-        """An event, in its place among the scans."""
-        self._enqueue(event)
-        self._live.publish(event)
+        """An event, in its place among the scans; behind it what it makes of alarms."""
+        self._put([event, *self.alarms.observe([event])])
+
+    def _put(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._enqueue(event)
+            self._live.publish(event)
+
+    def tick(self) -> None:
+        """Time has passed: of alarms, what ends by itself."""
+        self._put(self.alarms.tick(self._clock.now_ns()))
+
+    def retire_alarms(self) -> None:
+        """A start: alarms whose limit was taken out of the plant file."""
+        self._put(self.alarms.retire(self._clock.now_ns()))
+
+    def command(self, command: Command) -> asyncio.Future[Event]:
+        """Do what somebody wants done with an alarm, and tell it; done when that is on the disk. Raises Refused."""
+        stamp = self._context.stamps.get(command.key.unit, Stamp())
+        (event,) = self.alarms.command(command, self._clock.now_ns(), stamp)
+        self._put([event])
+        return self._waiting.setdefault(self._pending.newest, asyncio.get_running_loop().create_future())
 
     def _enqueue(self, entry: Entry) -> None:
         self._pending.push(entry)
@@ -132,6 +166,12 @@ class Recorder:
             due_s = max(due_s + COMMIT_INTERVAL_S, loop.time())  # the time that a commit takes makes no interval longer
             await asyncio.sleep(due_s - loop.time())
             await self.commit()
+
+    async def tick_forever(self) -> None:
+        """Let time pass for alarms, for ever."""
+        while True:
+            await asyncio.sleep(TICK_INTERVAL_S)
+            self.tick()
 
     async def commit(self) -> bool:
         """Commit all that is pending now; False when the disk refused, and all of it is still pending.
@@ -202,8 +242,14 @@ class Recorder:
                 self._refuse(row, str(written.error))
             else:
                 self._pending.settle(row)
+                self._durable(row)
         self._tell_disk(written)
         return written
+
+    def _durable(self, row: Numbered) -> None:
+        waiting = self._waiting.pop(row[0], None)
+        if waiting and not waiting.done() and isinstance(row[1], Event):
+            waiting.set_result(row[1])
 
     def _refuse(self, row: Numbered, reason: str) -> None:
         entry = row[1]

@@ -29,7 +29,7 @@ from collector.store.registry import Registry
 from collector.terms import Event, EventKind, Json
 
 COPY = "registry-copy.json"
-KEPT_STATES = ("context", "daemon", "journal", WRITTEN_OFF)
+KEPT_STATES = ("alarm", "context", "daemon", "journal", WRITTEN_OFF)
 CHECKED_BYTES = 64_000_000
 """A registry up to this size is checked as a whole at a start: a tenth of a second. Only dead letters make it larger."""
 
@@ -145,7 +145,9 @@ def _copy(data: Path) -> Memory | None:
     try:
         fields = orjson.loads((data / COPY).read_bytes())
         sinks = {name: _sink(*each) for name, each in fields["sinks"].items()}
-        return Memory(f"{COPY}, which was written each minute", sinks, {kind: fields["states"][kind] for kind in KEPT_STATES})
+        return Memory(
+            f"{COPY}, which was written each minute", sinks, {kind: fields["states"].get(kind, {}) for kind in KEPT_STATES}
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

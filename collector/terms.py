@@ -28,6 +28,8 @@ class EventKind(StrEnum):
 
     TRANSITION = "transition"
     """A rule changed its state: role, rule, from, to, value, level, cpp."""
+    ALARM = "alarm"
+    """An alarm changed its state, or its condition did: role, rule, happening, from, to, priority, by, reason ..."""
     EXCURSION = "excursion"
     """A stretch of raw samples outside PAR opened, closed: role, state, first_ns, last_ns, peak, duration_s, area."""
     BATCH = "batch"

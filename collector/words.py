@@ -291,8 +291,19 @@ def _certificate(event: Event, _: Columns) -> Told:
     return "alert", f"endpoint {text(event.body, 'endpoint')}: {text(event.body, 'cause')}"
 
 
+def _alarm(event: Event, columns: Columns) -> Told | None:
+    body = event.body
+    happening, by, reason = text(body, "happening"), text(body, "by"), text(body, "reason")
+    if happening in ("occurs", "returns"):  # the transition tells it
+        return None
+    what = f"alarm {_tag(event, columns)[0]} {text(body, 'rule')} {happening}"
+    told = f"{what}{f' by {by}' if by else ''}{f': {reason}' if reason else ''}"
+    return "alert" if happening == "re-alarms" else "info", told
+
+
 _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.TRANSITION: _transition,
+    EventKind.ALARM: _alarm,
     EventKind.EXCURSION: _excursion,
     EventKind.BATCH: _batch,
     EventKind.GAP: _gap,

@@ -7,7 +7,7 @@ excursions end where their limits end, and a rolling statistic counts only once 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from collector.monitor.between import rounds
 from collector.monitor.excursions import Excursion, Tracker, Trackers
 from collector.monitor.figures import Figures
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
+from collector.monitor.resumed import OutsideBefore
 from collector.monitor.rules import RuleTable, Transition
 from collector.monitor.statistics import Statistics
 from collector.monitor.tail import Tail
@@ -46,7 +47,8 @@ class ActiveRule:
 class Judge:
     """Holds one scan group against the limits that apply to its units."""
 
-    def __init__(self, layout: Layout, limits: Sequence[Limit]) -> None:
+    def __init__(self, layout: Layout, limits: Sequence[Limit], before: Iterable[OutsideBefore] = ()) -> None:
+        """`before`: what the run before left outside; of other scan groups too."""
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
         self._limits = tuple(limit for limit in limits if limit.role in roles)
@@ -60,10 +62,20 @@ class Judge:
         self._trackers: dict[int, Tracker] = {}
         self._tracked = Trackers({})
         self._statistics_slot = 0
+        self._resuming = self._left_outside(before)
+        """Rules that the run before left outside and that could not be evaluated since."""
         self.active: dict[RuleKey, ActiveRule] = {}
         """What is outside now."""
         self.open: dict[tuple[str, str], Excursion] = {}
         """Open excursions by (unit, role), as they stand."""
+
+    def _left_outside(self, before: Iterable[OutsideBefore]) -> dict[RuleKey, OutsideBefore]:
+        columns = {(column.unit, column.role): index for index, column in enumerate(self._layout.columns)}
+        return {
+            (columns[each.unit, each.role], each.statistic, each.rule, each.window_s, each.level): each
+            for each in before
+            if (each.unit, each.role) in columns
+        }
 
     @property
     def refused(self) -> int:
@@ -127,9 +139,30 @@ class Judge:
         now = limits_for(self._limits, self._layout, stamps)
         rules = [rule for index, limit in now for rule in rules_of(index, limit, self._layout.columns[index])]
         self._figures.require(now, self._since_ns)
-        table, old = RuleTable(rules, self._figures, self._table), self._table
+        table, old = RuleTable(rules, self._figures, self._table, self._resuming), self._table
         self._table = table
-        return self._end_rules(slot_ns, old, table, before) + self._end_trackers(slot_ns, now, before)
+        return (
+            self._resume(slot_ns, table, dict(zip(self._layout.units, stamps, strict=True)))
+            + self._end_rules(slot_ns, old, table, before)
+            + self._end_trackers(slot_ns, now, before)
+        )
+
+    def _resume(self, slot_ns: int, table: RuleTable, stamp_of: dict[str, Stamp]) -> list[Event]:
+        """What the run before left outside goes on, or ends where no such rule holds any more."""
+        rules = {rule.key: rule for rule in table.rules}
+        events = []
+        for key, left in list(self._resuming.items()):
+            if rule := rules.get(key):
+                self._note(rule, left.since_ns, left.value, outside=True)
+                continue
+            del self._resuming[key]
+            if self.active.pop(key, None) is None:  # else it ends as any other
+                ended = Transition(
+                    slot_ns, left.unit, left.role, left.statistic, left.window_s, left.rule, "outside", "ended", None, left.level,
+                    left.cpp,
+                )  # fmt: skip
+                events.append(ended.event(stamp_of[left.unit]))
+        return events
 
     def _end_rules(self, slot_ns: int, old: RuleTable, new: RuleTable, before: dict[str, Stamp]) -> list[Event]:
         kept = {rule.key for rule in new.rules}
@@ -180,7 +213,22 @@ class Judge:
             before, after = ("no", "yes") if evaluable else ("yes", "no")
             transitions.append(self._transition(slot_ns, index, limit, "evaluable", before, after, None, None))
         events = [transition.event(stamp_of[transition.unit]) for transition in transitions]
-        return events + [self._rule_changed(slot_ns, *change, stamp_of) for change in changed]
+        events += [self._rule_changed(slot_ns, *change, stamp_of) for change in changed]
+        return events + self._tell_again(slot_ns, stamp_of) if self._resuming else events
+
+    def _tell_again(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
+        """Of the rules that the run before left outside, those that can be evaluated for the first time and still are."""
+        for key in [key for key in self._resuming if key not in self.active]:
+            del self._resuming[key]  # inside, which has just been told
+        again = self._table.still_outside(self._resuming, self._figures.values, self._figures.evaluable())
+        for rule, _, _ in again:
+            del self._resuming[rule.key]
+        return [
+            self._transition(slot_ns, rule.column, rule.limit, rule.name, "inside", "outside", value, rule.level).event(
+                stamp_of[self._layout.columns[rule.column].unit]
+            )
+            for rule, _, value in again
+        ]
 
     def _rule_changed(self, time_ns: int, rule: Rule, outside: bool, value: float, stamp_of: dict[str, Stamp]) -> Event:
         before, after = ("inside", "outside") if outside else ("outside", "inside")

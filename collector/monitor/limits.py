@@ -67,6 +67,11 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
     return [(index, limit) for (index, _, _), limit in chosen.items()]
 
 
+def holding(limits: Iterable[Limit], unit: str, stamp: Stamp) -> Limit | None:
+    """Of rows for one role, statistic and window, the one that holds for a unit now."""
+    return max((limit for limit in limits if _fits(limit, unit, stamp)), key=_specificity, default=None)
+
+
 def _fits(limit: Limit, unit: str, stamp: Stamp) -> bool:
     asked = (limit.unit, limit.product, limit.recipe_version, limit.phase)
     given = (unit, stamp.product, stamp.recipe_version, stamp.phase)

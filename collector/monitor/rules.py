@@ -7,15 +7,16 @@ evaluated keeps its last state: bad data neither raises nor clears.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.bands import QuietBands
 from collector.monitor.figures import Figures
-from collector.monitor.limits import Rule
+from collector.monitor.limits import Rule, RuleKey
 from collector.terms import Event, EventKind, Stamp
 from config.limits import Limit
 
@@ -59,14 +60,21 @@ class Transition:
 class RuleTable:
     """The rules in force for one scan group, and their states."""
 
-    def __init__(self, rules: Sequence[Rule], figures: Figures | None = None, before: RuleTable | None = None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        figures: Figures | None = None,
+        before: RuleTable | None = None,
+        outside: Collection[RuleKey] = (),
+    ) -> None:
         """`figures`: what the rules are about; `before`: the table these rules take over from, a rule with the same key
-        keeps its state."""
+        keeps its state; `outside`: rules that are outside from the run before."""
         self.rules = tuple(rules)
         self.limits: tuple[tuple[int, Limit], ...] = tuple(dict.fromkeys((rule.column, rule.limit) for rule in rules))
         cells = [figures.cell((rule.limit.statistic, rule.limit.window_s), rule.column) for rule in rules] if figures else []
         self._cell = np.array(cells, np.intp)
         states = dict(zip((rule.key for rule in before.rules), before.outside.tolist(), strict=True)) if before else {}
+        states |= dict.fromkeys(outside, True)
         self._bands = QuietBands(
             len(figures.values) if figures else 0,
             self._cell,
@@ -105,6 +113,18 @@ class RuleTable:
     def between(self, cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None) -> list[tuple[Rule, bool, float]]:
         """The same, but whether a rule can be evaluated is told of slots alone."""
         return [self._change(at, float(cells[self._cell[at]])) for at in self._bands.step(cells, evaluable).tolist()]
+
+    def still_outside(
+        self, keys: Collection[RuleKey], cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None
+    ) -> list[tuple[Rule, bool, float]]:
+        """Of the rules with these `keys`, those that can be evaluated and are outside; as changes."""
+        places = [self._at[key] for key in keys if key in self._at]
+        evaluated = [at for at in places if evaluable is None or evaluable[self._cell[at]]]
+        return [self._change(at, float(cells[self._cell[at]])) for at in evaluated if self.outside[at]]
+
+    @cached_property
+    def _at(self) -> dict[RuleKey, int]:
+        return {rule.key: at for at, rule in enumerate(self.rules)}
 
     def _change(self, at: int, value: float) -> tuple[Rule, bool, float]:
         rule = self.rules[at]

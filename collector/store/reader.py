@@ -122,6 +122,15 @@ class Reader:
                 break
         return [row.event for row in reversed(rows)]
 
+    def events_after(self, kind: EventKind, after_seq: int) -> list[EventRow]:
+        """Every event of a kind beyond row `after_seq`, in the order of their rows. Raises StoreError, DamagedRow."""
+        rows: list[EventRow] = []
+        with self._lock:
+            for path in self._from(after_seq + 1):
+                with reading(path):
+                    rows += self._file(path).events(" WHERE seq > ? AND kind = ? ORDER BY seq", (after_seq, kind.value))
+        return rows
+
     def newest_slots(self, back_ns: int) -> dict[Group, NewestSlot]:
         """Of each group with a scan not more than `back_ns` before the newest, or a gap told of it, in the last two files.
 

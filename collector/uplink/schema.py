@@ -1,6 +1,7 @@
 """The events' measurements: which keys of an event's body are tags, which are fields, and of what type.
 
-    transition -> alarm        excursion -> excursion      batch -> batch        statistics -> statistics
+    transition -> alarm        alarm -> alarm_state        excursion -> excursion
+    batch -> batch             statistics -> statistics
     gateway, device, gap, sink, disk, room, daemon, clock, damage -> gateway, told apart by the tag `kind`
 
 The type of a field follows from its name alone (`type_of`), so two points can never disagree about it. A value of
@@ -37,10 +38,11 @@ class FieldType(StrEnum):
 _TEXTS = (
     *("what", "state", "text", "running", "batch", "phase", "product", "recipe_version", "mode"),
     *("from", "to", "statistic", "ended", "cause", "cause_class", "reason", "file", "kept", "quality", "version", "config_hash"),
+    *("happening", "priority", "by", "acknowledged_by", "suppression", "consequence", "action"),
 )
 TYPES: Mapping[str, FieldType] = {
     **dict.fromkeys(_TEXTS, FieldType.TEXT),
-    "cpp": FieldType.FLAG,
+    **dict.fromkeys(("cpp", "outside", "latched", "latching"), FieldType.FLAG),
     "status": FieldType.WHOLE,
 }
 """Fields that are no numbers. Beside them names ending in `_ns` and `_whole` are integers, `_flag` booleans, `_text` texts."""
@@ -79,6 +81,7 @@ class Measurement:
 _GATEWAY = Measurement("gateway", ("endpoint", "device", "group", "sink"), told_apart=True)
 MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.TRANSITION: Measurement("alarm", ("role", "rule"), stamped=True),
+    EventKind.ALARM: Measurement("alarm_state", ("role", "rule"), stamped=True),
     EventKind.EXCURSION: Measurement("excursion", ("role",), stamped=True),
     EventKind.BATCH: Measurement("batch"),
     EventKind.STATISTICS: Measurement("statistics", ("role", "window"), stamped=True),

@@ -207,5 +207,5 @@ def test_words_of_states_are_in_the_reference(events: list[Event]) -> None:
 
 def test_events_without_a_unit_have_an_empty_stamp(events: list[Event]) -> None:
     of_units = {event.kind for event in events if event.unit}
-    assert of_units == {EventKind.TRANSITION, EventKind.EXCURSION, EventKind.BATCH, EventKind.STATISTICS}
+    assert of_units == {EventKind.TRANSITION, EventKind.ALARM, EventKind.EXCURSION, EventKind.BATCH, EventKind.STATISTICS}
     assert all(event.unit or not event.stamp.batch for event in events)

@@ -1,0 +1,62 @@
+"""How each rule's alarm is to behave: what its limit row says, and what goes by the rule's name where it says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from collector.monitor.alarms.alarm import AlarmKey, Priority, Settings
+from collector.monitor.limits import holding
+from collector.terms import Stamp
+from config.limits import Limit
+
+PRIORITY_BY_RULE: Final[Mapping[str, Priority]] = {
+    "NOR low": "low", "NOR high": "low", "L": "medium", "H": "medium",
+    "PAR low": "high", "PAR high": "high", "LL": "critical", "HH": "critical",
+}  # fmt: skip
+"""Leaving NOR is an alert, leaving PAR an action; LL and HH come last."""
+
+
+def settings_of(limit: Limit, rule: str) -> Settings:
+    """Of the alarm that `rule` of the row `limit` raises."""
+    return Settings(
+        priority=PRIORITY_BY_RULE.get(rule, "medium"),
+        cpp=limit.cpp,
+        consequence=limit.consequence or "",
+        action=limit.action or "",
+    )
+
+
+def rule_names(limit: Limit) -> list[str]:
+    """The rules that a row has."""
+    names = []
+    for name, interval in (("NOR", limit.nor), ("PAR", limit.par)):
+        if interval:
+            names += [f"{name} {side}" for side in ("low", "high") if getattr(interval, side) is not None]
+    if limit.alarm:
+        names += [name.upper() for name in ("ll", "l", "h", "hh") if getattr(limit.alarm, name) is not None]
+    return names
+
+
+class Book:
+    """The alarms that a plant's limits can raise."""
+
+    def __init__(self, limits: Sequence[Limit], roles: Iterable[tuple[str, str]]) -> None:
+        """`roles`: the (unit, role) of each tag that can be limited."""
+        self._limits: dict[str, list[Limit]] = {}
+        for limit in limits:
+            self._limits.setdefault(limit.role, []).append(limit)
+        self.keys = frozenset(
+            AlarmKey(unit, role, limit.statistic, limit.window_s, rule)
+            for unit, role in roles
+            for limit in self._limits.get(role, ())
+            if limit.unit in (None, unit)
+            for rule in rule_names(limit)
+        )
+        """Of every product and phase."""
+
+    def settings(self, key: AlarmKey, stamp: Stamp) -> Settings:
+        """By the row that holds for a batch and phase; by the rule's name where none does."""
+        rows = [row for row in self._limits.get(key.role, ()) if (row.statistic, row.window_s) == (key.statistic, key.window_s)]
+        row = holding(rows, key.unit, stamp)
+        return settings_of(row, key.rule) if row else Settings(PRIORITY_BY_RULE.get(key.rule, "medium"))
