@@ -10,10 +10,10 @@ import pytest
 
 from collector.recorder import COMMIT_INTERVAL_S
 from tests.faults.daemon_process import DaemonProcess, Wish, daemon_process
+from tests.faults.influx_points import assert_same_points
 from tests.faults.recorded import Recorded
 from tests.faults.rows import Row
-from tests.faults.scripted_plant import values_at
-from tests.servers import InfluxDB, running_influxdb
+from tests.servers import running_influxdb
 
 LATE_S = 1.5
 """How late a machine that is busy with tests may begin a commit, and the first one after a start."""
@@ -44,7 +44,7 @@ def test_kill_under_load(row: Row, tmp_path: Path) -> None:
         assert daemon.hear("gone")[-1] == "gone 0"
         recorded.walk()
         recorded.assert_ledger()
-        row.count(doubled=recorded.doubled, silent=recorded.silent(), points=_check_influx(influx, recorded, wish))
+        row.count(doubled=recorded.doubled, silent=recorded.silent(), points=assert_same_points(influx, recorded, "plant"))
     assert (row.lost, row.doubled, row.others["silent"]) == (0, 0, 0)
 
 
@@ -72,19 +72,3 @@ def _loss_s(recorded: Recorded, wish: Wish) -> float:
             kept_ns = recorded.slots[f"D-{n}"][-1:] or [0]
             losses.append(newest_ns - max(kept_ns[0], first_ns - period_ns))
     return max(losses) / 1e9
-
-
-def _check_influx(influx: InfluxDB, recorded: Recorded, wish: Wish) -> int:
-    """Every point of the journal once, and no other; number of points."""
-    points = 0
-    for series in influx.query("SELECT T0, T7 FROM process GROUP BY unit", "plant"):
-        slots = recorded.slots["D-" + series.tags["unit"].removeprefix("R-")]
-        expected = [{"time": slot, "T0": values_at(slot, 8)[0], "T7": values_at(slot, 8)[7]} for slot in slots]
-        assert series.rows() == expected
-    for series in influx.query("SELECT count(*) FROM process GROUP BY unit", "plant"):
-        counts = {count for name, count in series.rows()[0].items() if name.startswith("count_T")}
-        slots = recorded.slots["D-" + series.tags["unit"].removeprefix("R-")]
-        assert counts == {len(slots)}
-        points += len(slots) * wish.tags
-    assert points == sum(map(len, recorded.slots.values())) * wish.tags
-    return points

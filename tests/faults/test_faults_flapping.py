@@ -42,7 +42,7 @@ async def test_all_devices_flap(row: Row, tmp_path: Path) -> None:
         plant, outside = plant_of(DEVICES, 5, PERIOD_S), Outside(driver=ScriptedPlant(flapping).connect)
         with capture_logs() as logs:
             async with watched(plant, data, outside) as seen:
-                await asyncio.sleep(60 if row.long else 4)
+                await asyncio.sleep(60 if row.long else 2.5)
                 flaps = len(seen.states(EventKind.DEVICE))
         recorded = Recorded(data)
         recorded.walk()

@@ -73,7 +73,7 @@ def nursery_process(data: Path) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.faults(
     "kill -9 of the writer, anywhere in a commit",
     must="what was told to be committed is there; nothing else is half there",
-    short=40,
+    short=20,
     long=200,
 )
 def test_kill_at_any_moment(row: Row, tmp_path: Path) -> None:

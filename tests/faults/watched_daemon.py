@@ -62,8 +62,8 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched(plant: Plant, data: Path, outside: Outside) -> AsyncIterator[Watched]:
-    """Run a daemon; at the end it is stopped, and its ledger is known."""
+async def watched(plant: Plant, data: Path, outside: Outside, *, drain: bool = False) -> AsyncIterator[Watched]:
+    """Run a daemon; at the end it is stopped, and its ledger is known. With `drain`, sinks get their last chance."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     async with Daemon(plant, data, outside=outside) as daemon:
         watched = Watched(daemon, outside)
@@ -73,5 +73,6 @@ async def watched(plant: Plant, data: Path, outside: Outside) -> AsyncIterator[W
             yield watched
         finally:
             stop.set()
-            hurry.set()
+            if not drain:
+                hurry.set()
             watched.ledger = await running
