@@ -22,7 +22,7 @@ WORKERS := $(shell echo $$(( $$(nproc) + 1 )))
 BENCHES := $(filter-out _%,$(notdir $(basename $(wildcard bench/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults flapping check bench lock clean python
+.PHONY: help demo test faults soak flapping check bench lock clean python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ test: $(INSTALLED) ## run the tests; PYTEST_ARGS="-k journal" chooses some
 
 faults: $(INSTALLED) ## every fault many times, on real servers, in one table (half an hour); PYTEST_ARGS="-k kill" chooses some
 	@FAULTS=long $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+soak: $(INSTALLED) ## the whole daemon under random faults for an hour, then the proof; FOR=2min is shorter, SEED= repeats
+	@$(BIN)/python -m tests.soak.record $(if $(FOR),--for '$(FOR)') $(if $(SEED),--seed '$(SEED)')
 
 flapping: $(INSTALLED) ## twenty devices come and go at random for an hour, nothing may leak; FOR=10min is shorter, SEED= repeats
 	@$(BIN)/python -m tests.soak.flapping $(if $(FOR),--for '$(FOR)') $(if $(SEED),--seed '$(SEED)')

@@ -30,6 +30,7 @@ from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal
 from drivers.base import Scan
+from tests.faults.ordered_faults import OrderedFaults
 from tests.faults.scripted_plant import ScriptedPlant, plant_of
 
 DEADLINE_S = 60.0
@@ -46,6 +47,8 @@ class Wish:
     period_s: float = 0.1
     influx: str = ""
     """URL of InfluxDB 1, database `plant`."""
+    faulty: bool = False
+    """It obeys `OrderedFaults`."""
 
     @property
     def answered(self) -> Path:
@@ -112,7 +115,10 @@ async def _run(wish: Wish) -> list[str]:
                 _tell(f"answered {time.monotonic_ns()}")
             struct.pack_into("qq", shared, at, first_ns or scan.slot_ns, scan.slot_ns)
 
-        outside = Outside(driver=ScriptedPlant(answered=answered).connect)
+        faults = OrderedFaults(answered)
+        outside = faults.outside if wish.faulty else Outside(driver=ScriptedPlant(answered=answered).connect)
+        if wish.faulty:
+            faults.listen()
         async with Daemon(plant, Path(wish.data), outside=outside) as daemon:
             with stop_on_signals() as stop:
                 ledger = await daemon.run(stop.asked, stop.hurry)
@@ -171,7 +177,7 @@ class DaemonProcess:
             lines.append(self._line(deadline, until))
         return lines
 
-    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+    def kill(self, how: int = signal.SIGKILL) -> None:
         os.kill(self.pid, how)
 
     def _line(self, deadline: float, until: str) -> str:

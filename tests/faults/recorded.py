@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -63,13 +64,26 @@ class Recorded:
 
     def silent(self) -> int:
         """Slots between two scans of a device that no gap tells of."""
-        spans = [(int(str(gap.body["from_ns"])), int(str(gap.body["to_ns"])), gap.body.get("device")) for gap in self.gaps]
-        return sum(
-            not any(begin <= slot <= end and of in (None, device) for begin, end, of in spans)
-            for device, slots in self.slots.items()
-            for before, after in pairwise(slots)
-            for slot in range(before + self.period_ns, after, self.period_ns)
+        return sum(self._silent(device, slots) for device, slots in self.slots.items())
+
+    def _silent(self, device: str, slots: list[int]) -> int:
+        spans = _joined(
+            (int(str(gap.body["from_ns"])), int(str(gap.body["to_ns"])))
+            for gap in self.gaps
+            if gap.body.get("device") in (None, device)
         )
+        begins = [begin for begin, _ in spans]
+        missing = 0
+        for before, after in pairwise(slots):
+            slot = before + self.period_ns
+            while slot < after:
+                at = bisect_right(begins, slot) - 1
+                if at >= 0 and slot <= spans[at][1]:
+                    slot += (spans[at][1] - slot) // self.period_ns * self.period_ns
+                else:
+                    missing += 1
+                slot += self.period_ns
+        return missing
 
     def assert_ledger(self) -> None:
         """It balances, and says what the walk has seen."""
@@ -77,3 +91,14 @@ class Recorded:
             ledger = ledger_of(reader, registry, registry.cursors())
             assert ledger.balanced
             assert ledger.read == self.samples
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Disjoint and ascending."""
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return joined
