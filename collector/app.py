@@ -14,7 +14,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,14 +31,15 @@ from collector.acquire.kernel_clock import KernelClock, kernel_clock
 from collector.alarm_memory import AlarmMemory
 from collector.batch.context import ContextTracker, tells_context
 from collector.gateway import Gateway
-from collector.keeping import End, Keeping, loss_event, unnoted
-from collector.ledger import Ledger, ledger_of, make_room, write_off
+from collector.keeping import Keeping, loss_event, unnoted
+from collector.ledger import Ledger, ledger_of
 from collector.live import Live
+from collector.opening import open_record
 from collector.painter import Painter
 from collector.picture import Picture
 from collector.protocols import connect_driver, load_drivers
 from collector.recorder import Recorder
-from collector.rescue import Memory, Rescued, open_registry, relearn
+from collector.rescue import Rescued
 from collector.resume import left_by, look_back_ns
 from collector.room import Room
 from collector.sending import Sending
@@ -47,7 +48,6 @@ from collector.store.files import StoreError, locked
 from collector.store.journal import Journal
 from collector.store.losses import Loss
 from collector.store.reader import Reader
-from collector.store.recovery import recover
 from collector.store.retention import Keep
 from collector.store.rows import DamagedRow
 from collector.terms import CauseClass, Event, EventKind, Json, Stamp
@@ -93,7 +93,6 @@ class Daemon:
         self.live = Live()
         self.url: str | None = None
         self._page_port, self._outside = page_port, outside
-        self._rescued: tuple[Rescued, list[str]] | None = None
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -101,15 +100,10 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.enter_context(locked(self.data))
             connect = self._outside.file
-            self.registry, rescued = open_registry(self.data, self._outside.wall_ns(), connect)
+            self._begun = open_record(self.data, self._outside.wall_ns(), connect)
+            self.registry = self._begun.registry
             stack.callback(self.registry.close)
             self.keeping = Keeping(self.data, self.registry, self, self._outside.wall_ns, connect)
-            self._known = self._remembered_end(rescued.memories if rescued else ())
-            recover(self.data, self._known.totals, self._outside.wall_ns(), connect)
-            with closing(Reader(self.data, connect)) as reader:
-                self._rescued = (rescued, relearn(self.registry, reader, rescued.memories)) if rescued else None
-                make_room(self.data, reader, self.registry)
-                write_off(reader, self.registry)
             self.journal = Journal(self.data, connect, self.keeping.heard)
             stack.callback(self.journal.close)
             self.reader = Reader(self.data, connect)  # closed before the journal, which then leaves its files whole
@@ -123,7 +117,7 @@ class Daemon:
 
     def _build(self) -> None:
         load_drivers(self.plant.endpoints)
-        self._stopped_ns = max(self.reader.last_commit_ns() or 0, self._known.time_ns) or None
+        self._stopped_ns = max(self.reader.last_commit_ns() or 0, self._begun.end.time_ns) or None
         self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell, self.keeping.suspect)
         context = ContextTracker(self.plant, self._known_context())
@@ -179,19 +173,6 @@ class Daemon:
     def tell_rescue(self, rescued: Rescued, resumed: Sequence[str]) -> None:
         """See `keeping.Aside`."""
         self.recorder.tell(rescued.event(self.clock.now_ns(), resumed))
-
-    def _remembered_end(self, memories: Sequence[Memory]) -> End:
-        """The most that is known to have been committed: by what was remembered, and by what sinks have settled."""
-        heads = [self.registry.states("journal"), *(memory.states.get("journal", {}) for memory in memories)]
-        ends = [End.from_json(head.get("head") or {}) for head in heads]
-        known = [self.registry.sinks(), *(memory.sinks for memory in memories)]
-        cursors = [sink.cursor for sinks in known for sink in sinks.values()]
-        return End(
-            max(*(end.seq for end in ends), 0, *(cursor.seq for cursor in cursors)),
-            max(*(end.samples for end in ends), 0, *(cursor.accepted + cursor.dead_lettered for cursor in cursors)),
-            max(end.scans for end in ends),
-            max(end.time_ns for end in ends),
-        )
 
     async def set_aside(self, path: Path, cause: str) -> None:
         """See `keeping.Aside`."""
@@ -260,10 +241,9 @@ class Daemon:
 
     def _begin(self) -> None:
         now_ns = self.clock.now_ns()
-        if self._rescued:
-            rescued, resumed = self._rescued
-            log.error("the registry was made anew", kept=rescued.kept, cause=rescued.cause, sinks=resumed)
-            self.tell_rescue(rescued, resumed)
+        if rescued := self._begun.rescued:
+            log.error("the registry was made anew", kept=rescued.kept, cause=rescued.cause, sinks=self._begun.resumed)
+            self.tell_rescue(rescued, self._begun.resumed)
         for loss in unnoted(self.data):
             self.tell_loss(loss)
         if self._stopped_ns is not None:

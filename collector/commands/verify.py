@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,25 +12,78 @@ import orjson
 import typer
 from rich.progress import Progress
 
-from collector.commands.terms import FAILED, errors, failed, output, wrong_input
+from collector.commands.terms import FAILED, errors, failed, load_plant, output, wrong_input
 from collector.proof import Proof, as_json, prove, rows_to_read
+from collector.readback import Hour, compare
+from collector.report.export import iso
 from collector.store.files import StoreError, journal_files
+from collector.store.reader import Reader
+from collector.store.registry import Registry, site_of
+from collector.store.rows import DamagedRow
+from collector.uplink.readback import NotReadable, open_readback
+from config.sinks import SecretError, Sink, VictoriaMetricsSink
 
 
 def verify(
     data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
+    read_back: Annotated[str | None, typer.Option("--sink", help="Also read this sink back, and compare.")] = None,
+    plant_file: Annotated[Path | None, typer.Option("--plant", help="With --sink: says where it is.")] = None,
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
 ) -> None:
     """Prove that the record is whole: every page and row, the hash chain, the sequence, each sink's ledger."""
     if not journal_files(data):
         wrong_input(f"{data}: there is no journal here; give the daemon's folder with --data")
+    config = _sink(read_back, plant_file)
     proof = proved(data)
+    hours = _read_back(data, config) if config else []
     if json:
-        typer.echo(orjson.dumps(as_json(proof), option=orjson.OPT_INDENT_2).decode())
+        facts = as_json(proof) | {"hours": [asdict(hour) for hour in hours]}
+        typer.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode())
     else:
         show(proof)
-    if not proof.sound:
+        _show_hours(hours, config)
+    if not proof.sound or not all(hour.same for hour in hours):
         raise typer.Exit(FAILED)
+
+
+def _sink(name: str | None, plant: Path | None) -> Sink | None:
+    if name is None:
+        return None
+    if plant is None:
+        wrong_input("--sink needs --plant PLANT.yaml, which says where the sink is")
+    sinks = {each.name: each for each in load_plant(plant, quiet=True).sinks}
+    if name not in sinks:
+        wrong_input(f"{plant} has no sink {name}, only {', '.join(sorted(sinks)) or 'none'}")
+    return sinks[name]
+
+
+def _read_back(data: Path, config: Sink) -> list[Hour]:
+    """Every hour and unit, compared."""
+
+    async def compared() -> list[Hour]:
+        with closing(Reader(data)) as reader, closing(Registry(data, read_only=True)) as registry:
+            dead = frozenset(letter.seq for letter in registry.dead_letters(config.name))
+            cursor = registry.cursor(config.name)
+            async with open_readback(config) as sink:
+                return [hour async for hour in compare(reader, cursor, dead, site_of(data), sink)]
+
+    try:
+        return asyncio.run(compared())
+    except (StoreError, DamagedRow, NotReadable, SecretError) as exc:
+        failed(str(exc))
+
+
+def _show_hours(hours: list[Hour], config: Sink | None) -> None:
+    if config is None:
+        return
+    for hour in hours:
+        if not hour.same:
+            told = f"{hour.expected} accepted, {hour.missing} missing, {hour.different} different, {hour.foreign} foreign"
+            output.print(f"✗ {iso(hour.from_ns)[:13]}h {hour.unit}: {told}; {hour.example}", markup=False, style="red")
+    lossy = ", as far as it can hold them: ms, 12 digits, no texts" if isinstance(config, VictoriaMetricsSink) else ""
+    whole = sum(hour.same for hour in hours)
+    points = sum(hour.expected for hour in hours)
+    output.print(f"sink {config.name}: {points} points in {len(hours)} hours of units; {whole} are the same{lossy}", markup=False)
 
 
 def proved(data: Path) -> Proof:

@@ -62,7 +62,8 @@ def tells_damage(exc: BaseException) -> bool:
     code = getattr(exc, "sqlite_errorcode", None)
     if isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return True
-    return isinstance(exc, sqlite3.OperationalError) and str(exc).startswith("Could not decode to UTF-8")
+    undecodable = isinstance(exc, sqlite3.OperationalError) and str(exc).startswith("Could not decode to UTF-8")
+    return undecodable or isinstance(exc, UnicodeDecodeError)  # of a text, or of the name of a column
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except DamagedRow as exc:
         raise Damaged(path, str(exc)) from exc
-    except sqlite3.Error as exc:
+    except (sqlite3.Error, UnicodeDecodeError) as exc:
         if tells_damage(exc):
             raise Damaged(path, str(exc)) from exc
         raise
@@ -227,13 +228,13 @@ def _open(connect: Connect, path: Path, mode: str, pragmas: tuple[str, ...]) -> 
             connection.execute(f"PRAGMA {pragma}")
     except BaseException as exc:
         connection.close()
-        if isinstance(exc, sqlite3.Error):
+        if isinstance(exc, (sqlite3.Error, UnicodeDecodeError)):
             raise refusal(path, exc) from exc
         raise
     return connection
 
 
-def refusal(path: Path, exc: sqlite3.Error) -> StoreError:
+def refusal(path: Path, exc: Exception) -> StoreError:
     """What to raise for an error of opening a file. A table that is missing is damage, and so is a folder in its place."""
     code = getattr(exc, "sqlite_errorcode", None)
     missing = code == sqlite3.SQLITE_ERROR

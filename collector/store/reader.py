@@ -206,6 +206,11 @@ class Reader:
                 count += file.scans.count(from_ns, to_ns)
         return count
 
+    def slot_span(self) -> tuple[int, int] | None:
+        """The first and the last slot of any scan; None where there is none. Raises StoreError."""
+        found = [ns for file in self._each() for ns in file.scans.slot_span()]
+        return (min(found), max(found)) if found else None
+
     def close(self) -> None:
         """Close every file."""
         with self._lock:

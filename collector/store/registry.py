@@ -75,7 +75,7 @@ class Registry:
             raise refusal(path, exc) from exc
         try:
             self._prepare(path, read_only)
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnicodeDecodeError) as exc:
             self._connection.close()
             raise refusal(path, exc) from exc
         except StoreError:
@@ -141,8 +141,8 @@ class Registry:
                 (told,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
                 for table in ("sinks", "behind", "dead_letters", "states"):
                     self._connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608  names of ours
-            except sqlite3.DatabaseError as exc:
-                if tells_damage(exc) or exc.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            except (sqlite3.Error, UnicodeDecodeError) as exc:
+                if tells_damage(exc) or getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
                     return str(exc)
                 raise
         return "" if told == "ok" else str(told)

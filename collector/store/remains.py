@@ -27,6 +27,6 @@ def _asked(path: Path, query: str) -> Totals | None:
         uri = f"{path.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
             row = connection.execute(query).fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return None
     return Totals(*row) if row and all(type(each) is int for each in row) else None

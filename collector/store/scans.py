@@ -60,6 +60,13 @@ class Scans:
         (seq,) = self._connection.execute("SELECT coalesce(max(last_seq), 0) FROM segments").fetchone()
         return int(seq)
 
+    def slot_span(self) -> list[int]:
+        """The first and the last slot, of rows and of blocks; empty where there is none."""
+        rows = self._connection.execute("SELECT min(slot_ns), max(slot_ns) FROM scans").fetchone()
+        if version_of(self._connection) > 1:
+            rows += self._connection.execute("SELECT min(first_slot_ns), max(last_slot_ns) FROM blocks").fetchone()
+        return [ns for ns in rows if ns is not None]
+
     # --- by number
 
     def stored(self, after_seq: int, until_seq: int, limit: int = -1) -> Iterator[StoredScan]:

@@ -58,6 +58,8 @@ TOLD_IN_WORDS = {
     "to": "required",
     "source": "required",
     "noted": "none",
+    "read_back": "none",
+    "plant_file": "none",
     "note": "none",
 }
 """Parameters without a default of their own."""

@@ -59,14 +59,14 @@ async def run_until(data: Path, done: Callable[[Event], bool], delete: bool = Fa
     async with asyncio.timeout(DEADLINE_S), Daemon(plant(), data) as daemon, asyncio.TaskGroup() as group:
         daemon.live.listeners.append(listen)
         if delete:
-            group.create_task(_delete_the_first(data))
+            group.create_task(_delete_the_first(data, daemon))
         await daemon.run(stop, hurry)
 
 
-async def _delete_the_first(data: Path) -> None:
-    while not (files := journal_files(data)):  # noqa: ASYNC110  a file tells nobody
+async def _delete_the_first(data: Path, daemon: Daemon) -> None:
+    while not daemon.recorder.end.seq:  # noqa: ASYNC110  nobody is told of a commit
         await asyncio.sleep(0.01)
-    deleted(files[0], random.Random())
+    deleted(journal_files(data)[0], random.Random())
 
 
 def of_kind(kind: EventKind) -> Callable[[Event], bool]:
