@@ -43,6 +43,9 @@ RECENT_EVENTS = 40
 STALE_PERIODS = 3
 """A group that gave nothing for longer than this many periods is stale."""
 
+_MOST_UNREAD = 1000
+"""Events that wait for somebody to look before they are put into words."""
+
 
 class Painter:
     """Makes pictures. It listens to `live` from its making on, for what `live` itself does not keep."""
@@ -68,6 +71,7 @@ class Painter:
         self._places = _places(self._layouts, self._units)
         self._columns = {(each.column.unit, each.column.role): each.column for each in chain(*self._places.values())}
         self._closed: deque[Event] = deque(maxlen=CLOSED_EXCURSIONS)
+        self._unread: list[Event] = []
         self._events: deque[tuple[Event, Severity, str]] = deque(maxlen=RECENT_EVENTS)
         for scan in live.scans.values():
             self._observe(scan)
@@ -82,12 +86,24 @@ class Painter:
             return
         if what.kind is EventKind.EXCURSION and what.body.get("ended"):
             self._closed.append(what)
-        if told := in_words(what, self._columns):
-            self._events.append((what, *told))
+        self._unread.append(what)
+        if len(self._unread) >= _MOST_UNREAD:
+            self._read_events()
+
+    def _read_events(self) -> None:
+        """Put into words what came since anybody looked, the newest first: older ones than are shown need none."""
+        newest: list[tuple[Event, Severity, str]] = []
+        while self._unread and len(newest) < RECENT_EVENTS:
+            event = self._unread.pop()
+            if told := in_words(event, self._columns):
+                newest.append((event, *told))
+        self._unread.clear()
+        self._events.extend(reversed(newest))
 
     def paint(self) -> Picture:
         """What is true now."""
         now_ns = self._clock.now_ns()
+        self._read_events()
         groups = {layout.id: self._group(layout, now_ns) for layout in self._layouts}
         return Picture(
             site=self._plant.site,

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from collector.acquire.health import Health
 from collector.batch.context import ContextTracker
 from collector.live import Live
-from collector.painter import Painter
+from collector.painter import RECENT_EVENTS, Painter
 from collector.picture import Picture, SinkPicture, Span, TagPicture, UnitPicture
 from collector.recorder import Recorder
 from collector.store.files import locked
 from collector.store.journal import Journal
 from collector.terms import Event, EventKind
-from collector.words import digits, duration, visible
+from collector.words import digits, duration, iso_time, visible
 from config.model import Plant
 from config.tags import Kind
 from drivers.base import Column, Quality, Scan, Status, quality_of, scan_groups
@@ -417,10 +417,20 @@ def test_other_events_in_words(watched: Watched, kind: EventKind, body: dict[str
 
 def test_what_nobody_has_to_read_pushes_no_event_out(watched: Watched) -> None:
     watched.scan()
-    for _ in range(300):
+    for _ in range(700):
         watched.recorder.tell(Event(EventKind.GATEWAY, START_NS))
         watched.recorder.tell(Event(EventKind.STATISTICS, START_NS, "R-1"))
     assert [event.text for event in watched.paint().events] == ["Phase Dose began", "Batch B-1 began"]
+
+
+def test_of_a_flood_of_events_the_newest_are_told(watched: Watched) -> None:
+    slots = [START_NS + n * 10**9 for n in range(2345)]
+    for slot_ns in slots:
+        watched.recorder.tell(Event(EventKind.CLOCK, slot_ns, body={"moved_s": 1.0}))
+    told = [event.time for event in watched.paint().events]
+    assert told == [iso_time(slot_ns) for slot_ns in reversed(slots[-RECENT_EVENTS:])]
+    watched.recorder.tell(Event(EventKind.CLOCK, START_NS, body={"moved_s": 1.0}))
+    assert [event.time for event in watched.paint().events] == [iso_time(START_NS), *told[:-1]]
 
 
 async def test_counters_sinks_and_the_disk(watched: Watched) -> None:
