@@ -17,13 +17,11 @@ from collector.app import Daemon
 from collector.commands.terms import log_to
 from drivers.base import Scan
 
-WARM_UP_S = 4.0
-
 
 async def collect(shape: Shape, urls: list[str], sink_url: str, span_s: float) -> dict[str, float]:
     """Raises RuntimeError when not every value arrived."""
     stop, began, ended = asyncio.Event(), (0.0, 0.0, 0), (0.0, 0.0, 0)
-    warm_up, all_scans = (round(shape.endpoints * s / shape.period_s) for s in (WARM_UP_S, WARM_UP_S + span_s))
+    warm_up, all_scans = (round(shape.endpoints * s / shape.period_s) for s in (shape.warm_up_s, shape.warm_up_s + span_s))
     with tempfile.TemporaryDirectory() as folder:
         async with Daemon(plant_of(shape, urls, sink_url), Path(folder)) as daemon:
 

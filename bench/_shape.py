@@ -13,6 +13,10 @@ from config.model import Plant
 TOKEN_VARIABLE = "BENCH_TOKEN"  # noqa: S105  its name
 
 
+MOST_SIMULATED = 20_000
+"""So many tags the simulated plant gives each second; of more its first answers are varied (`bench._moving_answers`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How many tags behind how many servers, read how often; all real, a fifth of them with limits."""
@@ -33,6 +37,11 @@ class Shape:
     def words(self) -> tuple[str, ...]:
         """For a command line."""
         return self.protocol, str(self.endpoints), str(self.tags), str(self.period_s)
+
+    @property
+    def warm_up_s(self) -> float:
+        """Until all is connected, learned and caught up."""
+        return 4.0 if self.endpoints * self.tags <= MOST_SIMULATED else 20.0
 
     def tag(self, number: int) -> dict[str, Any]:
         """A tag of any endpoint, by its number."""
