@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
+
+settings.register_profile("unhurried", settings(), deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("unhurried")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
