@@ -28,6 +28,8 @@ from drivers.base import Clock
 
 log = structlog.get_logger()
 
+FIRST_S = 15.0
+"""After a start, devices and sinks come first."""
 INTERVAL_S = 5.0
 ROUNDS_PER_LOOK = 60
 """Rounds from one look at what is kept to the next."""
@@ -70,6 +72,7 @@ class Upkeep:
         """For ever. When it is cancelled, the step that runs ends first: some milliseconds."""
         turn = 0
         try:
+            await asyncio.sleep(FIRST_S)
             while True:
                 await self._in_thread(self._compact)
                 if turn % ROUNDS_PER_LOOK == 0 and not self._keep.everything:

@@ -32,6 +32,11 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep_module, "FIRST_S", 0.0)
+
+
 class Still:
     """A clock that stands, four days after the first commit."""
 
