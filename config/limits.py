@@ -10,7 +10,11 @@ from pydantic import Field, model_validator
 from config.common import Interval, Model, Number, Seconds, YesNo
 from config.text import Name, Text
 
+LONGEST_DELAY_S = 30 * 86_400.0
 Statistic = Literal["value", "mean", "min", "max", "std", "slope"]
+
+
+Delay = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False, le=LONGEST_DELAY_S)]
 
 
 class AlarmLimits(Model):
@@ -58,6 +62,8 @@ class Limit(Model):
     """Length of the window in seconds, for a rolling statistic; at least two periods of the tag's group."""
     min_coverage: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.8
     """Share of the window's slots that must hold a good value, above 0 to 1."""
+    spans_phases: YesNo = False
+    """Whether a window may reach into the phase before; else it is judged once it lies inside the phase."""
     sp: Number | None = None
     """Setpoint, inside NOR and PAR."""
     nor: Interval | None = None
@@ -69,6 +75,12 @@ class Limit(Model):
     deadband: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
     """Engineering units to come back inside before a limit is left; default 1 % of the tag's range,
     never above 10 % of the band it guards; PAR and HH/LL of a CPP have none unless it is written."""
+    on_delay_s: Delay = 0.0
+    """Seconds that a level must be left on good values until that is told; excursions have no delay."""
+    off_delay_s: Delay = 0.0
+    """Seconds that a value must be back on good values until that is told."""
+    settle_s: Delay = 0.0
+    """Seconds after a change of phase, batch, product or recipe version in which the row is not evaluable."""
     cpp: YesNo = False
     """A critical process parameter."""
     rationale: Text | None = None
@@ -91,6 +103,8 @@ class Limit(Model):
             raise ValueError("window_s goes with a rolling statistic (mean, min, max, std, slope), not with value")
         if self.statistic != "value" and self.window_s is None:
             raise ValueError(f"statistic {self.statistic} needs window_s, e.g. 60")
+        if self.spans_phases and self.window_s is None:
+            raise ValueError("spans_phases goes with a window, which a raw value has not: leave it out")
         return self
 
     def warnings(self) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor import statistics
+from collector.monitor.between import Round
 from collector.monitor.statistics import ROW_OF
 from collector.monitor.window import Window
 from config.limits import Limit
@@ -23,12 +24,16 @@ from drivers.base import Layout
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
 
 Source = tuple[str, float | None]
 """(statistic, window in seconds) that a cell holds; ("value", None) is the raw sample."""
 
 MOST_EXACT_SCANS: Final = 7_200
 """A window of more scans begins on a pane's boundary: an exact one keeps every sample, 8 bytes each."""
+
+
+_EARLIEST: Final = -(1 << 62)
 
 
 class _Rolling:
@@ -45,7 +50,7 @@ class _Rolling:
         self._rows = rows
         self.share = np.ones(rows.shape)
         """Of the slots that must be good."""
-        self.since_ns = np.zeros(len(columns), np.int64)
+        self.since_ns = np.zeros(rows.shape, np.int64)
         """Before which slot the window must not reach."""
 
     def push(self, slot_ns: int, values: Floats, good: Bools | None) -> None:
@@ -81,6 +86,15 @@ class Figures:
             self._first_cell[window_s] = first
             first += rows.size
         self._good: Bools | None = None
+        self._slot_ns = _EARLIEST
+        self._settled_ns = np.full(len(self.values), _EARLIEST, np.int64)
+        """From which slot on each cell is judged."""
+        self._all_settled_ns = _EARLIEST
+
+    @property
+    def period_ns(self) -> int:
+        """Of the scan group."""
+        return self._layout.period_ns
 
     def _standing(self, roles: set[str]) -> Indices:
         layout = self._layout.columns
@@ -100,15 +114,23 @@ class Figures:
             rolling.share.fill(1.0)
             units = (self._layout.columns[index].unit for index in self._columns[rolling.columns].tolist())
             rolling.since_ns[:] = [since_ns[unit] - self._layout.period_ns for unit in units]
+        self._settled_ns.fill(_EARLIEST)
         for index, limit in limits:
             if limit.window_s is not None:
                 rolling = self._rolling[limit.window_s]
-                rolling.share[ROW_OF[limit.statistic], rolling.place[index]] = limit.min_coverage
+                at = ROW_OF[limit.statistic], rolling.place[index]
+                rolling.share[at] = limit.min_coverage
+                if limit.spans_phases:
+                    rolling.since_ns[at] = _EARLIEST
+            if limit.settle_s:
+                cell = self.cell((limit.statistic, limit.window_s), index)
+                self._settled_ns[cell] = since_ns[self._layout.columns[index].unit] + round(limit.settle_s * 1e9)
+        self._all_settled_ns = int(self._settled_ns.max(initial=_EARLIEST))
 
     def push(self, slot_ns: int, values: Floats, good: Bools) -> None:
         """A scan's limited columns, `[m]`, of a slot after the newest."""
         all_good = np.count_nonzero(good) == len(good)
-        self._good = None if all_good else good
+        self._good, self._slot_ns = None if all_good else good, slot_ns
         raw = self.values[: len(good)]
         np.copyto(raw, values)
         if not all_good:
@@ -119,15 +141,18 @@ class Figures:
     def evaluable(self) -> Bools | None:
         """Which cells can be evaluated on the newest scan; None: all."""
         rolling = [part.evaluable() for part in self._rolling.values()]
-        if self._good is None and all(part.all() for part in rolling):
+        settling = self._slot_ns < self._all_settled_ns
+        if self._good is None and not settling and all(part.all() for part in rolling):
             return None
         good = np.ones(len(self._columns), np.bool_) if self._good is None else self._good
-        return np.concatenate([good, *(part.ravel() for part in rolling)])
+        evaluable = np.concatenate([good, *(part.ravel() for part in rolling)])
+        return evaluable & (self._settled_ns <= self._slot_ns) if settling else evaluable
 
-    def between(self, values: Floats, good: Bools) -> tuple[Floats, Bools]:
-        """Raw values between two slots, of all the layout's columns: cells, and which of them can be evaluated."""
-        cells = np.full(len(self.values), np.nan)
+    def between(self, each: Round) -> tuple[Times, Floats, Bools]:
+        """Raw values between two slots: of each cell the time, the value, and whether it can be evaluated."""
+        times_ns, cells = np.zeros(len(self.values), np.int64), np.full(len(self.values), np.nan)
         evaluable = np.zeros(len(self.values), np.bool_)
-        count = len(self._columns)
-        cells[:count], evaluable[:count] = values[self._columns], good[self._columns]
-        return cells, evaluable
+        raw = slice(len(self._columns))
+        times_ns[raw], cells[raw] = each.times_ns[self._columns], each.values[self._columns]
+        evaluable[raw] = each.good[self._columns]
+        return times_ns, cells, evaluable & (self._settled_ns <= times_ns)

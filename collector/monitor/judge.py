@@ -124,7 +124,7 @@ class Judge:
         raw = {column for column, limit in self._table.limits if limit.statistic == "value"}
         events: list[Event] = []
         for each in rounds(changes, slot_ns, self._layout, raw):
-            changed = self._table.between(*self._figures.between(each.values, each.good))
+            changed = self._table.between(*self._figures.between(each))
             events += [self._rule_changed(int(each.times_ns[change[0].column]), *change, stamp_of) for change in changed]
             events += self._track(each.times_ns, each.values, each.good, stamp_of)
         return sorted(events, key=lambda event: event.slot_ns)
@@ -207,7 +207,7 @@ class Judge:
     def _step(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
         if not self._table.rules:
             return []
-        changed, evaluability = self._table.step(self._figures.values, self._figures.evaluable())
+        changed, evaluability = self._table.step(slot_ns, self._figures.values, self._figures.evaluable())
         transitions = []
         for index, limit, evaluable in evaluability:
             before, after = ("no", "yes") if evaluable else ("yes", "no")

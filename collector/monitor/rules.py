@@ -1,7 +1,7 @@
 """Rules as rows: one comparison per scan for all of them, only changes come out.
 
 A rule is outside or inside; whether it could be told at all (`evaluable`) is kept per limit row. What could not be
-evaluated keeps its last state: bad data neither raises nor clears.
+evaluated keeps its last state: bad data neither raises nor clears. What changed is told after its delay (`delays`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.bands import QuietBands
+from collector.monitor.delays import Delays, Waiting
 from collector.monitor.figures import Figures
 from collector.monitor.limits import Rule, RuleKey
 from collector.terms import Event, EventKind, Stamp
 from config.limits import Limit
 
 _UNTOLD = -1
+_State = tuple[bool, bool, Waiting | None]
+"""The condition is outside; that was told; the change that waits to be told."""
+_INSIDE: _State = (False, False, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +77,25 @@ class RuleTable:
         self.limits: tuple[tuple[int, Limit], ...] = tuple(dict.fromkeys((rule.column, rule.limit) for rule in rules))
         cells = [figures.cell((rule.limit.statistic, rule.limit.window_s), rule.column) for rule in rules] if figures else []
         self._cell = np.array(cells, np.intp)
-        states = dict(zip((rule.key for rule in before.rules), before.outside.tolist(), strict=True)) if before else {}
-        states |= dict.fromkeys(outside, True)
+        states = before._states() if before else {}
+        states |= dict.fromkeys(outside, (True, True, None))
         self._bands = QuietBands(
             len(figures.values) if figures else 0,
             self._cell,
             np.array([rule.side == "high" for rule in rules], np.bool_),
             np.array([_bound(rule, rule.level) for rule in rules]),
             np.array([_bound(rule, rule.level_back) for rule in rules]),
-            np.array([states.get(rule.key, False) for rule in rules], np.bool_),
+            np.array([states.get(rule.key, _INSIDE)[0] for rule in rules], np.bool_),
         )
+        self._delays = Delays(
+            self._cell,
+            np.array([_ns(rule.limit.on_delay_s) for rule in rules], np.int64),
+            np.array([_ns(rule.limit.off_delay_s) for rule in rules], np.int64),
+            np.array([states.get(rule.key, _INSIDE)[1] for rule in rules], np.bool_),
+            figures.period_ns if figures else 0,
+        )
+        waiting = ((at, states.get(rule.key, _INSIDE)[2]) for at, rule in enumerate(rules))
+        self._delays.resume({at: change for at, change in waiting if change})
         first_rule: dict[tuple[int, Limit], int] = {}
         for at, rule in enumerate(rules):
             first_rule.setdefault((rule.column, rule.limit), at)
@@ -96,23 +109,36 @@ class RuleTable:
             told = dict(zip(before.limits, before._told.tolist(), strict=True))
             self._told[:] = [told.get(row, _UNTOLD) for row in self.limits]
 
+    def _states(self) -> dict[RuleKey, _State]:
+        waiting = self._delays.waiting
+        pairs = zip(self.rules, self._bands.outside.tolist(), self.outside.tolist(), strict=True)
+        return {rule.key: (condition, told, waiting.get(at)) for at, (rule, condition, told) in enumerate(pairs)}
+
     @property
     def outside(self) -> NDArray[np.bool_]:
-        """Of each of `rules`."""
-        return self._bands.outside
+        """Of each of `rules`, as it was told."""
+        return self._delays.told
 
     def step(
-        self, cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None
+        self, slot_ns: int, cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None
     ) -> tuple[list[tuple[Rule, bool, float]], list[tuple[int, Limit, bool]]]:
         """Evaluate all rules on one scan's figures; `evaluable`: which cells can be, None: all.
 
         Returns what changed: (rule, outside now, operand) and (column, limit row, evaluable now).
         """
-        return self.between(cells, evaluable), self._evaluability(evaluable)
+        return self._changes(slot_ns, cells, evaluable), self._evaluability(evaluable)
 
-    def between(self, cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None) -> list[tuple[Rule, bool, float]]:
-        """The same, but whether a rule can be evaluated is told of slots alone."""
-        return [self._change(at, float(cells[self._cell[at]])) for at in self._bands.step(cells, evaluable).tolist()]
+    def between(
+        self, times_ns: NDArray[np.int64], cells: NDArray[np.float64], evaluable: NDArray[np.bool_]
+    ) -> list[tuple[Rule, bool, float]]:
+        """The same at a time of each cell, but whether a rule can be evaluated is told of slots alone."""
+        return self._changes(times_ns, cells, evaluable)
+
+    def _changes(
+        self, now_ns: int | NDArray[np.int64], cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None
+    ) -> list[tuple[Rule, bool, float]]:
+        told = self._delays.step(self._bands.step(cells, evaluable), self._bands.outside, now_ns, evaluable)
+        return [self._change(at, float(cells[self._cell[at]])) for at in told.tolist()]
 
     def still_outside(
         self, keys: Collection[RuleKey], cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None
@@ -142,6 +168,10 @@ class RuleTable:
         changed = np.flatnonzero(np.where(self._told == _UNTOLD, self._raw & (now == 0), now != self._told))
         self._told = np.where((self._told == _UNTOLD) & ~self._raw & (now == 0), _UNTOLD, now)
         return [(*self.limits[at], bool(now[at])) for at in changed.tolist()]
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)
 
 
 def _bound(rule: Rule, level: float) -> float:

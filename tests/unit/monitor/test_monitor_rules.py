@@ -146,7 +146,8 @@ def test_a_rolling_statistic_is_judged_when_covered_and_inside_the_phase(
 ) -> None:
     """Window (t − W, t]: W slots, of which `coverage` must be good and all belong to the phase."""
     offset = 1e-4 * 3**0.5 if statistic in ("std", "slope") else 0.0  # no level that rounding could meet
-    row = limit(**data.draw(rows(statistic, float(window), offset)), min_coverage=coverage)
+    spans = data.draw(st.booleans())
+    row = limit(**data.draw(rows(statistic, float(window), offset)), min_coverage=coverage, spans_phases=spans)
     judge, machine = Judge(ONE, [row]), Machine([row])
     machine.enter(DOSE)
     stamp, since, at = DOSE, steps[0][0], 0
@@ -159,7 +160,7 @@ def test_a_rolling_statistic_is_judged_when_covered_and_inside_the_phase(
             stamp, since = (HOLD if stamp == DOSE else DOSE), at
         seen.append((START_NS + at * SECOND_NS, good(sample)))
         past = exact(seen, window * SECOND_NS)
-        judged = past.count >= coverage * window and at - window + 1 >= since
+        judged = past.count >= coverage * window and (at - window + 1 >= since or spans)
         now = machine.see(statistic, rolling(statistic, past) if judged else None)
         told += run(judge, ONE, [(at, [sample], (stamp,))])
         if now:
