@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from collector.store.reserve import free_bytes, runway_hours
 from collector.terms import EventKind, Json
 
 MOST_GAPS = 1000
+SILENT_NS = 15_000_000_000
 
 
 def status(
@@ -50,6 +52,7 @@ def _facts(data: Path) -> dict[str, Json]:
             "running": is_locked(data),
             "read": ledger.read,
             "scans": ledger.scans,
+            "committed_ns": reader.last_commit_ns(),
             "balanced": ledger.balanced,
             "sinks": _sinks(ledger, sinks),
             "damage": _damage(reader),
@@ -111,6 +114,9 @@ def _print(facts: dict[str, Json]) -> None:
     running = "running" if facts["running"] else "not running"
     output.print(f"site {facts.get('site')}, reactorwatch {facts.get('version')}, {running}", markup=False)
     output.print(f"read {facts['read']} samples in {facts['scans']} scans")
+    if silent_s := _silent_s(facts, time.time_ns()):
+        told = f"NOTHING IS COMMITTED for {silent_s:.0f} s: the disk does not take it, or the daemon hangs; see its log"
+        output.print(told, style="red", markup=False)
     _table("sink", facts["sinks"], ("accepted", "queued", "dead_lettered", "damaged", "state", "cause"))
     damage = facts["damage"]
     assert isinstance(damage, list)
@@ -132,6 +138,14 @@ def _print(facts: dict[str, Json]) -> None:
     room = facts["room"]
     if isinstance(room, dict) and room.get("short"):
         output.print(f"ROOM ON THE DISK IS SHORT: less than {room.get('runway_h')} h", style="red", markup=False)
+
+
+def _silent_s(facts: dict[str, Json], now_ns: int) -> float:
+    """How long a daemon that runs has committed nothing, where that is too long: it commits at least each 11 s."""
+    times = [at_ns for at_ns in (facts["committed_ns"], facts.get("started_ns")) if isinstance(at_ns, int)]
+    if not facts["running"] or not times or now_ns - max(times) < SILENT_NS:
+        return 0.0
+    return (now_ns - max(times)) / 1e9
 
 
 def _table(title: str, rows: Json, fields: tuple[str, ...]) -> None:
