@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from config.common import Interval, Model, Number, Seconds, YesNo
 from config.text import Name, Text
 
+Priority = Literal["low", "medium", "high", "critical"]
 LONGEST_DELAY_S = 30 * 86_400.0
 Statistic = Literal["value", "mean", "min", "max", "std", "slope"]
 
@@ -83,6 +84,12 @@ class Limit(Model):
     """Seconds after a change of phase, batch, product or recipe version in which the row is not evaluable."""
     cpp: YesNo = False
     """A critical process parameter."""
+    priority: Priority | None = None
+    """Of the alarms of this row: low, medium, high or critical; default: by level."""
+    latching: YesNo = False
+    """Whether an alarm of this row stays after the return until somebody resets it."""
+    realarm_s: Seconds | None = None
+    """Seconds after which an acknowledged alarm that stands calls again; default: never."""
     rationale: Text | None = None
     """Why the limits are these."""
     consequence: Text | None = None

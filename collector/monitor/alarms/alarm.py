@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Self
 
 from collector.monitor.alarms.states import Happening, State
 from collector.terms import Event, EventKind, Json, Stamp
+from config.limits import Priority
 
 ADVISORY = "advisory only, not a safety layer: act on the control system"
 """Stands on everything that shows alarms."""
 
-Priority = Literal["low", "medium", "high", "critical"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 """The most urgent first."""
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from collector.monitor.alarms.alarm import PRIORITIES, Alarm, AlarmKey, Priority
+from collector.monitor.alarms.alarm import PRIORITIES, Alarm, AlarmKey
 from collector.monitor.alarms.states import STANDING, State
 from collector.terms import Event, EventKind
+from config.limits import Priority
 
 _SECOND_NS: Final = 1_000_000_000
 RATE_SPAN_NS: Final = 600 * _SECOND_NS

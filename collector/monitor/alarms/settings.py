@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from collector.monitor.alarms.alarm import AlarmKey, Priority, Settings
+from collector.monitor.alarms.alarm import AlarmKey, Settings
 from collector.monitor.limits import holding
 from collector.terms import Stamp
-from config.limits import Limit
+from config.limits import Limit, Priority
 
 PRIORITY_BY_RULE: Final[Mapping[str, Priority]] = {
     "NOR low": "low", "NOR high": "low", "L": "medium", "H": "medium",
@@ -20,7 +20,9 @@ PRIORITY_BY_RULE: Final[Mapping[str, Priority]] = {
 def settings_of(limit: Limit, rule: str) -> Settings:
     """Of the alarm that `rule` of the row `limit` raises."""
     return Settings(
-        priority=PRIORITY_BY_RULE.get(rule, "medium"),
+        priority=limit.priority or PRIORITY_BY_RULE.get(rule, "medium"),
+        latching=limit.latching,
+        realarm_s=limit.realarm_s,
         cpp=limit.cpp,
         consequence=limit.consequence or "",
         action=limit.action or "",

@@ -287,6 +287,19 @@ def test_an_alarm_tells_what_it_is_about() -> None:
     assert (state(alarms), alarms.now[KEY].settings, alarms.now[KEY].level) == (B, Settings("high"), 90.0)
 
 
+def test_a_row_says_how_its_alarms_behave() -> None:
+    row = limit(par=[0.0, 70.0], priority="critical", latching=True, realarm_s=5.0)
+    alarms = Alarms(Book([row], [("R-201", "t")]))
+    alarms.observe([transition("outside", 0)])
+    assert alarms.now[KEY].settings == Settings("critical", latching=True, realarm_s=5.0)
+    alarms.command(did(Happening.ACKNOWLEDGED), now(1))
+    assert (alarms.tick(now(5)), state(alarms)) == ([], C)
+    alarms.tick(now(6))
+    assert state(alarms) is B
+    alarms.observe([transition("inside", 7)])
+    assert state(alarms) is E
+
+
 @pytest.mark.parametrize(
     ("rule", "priority"),
     [
