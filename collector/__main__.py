@@ -12,6 +12,7 @@ from collector.commands.demo import demo
 from collector.commands.diff import diff
 from collector.commands.export import export
 from collector.commands.init import init
+from collector.commands.judge import judge
 from collector.commands.letters import letters
 from collector.commands.probe import probe
 from collector.commands.quarantine import quarantine
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(demo, run, init, check, probe, diff, schema, simulate, upset),
-    *(status, export, verify, backup, restore, quarantine, browse),
+    *(status, export, judge, verify, backup, restore, quarantine, browse),
 )
 for command in COMMANDS:
     app.command()(command)

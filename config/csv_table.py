@@ -40,8 +40,8 @@ class Table:
     faults: list[Fault] = field(default_factory=list)
 
 
-def parse(text: str, file: str) -> Table:
-    """The table in `text`; `file` is its name in faults."""
+def parse(text: str, file: str, most_cells: int = MAX_CELLS) -> Table:
+    """The table in `text`; `file` is its name in faults. More than `most_cells` are a fault."""
     lines = list(io.StringIO(text, newline=None))
     separator, begin = _separator(lines)
     faults = [Fault(file, n, "", what) for n, what in _unshowable(lines)]
@@ -53,8 +53,8 @@ def parse(text: str, file: str) -> Table:
     while header.cells and not header.cells[-1]:
         header.cells.pop()
     fitting = [row for row in rows if _fits(row, header, file, separator, faults)]
-    if len(fitting) * len(header.cells) > MAX_CELLS:
-        faults.append(Fault(file, header.line, "", f"holds more than {MAX_CELLS} cells: is it the right file?"))
+    if len(fitting) * len(header.cells) > most_cells:
+        faults.append(Fault(file, header.line, "", f"holds more than {most_cells} cells: is it the right file?"))
         fitting = []
     return Table(file, separator, header, fitting, faults)
 

@@ -17,8 +17,9 @@ _ZIPPED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 class Files:
     """The files of one plant. Relative names in the hash count from `folder`, so moving all of them changes nothing."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, most_bytes: int = MAX_BYTES) -> None:
+        """A file of more than `most_bytes` is refused."""
+        self._folder, self._most_bytes = folder, most_bytes
         self._digests: dict[Path, str] = {}
 
     @property
@@ -66,13 +67,13 @@ class Files:
         file = str(path)
         try:
             with path.open("rb") as stream:
-                content = stream.read(MAX_BYTES + 1)
+                content = stream.read(self._most_bytes + 1)
         except OSError as exc:
             raise ConfigError([Fault(file, 1, "", f"can't be read: {exc.strerror}; give the path of a file")]) from None
         except ValueError:
             raise ConfigError([Fault(repr(file), 1, "", "is no path: it holds a NUL character")]) from None
-        if len(content) > MAX_BYTES:
-            raise ConfigError([Fault(file, 1, "", f"is longer than {MAX_BYTES} bytes: is it the right file?")])
+        if len(content) > self._most_bytes:
+            raise ConfigError([Fault(file, 1, "", f"is longer than {self._most_bytes} bytes: is it the right file?")])
         self._digests[path] = hashlib.sha256(content).hexdigest()
         return content
 

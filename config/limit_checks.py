@@ -7,6 +7,7 @@ most specific holds, so a row for all phases and one for `Dose` are no conflict;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from config.common import Bounds
 from config.faults import did_you_mean
@@ -26,10 +27,18 @@ def guarded(plant: Plant) -> Iterator[tuple[int, Limit, list[PlacedTag]]]:
         yield n, limit, [tag for tag in by_role.get(limit.role, []) if limit.unit in (None, tag.unit)]
 
 
-def limits_are_unique(plant: Plant) -> Iterator[Finding]:
+class HoldsLimits(Protocol):
+    """A plant, or a limit table on its own."""
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """In the order of the file."""
+
+
+def limits_are_unique(held: HoldsLimits) -> Iterator[Finding]:
     """Of two rows for the same thing one would never hold."""
     first: dict[tuple[object, ...], int] = {}
-    for n, limit in enumerate(plant.limits):
+    for n, limit in enumerate(held.limits):
         key = (limit.product, limit.recipe_version, limit.unit, limit.phase, limit.role, limit.statistic, limit.window_s)
         other = first.setdefault(key, n)
         if other != n:

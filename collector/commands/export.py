@@ -50,7 +50,7 @@ def export(
     try:
         reader = Reader(data)
         _check_names(reader, selection)
-        with _written(output) as file:
+        with written(output) as file:
             count = _write(reader, data, selection, format_, file, changes_too=changes_)
         found = gaps(reader, selection)
         reader.close()
@@ -84,7 +84,7 @@ def _check_names(reader: Reader, selection: Selection) -> None:
 
 
 @contextmanager
-def _written(output: Path) -> Iterator[IO[bytes]]:
+def written(output: Path) -> Iterator[IO[bytes]]:
     """A file that gets its name only when it is whole."""
     if output == Path("-"):
         yield sys.stdout.buffer

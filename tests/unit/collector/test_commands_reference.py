@@ -61,6 +61,14 @@ TOLD_IN_WORDS = {
     "read_back": "none",
     "plant_file": "none",
     "note": "none",
+    "record": "required",
+    "limits": "required",
+    "batch": "all",
+    "batch_column": "by its name",
+    "time_column": "by its name",
+    "phase_column": "by its name",
+    "period": "by the times, else 1s",
+    "write_to": "none",
 }
 """Parameters without a default of their own."""
 

@@ -1,0 +1,171 @@
+"""A finished record before the judge that the daemon has: the same core, so the same transitions and excursions.
+
+A journal is replayed in its order, with the stamps that its rows have, and begins anew where the daemon did. Of recorded
+batches each has a judge of its own: no window reaches from one into the next.
+
+Where limits are on raw values alone, a column that is good and within all its levels throughout has nothing to tell: it is
+compared at once, and only the others go scan by scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.monitor.judge import Judge
+from collector.monitor.limits import limits_for, rules_of
+from collector.report.recording import Batch
+from collector.report.tally import Tally, Verdict
+from collector.store.reader import Reader
+from collector.store.rows import ScanRow
+from collector.terms import Event, EventKind, Stamp
+from config.limits import Limit
+from drivers.base import Layout, Quality, Scan, Status
+
+ROWS_AT_ONCE = 2_000
+TOLD = (EventKind.TRANSITION, EventKind.EXCURSION)
+EARLIEST_NS = -(1 << 62)
+_PLAIN = frozenset(
+    ("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "min_coverage", "sp", "nor", "par", "alarm")
+) | {"deadband", "cpp", "rationale", "consequence", "action"}
+"""What a limit may say and still look at its own column alone, and be silent about raw samples within its levels."""
+
+
+class FinishedRecord:
+    """Judges scans in their order, of as many scan groups as there are."""
+
+    def __init__(self, limits: Sequence[Limit], from_ns: int = EARLIEST_NS) -> None:
+        """What is before `from_ns` is judged too, so that windows are full, but not told."""
+        self._limits, self._from_ns = limits, from_ns
+        self._judges: dict[str, tuple[Judge, Tally]] = {}
+        self._verdicts: dict[tuple[str, str, str], Verdict] = {}
+        self.held: set[Limit] = set()
+        """The limits that applied at some time."""
+        self.refused = 0
+        """Scans whose slot was not after the one before: not judged."""
+
+    def take(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
+        """What a scan changes."""
+        judge, tally = self._of(scan.layout)
+        refused = judge.refused
+        events = self._told(judge.judge(scan, stamps))
+        if judge.refused == refused and scan.slot_ns >= self._from_ns:
+            tally.scan(scan, stamps)
+        tally.hear(events)
+        return events
+
+    def _told(self, events: Sequence[Event]) -> list[Event]:
+        return [event for event in events if event.kind in TOLD and event.slot_ns >= self._from_ns]
+
+    def close(self, slot_ns: int) -> list[Event]:
+        """End what is open: the daemon stopped here, or the record ends."""
+        told = []
+        for judge, tally in self._judges.values():
+            events = self._told(judge.close(slot_ns))
+            tally.hear(events)
+            tally.flush()
+            self.refused += judge.refused
+            told += events
+        self._judges.clear()
+        return told
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """After `close`; in the order in which they were met."""
+        return list(self._verdicts.values())
+
+    def tally(self, layout: Layout) -> Tally:
+        """For what is counted without the judge."""
+        return Tally(layout, self._limits, self._verdicts, self.held)
+
+    def count(self, batch: Batch, layout: Layout, columns: NDArray[np.intp]) -> None:
+        """`columns` of a batch, of which a judge has nothing to tell."""
+        tally = self.tally(layout)
+        for first, end, stamp in stretches(batch):
+            begin = max(first, int(np.searchsorted(batch.slots_ns, self._from_ns)))
+            if begin < end:
+                tally.block(batch.slots_ns[begin:end], batch.values[begin:end, columns], (stamp,))
+        tally.flush()
+
+    def _of(self, layout: Layout) -> tuple[Judge, Tally]:
+        if layout.id not in self._judges:
+            self._judges[layout.id] = Judge(layout, self._limits), self.tally(layout)
+        return self._judges[layout.id]
+
+
+def replayed(reader: Reader, record: FinishedRecord, after_seq: int, to_ns: int) -> Iterator[tuple[int, list[Event]]]:
+    """(row, events) of each row of the journal beyond `after_seq` with slot < to, in their order. Raises StoreError."""
+    newest_ns = 0
+    while rows := reader.read(after_seq, ROWS_AT_ONCE):
+        for row in rows:
+            after_seq = row.seq
+            if isinstance(row, ScanRow):
+                told = record.take(row.scan, row.stamps) if row.scan.slot_ns < to_ns else []
+                newest_ns = max(newest_ns, row.scan.slot_ns if row.scan.slot_ns < to_ns else newest_ns)
+            elif row.event.kind is EventKind.DAEMON and row.event.slot_ns < to_ns:
+                stopped = row.event.body.get("state") == "stopped"
+                told = record.close(row.event.slot_ns if stopped else newest_ns)
+            else:
+                told = []
+            yield after_seq, told
+    yield after_seq, record.close(newest_ns)
+
+
+def judged(batch: Batch, layout: Layout, record: FinishedRecord, limits: Sequence[Limit]) -> Iterator[list[Event]]:
+    """Events of each scan of a recorded batch, whose columns are those of `layout`."""
+    if not len(batch.slots_ns):
+        return
+    loud = loud_columns(batch, layout, limits)
+    quiet = np.setdiff1d(np.arange(len(layout.columns)), loud)
+    if len(quiet):
+        record.count(batch, _part(layout, quiet), quiet)
+    if len(loud):
+        part = _part(layout, loud)
+        for slot_ns, values, stamp in zip(batch.slots_ns.tolist(), batch.values[:, loud], batch.stamps, strict=True):
+            yield record.take(scan_of(part, slot_ns, values), (stamp,))
+    yield record.close(int(batch.slots_ns.max()))
+
+
+def scan_of(layout: Layout, slot_ns: int, values: NDArray[np.float64]) -> Scan:
+    """A recorded row, `[k]`; NaN is a bad sample."""
+    bad = np.isnan(values)
+    status = np.where(bad, np.uint32(Status.BAD_NO_DATA), np.uint32(0))
+    quality = np.where(bad, np.uint8(Quality.BAD), np.uint8(Quality.GOOD))
+    return Scan(layout, slot_ns, slot_ns, values, status, quality)
+
+
+def loud_columns(batch: Batch, layout: Layout, limits: Sequence[Limit]) -> NDArray[np.intp]:
+    """The columns of which a judge may have something to tell."""
+    everything = np.arange(len(layout.columns))
+    if not all(limit.model_fields_set <= _PLAIN for limit in limits) or not (np.diff(batch.slots_ns) > 0).all():
+        return everything
+    rolling = {limit.role for limit in limits if limit.statistic != "value"}
+    loud = np.array([column.role in rolling for column in layout.columns], np.bool_)
+    for first, end, stamp in stretches(batch):
+        low, high = np.full(len(loud), -np.inf), np.full(len(loud), np.inf)
+        for index, limit in limits_for(limits, layout, (stamp,)):
+            for rule in rules_of(index, limit, layout.columns[index]):
+                if rule.side == "low":
+                    low[index] = max(low[index], rule.level)
+                else:
+                    high[index] = min(high[index], rule.level)
+        values = batch.values[first:end]
+        loud |= ~((values >= low) & (values <= high)).all(axis=0)
+    return np.flatnonzero(loud)
+
+
+def stretches(batch: Batch) -> Iterator[tuple[int, int, Stamp]]:
+    """(first, end, stamp): scans of one context."""
+    at = 0
+    for stamp, scans in groupby(batch.stamps):
+        count = sum(1 for _ in scans)
+        yield at, at + count, stamp
+        at += count
+
+
+def _part(layout: Layout, columns: NDArray[np.intp]) -> Layout:
+    return replace(layout, columns=tuple(layout.columns[at] for at in columns.tolist()))

@@ -1,0 +1,197 @@
+"""What a judged record comes to: of each role of each batch, how much was judged, and what was found.
+
+coverage           good samples of those there should have been, from the first scan to the last
+not evaluable      the time of those that were missing or not good: it is never "inside"
+samples outside    raw good samples outside PAR; excursions are stretches of them
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.monitor.limits import limits_for
+from collector.terms import Event, EventKind, Stamp
+from config.limits import Limit
+from drivers.base import Layout, Quality, Scan
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Of one role of one batch of a unit, over the time in which it had limits."""
+
+    unit: str
+    batch: str
+    role: str
+    period_ns: int
+    first_ns: int = 0
+    last_ns: int = 0
+    scans: int = 0
+    good: int = 0
+    outside: int = 0
+    """Good samples outside PAR."""
+    low: float | None = None
+    high: float | None = None
+    """The least and greatest good sample."""
+    excursions: int = 0
+    duration_s: float = 0.0
+    """Of the excursions, together; so are area and time that was not evaluable inside them."""
+    area: float = 0.0
+    peak: float | None = None
+    """The one farthest outside."""
+    left: Counter[str] = field(default_factory=Counter)
+    """How often each rule was left, by its name; of a rolling statistic with that before it."""
+    _beyond: float = 0.0
+
+    @property
+    def expected(self) -> int:
+        """Samples that there should have been."""
+        return max(self.scans, round((self.last_ns - self.first_ns) / self.period_ns) + 1) if self.scans else 0
+
+    @property
+    def coverage(self) -> float:
+        """0 to 1."""
+        return self.good / self.expected if self.expected else 0.0
+
+    @property
+    def not_evaluable_s(self) -> float:
+        """Time without a good sample."""
+        return (self.expected - self.good) * self.period_ns / 1e9
+
+    @property
+    def fine(self) -> bool:
+        """Nothing was ever outside anything."""
+        return not self.excursions and not self.left
+
+    def hear(self, event: Event) -> None:
+        """An event of this role."""
+        body = event.body
+        if event.kind is EventKind.TRANSITION and body["to"] == "outside":
+            statistic = "" if body["statistic"] == "value" else f"{body['statistic']} "
+            self.left[f"{statistic}{body['rule']}"] += 1
+        elif event.kind is EventKind.EXCURSION and body["state"] == "closed":
+            self.excursions += 1
+            self.duration_s += float(str(body["duration_s"]))
+            self.area += float(str(body["area"]))
+            self._farthest(float(str(body["peak"])), body["low"], body["high"])
+
+    def _farthest(self, peak: float, low: object, high: object) -> None:
+        beyond = max(low - peak if isinstance(low, (int, float)) else 0.0, peak - high if isinstance(high, (int, float)) else 0.0)
+        if self.peak is None or beyond > self._beyond:
+            self.peak, self._beyond = peak, beyond
+
+
+class Tally:
+    """Verdicts of one scan group."""
+
+    def __init__(
+        self, layout: Layout, limits: Sequence[Limit], verdicts: dict[tuple[str, str, str], Verdict], held: set[Limit]
+    ) -> None:
+        """`verdicts`: by (unit, batch, role); those of several groups stand together, as do the limits that `held` anywhere."""
+        self._layout, self._limits, self._verdicts, self._held = layout, limits, verdicts, held
+        self._stamps: tuple[Stamp, ...] | None = None
+        self._counted = _Counted(np.zeros(0, np.intp), np.zeros(0), np.zeros(0))
+        self._of: list[Verdict] = []
+
+    def scan(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
+        """One that was judged."""
+        if stamps != self._stamps:
+            self._enter(stamps)
+        good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
+        self._counted.add(scan.slot_ns, scan.values, good)
+
+    def block(self, slots_ns: NDArray[np.int64], values: NDArray[np.float64], stamps: tuple[Stamp, ...]) -> None:
+        """Scans of one context, `[n, k]`; NaN is a bad sample."""
+        if stamps != self._stamps:
+            self._enter(stamps)
+        self._counted.add_all(slots_ns, values)
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """What the judge tells."""
+        for event in events:
+            if event.kind in (EventKind.TRANSITION, EventKind.EXCURSION):
+                self._verdict(event.unit, event.stamp.batch, str(event.body["role"])).hear(event)
+
+    def flush(self) -> None:
+        """Put what was counted into the verdicts."""
+        self._counted.into(self._of)
+
+    def _enter(self, stamps: tuple[Stamp, ...]) -> None:
+        self.flush()
+        self._stamps = stamps
+        batch = {unit: stamp.batch for unit, stamp in zip(self._layout.units, stamps, strict=True)}
+        bounds: dict[int, tuple[float, float]] = {}
+        for index, limit in limits_for(self._limits, self._layout, stamps):
+            self._held.add(limit)
+            low, high = bounds.get(index, (-np.inf, np.inf))
+            if limit.statistic == "value" and limit.par:
+                low = -np.inf if limit.par.low is None else limit.par.low
+                high = np.inf if limit.par.high is None else limit.par.high
+            bounds[index] = low, high
+        columns = [self._layout.columns[index] for index in bounds]
+        self._of = [self._verdict(column.unit, batch[column.unit], column.role) for column in columns]
+        lows, highs = (np.array([pair[side] for pair in bounds.values()]) for side in (0, 1))
+        self._counted = _Counted(np.array(list(bounds), np.intp), lows, highs)
+
+    def _verdict(self, unit: str, batch: str, role: str) -> Verdict:
+        key = unit, batch, role
+        if key not in self._verdicts:
+            self._verdicts[key] = Verdict(unit, batch, role, self._layout.period_ns)
+        return self._verdicts[key]
+
+
+class _Counted:
+    """Samples of some columns in one context."""
+
+    def __init__(self, columns: NDArray[np.intp], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+        self._columns, self._low, self._high = columns, low, high
+        self._scans, self._first_ns, self._last_ns = 0, 0, 0
+        self._good, self._outside = (np.zeros(len(columns), np.int64) for _ in range(2))
+        self._least, self._most = np.full(len(columns), np.inf), np.full(len(columns), -np.inf)
+
+    def add(self, slot_ns: int, values: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
+        """A scan, `[k]`."""
+        if not len(self._columns):
+            return
+        value = np.where(good[self._columns], values[self._columns], np.nan)
+        self._see(slot_ns, slot_ns, 1)
+        self._good += good[self._columns]
+        self._outside += (value < self._low) | (value > self._high)
+        np.fmin(self._least, value, self._least)
+        np.fmax(self._most, value, self._most)
+
+    def add_all(self, slots_ns: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Scans, `[n, k]`; NaN is a bad sample."""
+        if not len(self._columns):
+            return
+        value = values[:, self._columns]
+        self._see(int(slots_ns[0]), int(slots_ns[-1]), len(slots_ns))
+        self._good += len(value) - np.isnan(value).sum(axis=0)
+        self._outside += ((value < self._low) | (value > self._high)).sum(axis=0)
+        np.fmin(self._least, np.fmin.reduce(value, axis=0), self._least)
+        np.fmax(self._most, np.fmax.reduce(value, axis=0), self._most)
+
+    def _see(self, first_ns: int, last_ns: int, scans: int) -> None:
+        self._first_ns = first_ns if not self._scans else self._first_ns
+        self._last_ns = last_ns
+        self._scans += scans
+
+    def into(self, verdicts: Sequence[Verdict]) -> None:
+        """Add it, and begin anew."""
+        if not self._scans:
+            return
+        for at, verdict in enumerate(verdicts):
+            verdict.first_ns = min(verdict.first_ns, self._first_ns) if verdict.scans else self._first_ns
+            verdict.last_ns = max(verdict.last_ns, self._last_ns) if verdict.scans else self._last_ns
+            verdict.scans += self._scans
+            verdict.good += int(self._good[at])
+            verdict.outside += int(self._outside[at])
+            if self._good[at]:
+                verdict.low = float(np.fmin(self._least[at], np.inf if verdict.low is None else verdict.low))
+                verdict.high = float(np.fmax(self._most[at], -np.inf if verdict.high is None else verdict.high))
+        self._scans = 0
+        self._good[:], self._outside[:], self._least[:], self._most[:] = 0, 0, np.inf, -np.inf

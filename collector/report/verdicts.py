@@ -1,0 +1,114 @@
+"""What was found in a finished record, written down: a table for people, CSV and JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from collector.report.export import iso
+from collector.report.tally import Verdict
+from collector.terms import Event, EventKind, Json
+
+When = Callable[[int], str]
+"""A slot, as it is shown."""
+
+HEADER = (
+    *("kind", "time", "unit", "batch", "phase", "role", "statistic", "window_s", "rule", "from", "to", "value", "level"),
+    *("first", "last", "duration_s", "peak", "area", "not_evaluable_s", "low", "high", "ended", "cpp"),
+)
+TABLE = ("unit", "batch", "role", "excursions", "samples outside", "duration", "peak", "area", "rules left", "coverage")
+
+
+def date(slot_ns: int) -> str:
+    """Of a record that has dates."""
+    return iso(slot_ns)
+
+
+def since_start(slot_ns: int) -> str:
+    """Of one that has seconds only."""
+    return repr(slot_ns / 1e9)
+
+
+def closed(events: Sequence[Event]) -> list[Event]:
+    """Each excursion once, as it ended."""
+    return [event for event in events if event.kind is EventKind.EXCURSION and event.body["state"] == "closed"]
+
+
+def transitions(events: Sequence[Event]) -> list[Event]:
+    """Of rules, and of whether they can be evaluated."""
+    return [event for event in events if event.kind is EventKind.TRANSITION]
+
+
+def row(event: Event, when: When) -> list[str]:
+    """In the order of `HEADER`; a number reads back to the same value."""
+    told = {"kind": event.kind.value, "time": when(event.slot_ns), "unit": event.unit, **_fields(event, when)}
+    return [_cell(told.get(name)) for name in HEADER]
+
+
+def _fields(event: Event, when: When) -> dict[str, Json]:
+    body = dict(event.body)
+    fields: dict[str, Json] = {"batch": event.stamp.batch, "phase": event.stamp.phase, **body}
+    for name in ("first", "last"):
+        if isinstance(slot_ns := body.get(f"{name}_ns"), int):
+            fields[name] = when(slot_ns)
+    return fields
+
+
+def _cell(value: Json) -> str:
+    if value is None:
+        return ""
+    return ("yes" if value else "no") if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
+
+
+def as_json(events: Sequence[Event], verdicts: Sequence[Verdict], when: When) -> dict[str, Json]:
+    """The findings and the verdicts."""
+    return {
+        "excursions": [_found(event, when) for event in closed(events)],
+        "transitions": [_found(event, when) for event in transitions(events)],
+        "verdicts": [_verdict(verdict, when) for verdict in verdicts],
+    }
+
+
+def _found(event: Event, when: When) -> dict[str, Json]:
+    return {"time": when(event.slot_ns), "slot_ns": event.slot_ns, "unit": event.unit, **_fields(event, when)}
+
+
+def _verdict(verdict: Verdict, when: When) -> dict[str, Json]:
+    return {
+        "unit": verdict.unit,
+        "batch": verdict.batch,
+        "role": verdict.role,
+        "from": when(verdict.first_ns),
+        "to": when(verdict.last_ns),
+        "samples": verdict.expected,
+        "good": verdict.good,
+        "coverage": verdict.coverage,
+        "not_evaluable_s": verdict.not_evaluable_s,
+        "low": verdict.low,
+        "high": verdict.high,
+        "excursions": verdict.excursions,
+        "samples_outside": verdict.outside,
+        "duration_s": verdict.duration_s,
+        "area": verdict.area,
+        "peak": verdict.peak,
+        "rules_left": dict(sorted(verdict.left.items())),
+    }
+
+
+def line(verdict: Verdict) -> list[str]:
+    """In the order of `TABLE`."""
+    left = ", ".join(f"{rule} {count}x" for rule, count in sorted(verdict.left.items()))
+    found = verdict.excursions > 0
+    return [
+        verdict.unit,
+        verdict.batch,
+        verdict.role,
+        str(verdict.excursions),
+        str(verdict.outside),
+        f"{verdict.duration_s:g} s" if found else "",
+        f"{verdict.peak:.6g}" if verdict.peak is not None else "",
+        f"{verdict.area:.6g}" if found else "",
+        left,
+        "100 %"
+        if verdict.good == verdict.expected
+        else f"{100 * verdict.coverage:.2f} %, {verdict.not_evaluable_s:g} s not evaluable",
+    ]

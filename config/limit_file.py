@@ -1,0 +1,83 @@
+"""Limits for a finished record: those of a plant file, or a limit table on its own, in YAML or CSV.
+
+a YAML list of limits · a YAML file with `limits:` alone · a CSV limit table · a plant file, of which the limits are taken
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import yaml_source
+from config.common import Model
+from config.faults import ConfigError, Fault, in_order
+from config.files import Files
+from config.inclusion import Piece
+from config.limit_checks import limits_are_unique
+from config.limits import Limit
+from config.load import load_with_warnings
+from config.model import Plant
+from config.place import Place, Source
+from config.places import locate
+from config.tables import Tables
+from config.validation import faults_of, no_keys, told_slips, validated
+from config.yaml_core import Scalar
+
+TABLES = (".csv", ".tsv", ".txt")
+
+
+class LimitTable(Model):
+    """Limits without a plant around them."""
+
+    limits: tuple[Limit, ...]
+    """As in a plant file; or CSV files that hold them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a limit file holds. Only a plant file knows tags: their roles, units and ranges."""
+
+    rows: tuple[Limit, ...]
+    plant: Plant | None = None
+    warnings: tuple[Fault, ...] = ()
+
+
+def load_limits(path: Path) -> Limits:
+    """The limits of a file of any of these kinds. Raises ConfigError with every fault."""
+    files = Files(path.parent)
+    if path.suffix.lower() in TABLES:
+        return _checked(Source(str(path), {"limits": path.name}, _around(path)), files)
+    source = yaml_source.parse(files.yaml_text(path), str(path))
+    if isinstance(source.data, list):
+        place = source.place
+        return _checked(Source(source.file, {"limits": source.data}, _around(path, place), source.slips), files)
+    if not isinstance(source.data, dict):
+        raise ConfigError([*told_slips(source, LimitTable), no_keys(source, LimitTable)])
+    if set(source.data) == {"limits"}:
+        return _checked(source, files)
+    plant, warnings = load_with_warnings(path)
+    return Limits(plant.limits, plant, warnings)
+
+
+def _around(path: Path, limits: Place | None = None) -> Place:
+    """The place of a mapping that holds nothing but the limits."""
+    file = str(path)
+    return Place(1, "", {"limits": limits or Place(1, "", file=file)}, True, file)
+
+
+def _checked(source: Source, files: Files) -> Limits:
+    faults = list(told_slips(source, LimitTable))
+    data: dict[Scalar, object] = dict(source.data) if isinstance(source.data, dict) else {}
+    piece = Piece(data, source.place._replace(inside=dict(source.place.inside)))
+    Tables(files, faults).put_into(piece)
+    whole = Source(source.file, piece.data, piece.place)
+    table, errors = validated(whole.data, LimitTable, Path(source.file).parent)
+    faults += faults_of(errors, whole, LimitTable)
+    if table and not table.limits and not faults:
+        faults.append(Fault(source.file, 1, "", "holds no limits: nothing can be judged"))
+    for loc, what, *others in limits_are_unique(table) if table else ():
+        spot = locate(loc, whole.place, LimitTable)
+        faults.append(spot.fault(what.replace("{other}", locate(others[0], whole.place, LimitTable).seen_from(spot))))
+    if faults or table is None:
+        raise ConfigError(in_order(faults))
+    return Limits(table.limits)

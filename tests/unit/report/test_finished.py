@@ -1,0 +1,193 @@
+"""A finished record gets the verdicts that it got while it was read, and those that its definition gives."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.acquire.clock import PlantClock
+from collector.batch.context import ContextTracker
+from collector.live import Live
+from collector.monitor.judge import Judge
+from collector.recorder import Recorder
+from collector.report import finished
+from collector.report.finished import FinishedRecord, judged, loud_columns, replayed, scan_of
+from collector.report.recording import Batch
+from collector.store.journal import Journal
+from collector.store.reader import Reader
+from collector.store.rows import EventRow
+from collector.terms import Event, EventKind, Stamp
+from config.limits import Limit
+from config.model import Plant
+from config.tags import Kind
+from drivers.base import Column, Layout, Scan, Status
+from tests.fakes import endpoint_of
+from tests.journal_rows import SECOND_NS, SLOT_NS, column, layout, scan
+
+LIMITS: list[dict[str, Any]] = [
+    {"role": "temperature", "par": [60, 70], "nor": [62, 68], "deadband": 0.5},
+    {"role": "temperature", "par": [50, 65], "phase": "Hold"},
+    {"role": "temperature", "statistic": "mean", "window_s": 4, "nor": [61, 69]},
+    {"role": "pressure", "alarm": {"l": 1, "h": 9}},
+]
+PLANT = Plant.model_validate(
+    {"site": "Basel", "endpoints": (endpoint_of({"plc": {"main": 1.0}}),), "units": {"R-201": {}}, "limits": LIMITS}
+)
+REACTOR = layout(column("temperature"), column("batch_id", Kind.TEXT), column("phase", Kind.TEXT))
+PLAIN = layout(column("pressure"), group="plain")
+
+Sample = tuple[float | None, str, str, float | None]
+"""Temperature, batch, phase, pressure; None is bad."""
+values = st.one_of(st.none(), st.sampled_from([59.0, 60.0, 61.5, 65.0, 68.0, 70.0, 71.0, 80.0]))
+samples = st.tuples(values, st.sampled_from(["", "B-1", "B-2"]), st.sampled_from(["", "Dose", "Hold"]), values)
+runs = st.lists(st.lists(samples, max_size=20), min_size=1, max_size=3)
+"""The daemon is stopped between them."""
+
+
+def scans(slot: int, sample: Sample) -> list[Scan]:
+    temperature, batch, phase, pressure = sample
+    at = SLOT_NS + slot * SECOND_NS
+    main = scan(REACTOR, [temperature or 0.0, batch, phase], at, status=[0 if temperature else Status.BAD_NO_DATA, 0, 0])
+    if pressure is None:
+        return [main, Scan.of_lost(PLAIN, at, at, Status.BAD_TIMEOUT)]
+    return [scan(PLAIN, [pressure / 10], at), main]
+
+
+def recorded(data: Path, of: list[list[Sample]]) -> None:
+    """By the daemon's recorder, in as many runs."""
+    (data / "journal").mkdir(parents=True)
+    slot, context = 0, ContextTracker(PLANT)
+    for run in of:
+        journal = Journal(data)
+        now_ns = SLOT_NS + slot * SECOND_NS
+        recorder = Recorder(PLANT, journal, context, Live(), Clock(now_ns + len(run) * SECOND_NS), lambda: None)
+        recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "started"}))
+        for sample in run:
+            for each in scans(slot, sample):
+                recorder.take(each)
+            slot += 1
+        recorder.tell(Event(EventKind.DAEMON, SLOT_NS + slot * SECOND_NS, body={"state": "stopped"}))
+        assert asyncio.run(recorder.close())
+        journal.close()
+        slot += 5
+
+
+class Clock(PlantClock):
+    """Stands at the end of a run."""
+
+    def __init__(self, now_ns: int) -> None:
+        super().__init__(wall_ns=lambda: now_ns, monotonic_ns=lambda: 0)
+
+
+def told_by_the_daemon(reader: Reader) -> list[Event]:
+    rows, after = [], 0
+    while got := reader.read(after, 1000):
+        rows += got
+        after = got[-1].seq
+    return [row.event for row in rows if isinstance(row, EventRow) and row.event.kind in finished.TOLD]
+
+
+@settings(max_examples=40, deadline=None)
+@given(runs)
+def test_a_replayed_journal_gives_the_verdicts_of_the_daemon(of: list[list[Sample]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        recorded(Path(folder), of)
+        with closing(Reader(Path(folder))) as reader:
+            record = FinishedRecord(PLANT.limits)
+            offline = [event for _, events in replayed(reader, record, 0, 1 << 62) for event in events]
+            assert offline == told_by_the_daemon(reader)
+
+
+def test_a_part_of_a_journal_has_the_state_of_what_was_before() -> None:
+    course: list[Sample] = [(80.0, "B-1", "Dose", 65.0)] * 5 + [(65.0, "B-1", "Dose", 65.0)] * 5
+    with tempfile.TemporaryDirectory() as folder:
+        recorded(Path(folder), [course])
+        with closing(Reader(Path(folder))) as reader:
+            record = FinishedRecord(PLANT.limits, from_ns=SLOT_NS + 3 * SECOND_NS)
+            told = [event for _, events in replayed(reader, record, 0, SLOT_NS + 8 * SECOND_NS) for event in events]
+    (excursion,) = (event for event in told if event.kind is EventKind.EXCURSION)
+    assert (excursion.body["first_ns"], excursion.body["last_ns"]) == (SLOT_NS, SLOT_NS + 5 * SECOND_NS)
+    verdict = next(each for each in record.verdicts if each.role == "temperature")
+    assert (verdict.scans, verdict.outside, verdict.excursions) == (5, 2, 1)
+
+
+# --- recorded batches
+
+THREE = Layout("recorded", "R-1", "B-1", SECOND_NS, tuple(Column(role, role, "R-1", Kind.REAL) for role in ("a", "b", "c")))
+cells = st.sampled_from([float("nan"), 1.0, 2.0, 2.5, 3.0, 4.0])
+rows = st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=25)
+levels = st.sampled_from([None, 1.0, 2.0, 3.0])
+calm = st.sampled_from([2.0, 2.5, 3.0])
+
+
+@st.composite
+def limit_sets(draw: st.DrawFn) -> list[Limit]:
+    found = []
+    for role in ("a", "b", "c"):
+        for phase in (None, "Hold"):
+            if draw(st.booleans()):
+                fields: dict[str, object] = {"role": role, "phase": phase, "par": [draw(levels) or 0.0, draw(calm) + 2]}
+                if draw(st.booleans()):
+                    fields |= {"alarm": {"h": draw(calm)}, "deadband": 0.5}
+                found.append(Limit.model_validate(fields))
+    if draw(st.integers(0, 3)) == 0:
+        found.append(Limit.model_validate({"role": "b", "statistic": "mean", "window_s": 3, "nor": [2, 3]}))
+    return found
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    values = np.array(draw(rows))
+    values[:, draw(st.integers(0, 2))] = draw(calm)
+    steps = draw(st.lists(st.sampled_from([1, 1, 1, 2, 5, 0]), min_size=len(values), max_size=len(values)))
+    stamps = tuple(Stamp("B-1", draw(st.sampled_from(["Dose", "Hold"]))) for _ in values)
+    return Batch("R-1", "B-1", np.cumsum(steps).astype(np.int64) * SECOND_NS, values, stamps)
+
+
+@settings(max_examples=150, deadline=None)
+@given(batches(), limit_sets())
+def test_columns_that_are_passed_over_have_nothing_to_tell(batch: Batch, limits: list[Limit]) -> None:
+    judge, wanted = Judge(THREE, limits), list[Event]()
+    for slot_ns, row, stamp in zip(batch.slots_ns.tolist(), batch.values, batch.stamps, strict=True):
+        wanted += judge.judge(scan_of(THREE, slot_ns, row), (stamp,))
+    wanted += judge.close(int(batch.slots_ns.max()))
+    record = FinishedRecord(limits)
+    told = [event for events in judged(batch, THREE, record, limits) for event in events]
+    assert told == [event for event in wanted if event.kind in finished.TOLD]
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches(), limit_sets())
+def test_counts_are_those_of_the_samples(batch: Batch, limits: list[Limit]) -> None:
+    record = FinishedRecord(limits)
+    for _ in judged(batch, THREE, record, limits):
+        pass
+    taken = [at for at in range(len(batch.values)) if at == 0 or batch.slots_ns[at] > batch.slots_ns[:at].max()]
+    for at, role in enumerate(("a", "b", "c")):
+        raw = {limit.phase: limit.par for limit in limits if limit.role == role and limit.statistic == "value"}
+        rolling = any(limit.role == role and limit.statistic != "value" for limit in limits)
+        found = [verdict for verdict in record.verdicts if verdict.role == role]
+        pars = [raw.get(batch.stamps[row].phase) or raw.get(None) for row in taken]
+        limited = [row for row, par in zip(taken, pars, strict=True) if par or rolling]
+        assert sum(each.scans for each in found) == len(limited)
+        assert sum(each.good for each in found) == sum(not np.isnan(batch.values[row, at]) for row in limited)
+        outside = [row for row, par in zip(taken, pars, strict=True) if par and _beyond(batch.values[row, at], par.low, par.high)]
+        assert sum(each.outside for each in found) == len(outside)
+
+
+def _beyond(value: float, low: float | None, high: float | None) -> bool:
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def test_a_calm_column_is_passed_over_and_a_bad_sample_is_not_calm() -> None:
+    limits = [Limit.model_validate({"role": role, "par": [1, 3]}) for role in ("a", "b", "c")]
+    values = np.array([[2.0, 2.0, 2.0], [3.0, np.nan, 3.5]])
+    batch = Batch("R-1", "B-1", np.array([0, SECOND_NS]), values, (Stamp("B-1"),) * 2)
+    assert loud_columns(batch, THREE, limits).tolist() == [1, 2]
