@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from collector.monitor.judge import Judge
 from collector.monitor.limits import limits_for, rules_of
+from collector.monitor.resumed import OutsideBefore
 from collector.report.recording import Batch
 from collector.report.tally import Tally, Verdict
 from collector.store.reader import Reader
 from collector.store.rows import ScanRow
-from collector.terms import Event, EventKind, Stamp
+from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import Limit
 from drivers.base import Layout, Quality, Scan, Status
 
@@ -30,9 +31,16 @@ ROWS_AT_ONCE = 2_000
 TOLD = (EventKind.TRANSITION, EventKind.EXCURSION)
 EARLIEST_NS = -(1 << 62)
 _PLAIN = frozenset(
-    ("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "min_coverage", "sp", "nor", "par", "alarm")
-) | {"deadband", "cpp", "rationale", "consequence", "action"}
-"""What a limit may say and still look at its own column alone, and be silent about raw samples within its levels."""
+    (
+        *("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "min_coverage", "spans_phases"),
+        *("sp", "nor", "par", "alarm", "deadband", "on_delay_s", "off_delay_s", "settle_s"),
+        *("cpp", "priority", "latching", "realarm_s", "rationale", "consequence", "action"),
+    )
+)
+"""What a limit may say that looks at its own column alone."""
+
+
+RuleName = tuple[Json, ...]
 
 
 class FinishedRecord:
@@ -43,6 +51,8 @@ class FinishedRecord:
         self._limits, self._from_ns = limits, from_ns
         self._judges: dict[str, tuple[Judge, Tally]] = {}
         self._verdicts: dict[tuple[str, str, str], Verdict] = {}
+        self._before: list[OutsideBefore] = []
+        self._outside: dict[RuleName, Event] = {}
         self.held: set[Limit] = set()
         """The limits that applied at some time."""
         self.refused = 0
@@ -52,11 +62,21 @@ class FinishedRecord:
         """What a scan changes."""
         judge, tally = self._of(scan.layout)
         refused = judge.refused
-        events = self._told(judge.judge(scan, stamps))
+        events = judge.judge(scan, stamps)
+        self._follow(events)
+        events = self._told(events)
         if judge.refused == refused and scan.slot_ns >= self._from_ns:
             tally.scan(scan, stamps)
         tally.hear(events)
         return events
+
+    def _follow(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.kind is EventKind.TRANSITION and event.body["rule"] != "evaluable":
+                if event.body["to"] == "outside":
+                    self._outside.setdefault(_key(event), event)
+                else:
+                    self._outside.pop(_key(event), None)
 
     def _told(self, events: Sequence[Event]) -> list[Event]:
         return [event for event in events if event.kind in TOLD and event.slot_ns >= self._from_ns]
@@ -71,6 +91,15 @@ class FinishedRecord:
             self.refused += judge.refused
             told += events
         self._judges.clear()
+        return told
+
+    def restart(self, slot_ns: int, *, killed: bool = False) -> list[Event]:
+        """The daemon ended at `slot_ns`; what was outside then is outside for the next run until it can be evaluated. One that
+        was killed told nothing: excursions that were open end with what is known."""
+        before = list(self._outside.values())
+        told = [event for event in self.close(slot_ns) if not killed or event.kind is not EventKind.TRANSITION]
+        self._outside = {_key(event): event for event in before}
+        self._before = [_heard(event) for event in before]
         return told
 
     @property
@@ -93,8 +122,23 @@ class FinishedRecord:
 
     def _of(self, layout: Layout) -> tuple[Judge, Tally]:
         if layout.id not in self._judges:
-            self._judges[layout.id] = Judge(layout, self._limits), self.tally(layout)
+            self._judges[layout.id] = Judge(layout, self._limits, self._before), self.tally(layout)
         return self._judges[layout.id]
+
+
+def _key(event: Event) -> RuleName:
+    return (event.unit, *(event.body[name] for name in ("role", "statistic", "window_s", "rule")))
+
+
+def _heard(event: Event) -> OutsideBefore:
+    """A rule that went outside."""
+    body = event.body
+    role, statistic, rule = (str(body[name]) for name in ("role", "statistic", "rule"))
+    window_s, value, level = (body[name] for name in ("window_s", "value", "level"))
+    return OutsideBefore(
+        event.unit, role, statistic, window_s if isinstance(window_s, float) else None, rule, float(str(level)),
+        event.slot_ns, float(str(value)), bool(body["cpp"]),
+    )  # fmt: skip
 
 
 def replayed(reader: Reader, record: FinishedRecord, after_seq: int, to_ns: int) -> Iterator[tuple[int, list[Event]]]:
@@ -108,11 +152,11 @@ def replayed(reader: Reader, record: FinishedRecord, after_seq: int, to_ns: int)
                 newest_ns = max(newest_ns, row.scan.slot_ns if row.scan.slot_ns < to_ns else newest_ns)
             elif row.event.kind is EventKind.DAEMON and row.event.slot_ns < to_ns:
                 stopped = row.event.body.get("state") == "stopped"
-                told = record.close(row.event.slot_ns if stopped else newest_ns)
+                told = record.restart(row.event.slot_ns) if stopped else record.restart(newest_ns, killed=True)
             else:
                 told = []
             yield after_seq, told
-    yield after_seq, record.close(newest_ns)
+    yield after_seq, record.restart(newest_ns, killed=True)
 
 
 def judged(batch: Batch, layout: Layout, record: FinishedRecord, limits: Sequence[Limit]) -> Iterator[list[Event]]:
@@ -143,8 +187,8 @@ def loud_columns(batch: Batch, layout: Layout, limits: Sequence[Limit]) -> NDArr
     everything = np.arange(len(layout.columns))
     if not all(limit.model_fields_set <= _PLAIN for limit in limits) or not (np.diff(batch.slots_ns) > 0).all():
         return everything
-    rolling = {limit.role for limit in limits if limit.statistic != "value"}
-    loud = np.array([column.role in rolling for column in layout.columns], np.bool_)
+    speaking = {limit.role for limit in limits if limit.statistic != "value" or limit.settle_s}
+    loud = np.array([column.role in speaking for column in layout.columns], np.bool_)
     for first, end, stamp in stretches(batch):
         low, high = np.full(len(loud), -np.inf), np.full(len(loud), np.inf)
         for index, limit in limits_for(limits, layout, (stamp,)):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
 from collector.live import Live
+from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.judge import Judge
 from collector.recorder import Recorder
 from collector.report import finished
@@ -47,8 +48,9 @@ Sample = tuple[float | None, str, str, float | None]
 """Temperature, batch, phase, pressure; None is bad."""
 values = st.one_of(st.none(), st.sampled_from([59.0, 60.0, 61.5, 65.0, 68.0, 70.0, 71.0, 80.0]))
 samples = st.tuples(values, st.sampled_from(["", "B-1", "B-2"]), st.sampled_from(["", "Dose", "Hold"]), values)
-runs = st.lists(st.lists(samples, max_size=20), min_size=1, max_size=3)
-"""The daemon is stopped between them."""
+Run = tuple[list[Sample], bool]
+"""What was read, and whether the daemon was killed in the end."""
+runs = st.lists(st.tuples(st.lists(samples, max_size=15), st.booleans()), min_size=1, max_size=3)
 
 
 def scans(slot: int, sample: Sample) -> list[Scan]:
@@ -60,21 +62,26 @@ def scans(slot: int, sample: Sample) -> list[Scan]:
     return [scan(PLAIN, [pressure / 10], at), main]
 
 
-def recorded(data: Path, of: list[list[Sample]]) -> None:
+def recorded(data: Path, of: list[Run]) -> None:
     """By the daemon's recorder, in as many runs."""
     (data / "journal").mkdir(parents=True)
-    slot, context = 0, ContextTracker(PLANT)
-    for run in of:
+    slot, context, alarms = 0, ContextTracker(PLANT), list[Alarm]()
+    for run, killed in of:
         journal = Journal(data)
         now_ns = SLOT_NS + slot * SECOND_NS
-        recorder = Recorder(PLANT, journal, context, Live(), Clock(now_ns + len(run) * SECOND_NS), lambda: None)
+        recorder = Recorder(PLANT, journal, context, Live(), Clock(now_ns + len(run) * SECOND_NS), lambda: None, alarms)
         recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "started"}))
         for sample in run:
             for each in scans(slot, sample):
                 recorder.take(each)
             slot += 1
-        recorder.tell(Event(EventKind.DAEMON, SLOT_NS + slot * SECOND_NS, body={"state": "stopped"}))
+        if killed:
+            assert asyncio.run(recorder.commit())
+            recorder.judges.clear()
+        else:
+            recorder.tell(Event(EventKind.DAEMON, SLOT_NS + slot * SECOND_NS, body={"state": "stopped"}))
         assert asyncio.run(recorder.close())
+        alarms = list(recorder.alarms.now.values())
         journal.close()
         slot += 5
 
@@ -94,21 +101,27 @@ def told_by_the_daemon(reader: Reader) -> list[Event]:
     return [row.event for row in rows if isinstance(row, EventRow) and row.event.kind in finished.TOLD]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(runs)
-def test_a_replayed_journal_gives_the_verdicts_of_the_daemon(of: list[list[Sample]]) -> None:
+def test_a_replayed_journal_gives_the_verdicts_of_the_daemon(of: list[Run]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recorded(Path(folder), of)
         with closing(Reader(Path(folder))) as reader:
             record = FinishedRecord(PLANT.limits)
             offline = [event for _, events in replayed(reader, record, 0, 1 << 62) for event in events]
-            assert offline == told_by_the_daemon(reader)
+            daemon = told_by_the_daemon(reader)
+    open_at_a_kill = [event for event in offline if event not in daemon]
+    assert all((event.body.get("state"), event.body.get("ended")) == ("closed", "stopped") for event in open_at_a_kill)
+    assert [event for event in offline if event in daemon] == daemon
+    states = [event.body["state"] for event in offline if event.kind is EventKind.EXCURSION]
+    assert states.count("open") == states.count("closed"), "a kill leaves no excursion open for ever"
 
 
 def test_a_part_of_a_journal_has_the_state_of_what_was_before() -> None:
-    course: list[Sample] = [(80.0, "B-1", "Dose", 65.0)] * 5 + [(65.0, "B-1", "Dose", 65.0)] * 5
+    above, inside = (80.0, "B-1", "Dose", 65.0), (65.0, "B-1", "Dose", 65.0)
+    course: list[Sample] = [*[above] * 5, *[inside] * 5]
     with tempfile.TemporaryDirectory() as folder:
-        recorded(Path(folder), [course])
+        recorded(Path(folder), [(course, False)])
         with closing(Reader(Path(folder))) as reader:
             record = FinishedRecord(PLANT.limits, from_ns=SLOT_NS + 3 * SECOND_NS)
             told = [event for _, events in replayed(reader, record, 0, SLOT_NS + 8 * SECOND_NS) for event in events]

@@ -13,10 +13,12 @@ from config.faults import ConfigError
 SECOND_NS = 1_000_000_000
 
 
-def read(folder: Path, content: str | bytes, *, period_s: float | None = None, unit: str = "", **named: str) -> Recording:
+def read(folder: Path, content: str | bytes, *, period_s: float | None = None, unit: str = "", **named: str | None) -> Recording:
     file = folder / "run-7.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_recording(file, Wanted({"TT": "TT", "PT": "PT"}, named, period_s, unit))
+    return load_recording(
+        file, Wanted({"TT": "TT", "PT": "PT"}, {key: name for key, name in named.items() if name}, period_s, unit)
+    )
 
 
 def told(recording: Recording) -> dict[str, list[list[float | None]]]:
@@ -132,7 +134,7 @@ def test_rows_that_are_not_later_are_told(tmp_path: Path) -> None:
 )
 def test_faults_have_their_lines(tmp_path: Path, content: str, named: dict[str, str], line: int, words: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        read(tmp_path, content, **named)
+        read(tmp_path, content, time=named.get("time"))
     (fault,) = refused.value.faults
     assert fault.line == line
     assert words in fault.what
