@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from collector.commands.alarms import alarms
 from collector.commands.backup import backup, restore
 from collector.commands.browse import browse
 from collector.commands.certs import certs
@@ -42,6 +43,7 @@ for command in COMMANDS:
 app.add_typer(certs, name="certs")
 app.add_typer(letters, name="dead-letters")
 app.add_typer(sinks, name="sinks")
+app.add_typer(alarms, name="alarms")
 
 
 def _version(asked: bool) -> None:

@@ -30,6 +30,7 @@ from collector.acquire.health import Health
 from collector.acquire.kernel_clock import KernelClock, kernel_clock
 from collector.alarm_memory import AlarmMemory
 from collector.batch.context import ContextTracker, tells_context
+from collector.desk import Desk
 from collector.gateway import Gateway
 from collector.keeping import Keeping, loss_event, unnoted
 from collector.ledger import Ledger, ledger_of
@@ -211,6 +212,7 @@ class Daemon:
                     works = (
                         self.recorder.commit_forever(),
                         self.recorder.tick_forever(),
+                        Desk(self.data, self.recorder).run(),
                         self.gateway.run(),
                         self._serve(),
                         watch,

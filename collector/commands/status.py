@@ -10,8 +10,11 @@ import orjson
 import typer
 from rich.table import Table
 
+from collector.alarm_list import facts_by_id
+from collector.alarm_memory import KIND, alarms_of
 from collector.commands.terms import failed, output, wrong_input
 from collector.ledger import Ledger, ledger_of
+from collector.monitor.alarms.alarm import ADVISORY
 from collector.report.export import iso
 from collector.store.cursors import KnownSink
 from collector.store.files import StoreError, is_locked
@@ -60,7 +63,12 @@ def _facts(data: Path) -> dict[str, Json]:
             "devices": dict(registry.states("device")),
             "certificates": dict(registry.states("certificate")),
             "context": dict(registry.states("context")),
-            "alarms": {"rules": dict(registry.states("rule")), "excursions": dict(registry.states("excursion"))},
+            "alarms": {
+                "rules": dict(registry.states("rule")),
+                "excursions": dict(registry.states("excursion")),
+                "states": facts_by_id(alarms_of(registry.states(KIND))),
+                "advice": ADVISORY,
+            },
             "runway_hours": runway_hours(free_bytes(data), reader.bytes_per_hour()),
             "room": registry.states("room").get("disk", {}),
         }
@@ -127,6 +135,8 @@ def _print(facts: dict[str, Json]) -> None:
     _table("unit", facts["context"], ("batch", "phase", "product", "recipe_version", "mode"))
     alarms = facts["alarms"]
     assert isinstance(alarms, dict)
+    _table("alarm", alarms["states"], ("priority", "state", "since_ns", "acknowledged_by", "consequence", "action"))
+    output.print(alarms["advice"], style="dim", markup=False)
     _table("outside now", alarms["rules"], ("since_ns", "value", "level"))
     _table("open excursion", alarms["excursions"], ("first_ns", "peak", "low", "high"))
     gaps = facts["gaps"]

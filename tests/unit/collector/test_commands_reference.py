@@ -69,6 +69,10 @@ TOLD_IN_WORDS = {
     "phase_column": "by its name",
     "period": "by the times, else 1s",
     "write_to": "none",
+    "ids": "required",
+    "reason": "required",
+    "comment": "none",
+    "time_limit": "required",
 }
 """Parameters without a default of their own."""
 
