@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from bench._figures import figure
+from bench._monitor_finished import one_batch, samples_per_s, side_by_side
 from bench._monitor_rivals import rivals
 from bench._monitor_work import Work
 
@@ -103,6 +104,22 @@ def apart(scans: int, rounds: int) -> None:
     )
 
 
+def finished(rounds: int) -> None:
+    """Finished batches, in millions of samples per second of CPU; to reach: 30 with everything on."""
+    for mode in ("exact", "panes"):
+        samples, run = side_by_side(panes=mode == "panes", scans=1_000)
+        figure(
+            f"finished: 100 batches of 100 tags side by side, all on, {mode}", samples_per_s(samples, run, rounds) / 1e6, "M/s"
+        )
+    courses = {
+        "limits on raw values, all inside": one_batch(rolling=False, loud=0.0),
+        "limits on raw values, 5 tags leave them": one_batch(rolling=False, loud=0.05),
+        "limits on raw values and five rolling statistics": one_batch(rolling=True, loud=0.05),
+    }
+    for name, (samples, run) in courses.items():
+        figure(f"finished: judge, a batch of 100 tags, {name}", samples_per_s(samples, run, rounds) / 1e6, "M/s")
+
+
 def sizes(*, quick: bool) -> Iterable[tuple[int, int]]:
     """(tags, scans)."""
     return ((tags, scans) for tags in TAGS for scans in SCANS if not quick or (tags, scans) in QUICK)
@@ -118,6 +135,7 @@ def main() -> None:
         compare(tags, scans, rounds)
     bad_samples(10_000, 600, rounds)
     apart(600, rounds)
+    finished(rounds)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def excursions(
                 "last": float(end * PERIOD_S),
                 "duration_s": float((end - at[first]) * PERIOD_S),
                 "peak": value[farthest],
-                "area": sum((one + other) / 2 for one, other in zip(over, over[1:], strict=False)) * PERIOD_S,
+                "area": sum((one + other) / 2 for one, other in pairwise(over)) * PERIOD_S,
             }
 
 
