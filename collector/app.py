@@ -149,6 +149,7 @@ class Daemon:
             self.clock,
             disk_fault=lambda: self.recorder.disk_fault,
             pending=lambda: self.recorder.pending_samples,
+            alarms=self.recorder.alarms.now.values,
         )
 
     def _keep(self) -> Keep:

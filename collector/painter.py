@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from collector.alarm_picture import alarms_picture
 from collector.live import DeviceState, Live
+from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.excursions import Excursion
 from collector.monitor.judge import ActiveRule, Judge
 from collector.monitor.limits import RuleKey, limits_for
@@ -61,14 +63,17 @@ class Painter:
         *,
         disk_fault: Callable[[], str],
         pending: Callable[[], int] | None = None,
+        alarms: Callable[[], Iterable[Alarm]] = tuple,
     ) -> None:
-        """`judges` by layout id, `devices` by name. `pending`: samples read but not yet committed."""
+        """`judges` by layout id, `devices` by name. `pending`: samples read but not yet committed; `alarms`: those
+        that are not at rest."""
         self._plant, self._live, self._judges, self._devices = plant, live, judges, devices
         self._sinks, self._clock, self._disk_fault, self._pending = sinks, clock, disk_fault, pending
         self._layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
         self._memory = {layout.id: Memory(len(layout.columns)) for layout in self._layouts}
         self._units = {unit.name: unit for unit in plant.units}
         self._places = _places(self._layouts, self._units)
+        self._alarms = alarms
         self._columns = {(each.column.unit, each.column.role): each.column for each in chain(*self._places.values())}
         self._closed: deque[Event] = deque(maxlen=CLOSED_EXCURSIONS)
         self._unread: list[Event] = []
@@ -118,6 +123,7 @@ class Painter:
             devices=tuple(_device(name, state) for name, state in self._devices.items()),
             sinks=tuple(replace(sink, cause=visible(sink.cause)) for sink in self._sinks()),
             gateway=self._gateway(),
+            alarms=alarms_picture(self._alarms(), self._columns),
         )
 
     def _group(self, layout: Layout, now_ns: int) -> GroupNow:

@@ -7,13 +7,15 @@ visible characters only, so neither a page nor a terminal can be steered by a ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from collector.monitor.alarms.alarm import ADVISORY
 from collector.words import (
     Severity,
     Side,
 )
+from config.limits import Priority
 
 State = Literal["ok", "alert", "action", "not evaluable", "no limits"]
 """alert: outside NOR, or beyond L or H. action: outside PAR, or beyond LL or HH."""
@@ -126,6 +128,53 @@ class ExcursionPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmPicture:
+    """An alarm that is not normal."""
+
+    id: str
+    unit: str
+    tag: str
+    rule: str
+    statistic: str
+    """`value`, or for people: `slope over 60 s`."""
+    priority: Priority
+    state: str
+    calls: bool
+    """Somebody has to acknowledge it."""
+    hidden: bool
+    """Shelved, suppressed or out of service: it calls nobody."""
+    outside: bool
+    """The condition underneath."""
+    since: str
+    """When the condition went outside last; empty: it never did."""
+    value: str
+    """With which it did."""
+    limit: str
+    """`above PAR 70 °C`"""
+    batch: str
+    phase: str
+    cpp: bool
+    handled: str
+    """`acknowledged by meier 2026-11-26T15:04:05Z: cooling is on`; empty: nobody did anything."""
+    consequence: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsPicture:
+    """All alarms that are not normal."""
+
+    shown: tuple[AlarmPicture, ...] = ()
+    """The most urgent first."""
+    calling: int = 0
+    """How many somebody has to acknowledge."""
+    hidden: int = 0
+    left_out: int = 0
+    """How many more there are than are shown."""
+    advice: str = ADVISORY
+
+
+@dataclass(frozen=True, slots=True)
 class EventPicture:
     """Something that happened, in human words."""
 
@@ -188,3 +237,4 @@ class Picture:
     devices: tuple[DevicePicture, ...]
     sinks: tuple[SinkPicture, ...]
     gateway: GatewayPicture
+    alarms: AlarmsPicture = field(default_factory=AlarmsPicture)

@@ -40,6 +40,7 @@ ROLE_WIDTH = 70
 _STYLES = {"action": "bold white on red", "alert": "bold black on yellow", "fault": "bold magenta", "info": "dim"}
 _MARKS = {"action": "◆", "alert": "▲", "fault": "✕", "info": " "}
 _RANKS = {"action": 0, "alert": 1, "not evaluable": 2, "ok": 3, "no limits": 5}
+_PRIORITY_MARKS = {"critical": "‼", "high": "◆", "medium": "▲", "low": "△"}
 _TITLE_STYLES = {
     "action": "bold white on red",
     "alert": "bold black on yellow",
@@ -141,6 +142,7 @@ def _problems(picture: Picture) -> Iterator[Text]:
         facts = f" {duration(excursion.duration_s)}, peak {excursion.peak}, since {excursion.first[11:19]}"
         what = f"◆ {tag} OUTSIDE PAR {excursion.par_shown} {excursion.engineering_unit}"
         yield _line((what.rstrip(), _STYLES["action"]), facts, f"  {excursion.action}")
+    yield from _alarms(picture)
     if picture.gateway.disk_fault:
         yield _line(("✕ THE DISK TAKES NOTHING ", _STYLES["fault"]), picture.gateway.disk_fault)
     for device in picture.devices:
@@ -149,6 +151,18 @@ def _problems(picture: Picture) -> Iterator[Text]:
     for sink in picture.sinks:
         if not sink.taking:
             yield _line((f"▲ SINK TAKES NOTHING {sink.name} ", _STYLES["fault"]), sink.cause)
+
+
+def _alarms(picture: Picture) -> Iterator[Text]:
+    """One line for all that call: the worst of them, and how many there are."""
+    alarms = picture.alarms
+    worst = next((alarm for alarm in alarms.shown if alarm.calls), None)
+    if worst is None:
+        return
+    what = f"{_PRIORITY_MARKS[worst.priority]} ALARM {worst.priority.upper()} {worst.unit} {worst.tag} {worst.limit}"
+    style = _STYLES["action" if worst.priority in ("critical", "high") else "alert"]
+    more = f"  {alarms.calling} to acknowledge" if alarms.calling > 1 else "  to acknowledge"
+    yield _line((what, style), f" {worst.state}{more}", f"  {worst.action}")
 
 
 def _fitted(lines: Sequence[Text], most: int) -> Iterator[Text]:

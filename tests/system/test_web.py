@@ -19,6 +19,8 @@ import orjson
 import pytest
 
 from collector.picture import (
+    AlarmPicture,
+    AlarmsPicture,
     BreachPicture,
     DevicePicture,
     EventPicture,
@@ -75,6 +77,34 @@ PICTURE = Picture(
     devices=(DevicePicture("plc-1", "plc", False, AT, HOSTILE),),
     sinks=(SinkPicture("influx", True, 10, 6, 1, ""),),
     gateway=GatewayPicture(1234, 56, 2, 1200, 34, 0, ""),
+    alarms=AlarmsPicture(
+        shown=(
+            AlarmPicture(
+                id="R-301/product_temperature/HH",
+                unit="R-301",
+                tag="TT-301A",
+                rule="HH",
+                statistic="value",
+                priority="critical",
+                state="acknowledged",
+                calls=False,
+                hidden=False,
+                outside=True,
+                since=AT,
+                value="75.5",
+                limit="above HH 75 °C",
+                batch=HOSTILE,
+                phase="Dose",
+                cpp=True,
+                handled=f"acknowledged by {HOSTILE}",
+                consequence="It runs away.",
+                action="Quench.",
+            ),
+        ),
+        calling=3,
+        hidden=2,
+        left_out=4,
+    ),
 )
 
 
@@ -449,7 +479,8 @@ async def test_a_browser_shows_the_picture_as_text_only(http: aiohttp.ClientSess
         for words in (
             "Advisory only, not the safety layer", "OUTSIDE PAR", "R-301 TT-301A (CPP)", "Do: Stop the feed.", "DEVICE LOST",
             "70.5", "ACTION", "above PAR 70 °C", "SP 65 · NOR 63 … 67 · PAR 60 … 70", "STALE 1 min 15 s · BadTimeout",
-            "Phase Dose · 2 min 05 s", f"Batch {HOSTILE}", "● live",
+            "Phase Dose · 2 min 05 s", f"Batch {HOSTILE}", "● live", "‼ CRITICAL", f"acknowledged by {HOSTILE}", "Do: Quench.",
+            "3 alarms to acknowledge · 2 shelved", "4 more are not shown", "advisory only, not a safety layer", "above HH 75 °C",
         ):  # fmt: skip
             assert words in text, words
         assert await tab.evaluate("document.querySelectorAll('img, iframe, main script, main a').length") == 0

@@ -309,6 +309,32 @@ function drawNow(picture) {
   show(byId("calm"), words.join(" · "));
 }
 
+// ---- alarms -----------------------------------------------------------------------------------------------------
+
+// A mark and a word for each, so that colour is never the only signal.
+const PRIORITIES = { critical: "‼ CRITICAL", high: "◆ HIGH", medium: "▲ MEDIUM", low: "△ low" };
+
+const makeAlarm = part("tr", "", [["td", "priority"], ["td", "state"], ["th", ""], ["td", ""], ["td", "cause"], ["td", "cause"]], (alarm, [priority, state, what, since, todo, handled], node) => {
+  setClass(node, `priority-${alarm.priority}${alarm.calls ? " calls" : ""}${alarm.hidden ? " hidden-alarm" : ""}`);
+  show(priority, PRIORITIES[alarm.priority]);
+  show(state, `${alarm.state}${alarm.hidden && alarm.outside ? ", OUTSIDE underneath" : ""}`);
+  const statistic = alarm.statistic === "value" ? "" : ` (${alarm.statistic})`;
+  show(what, `${alarm.unit} ${alarm.tag}${alarm.cpp ? " (CPP)" : ""} ${alarm.limit || alarm.rule}${statistic}${alarm.value ? `, was ${alarm.value}` : ""}`);
+  show(since, [alarm.since ? when(alarm.since) : "", [alarm.batch, alarm.phase].filter(Boolean).join(" ")].filter(Boolean).join(" · "));
+  show(todo, [alarm.action ? `Do: ${alarm.action}` : "", alarm.consequence ? `Consequence: ${alarm.consequence}` : ""].filter(Boolean).join(" "));
+  show(handled, alarm.handled);
+});
+
+function drawAlarms({ alarms }) {
+  const words = [alarms.calling ? `${several(alarms.calling, "alarm")} to acknowledge` : "no alarm to acknowledge"];
+  if (alarms.hidden) words.push(`${alarms.hidden} shelved, suppressed or out of service`);
+  if (alarms.left_out) words.push(`${alarms.left_out} more are not shown here: reactorwatch alarms list`);
+  words.push(alarms.advice);
+  show(byId("alarms-words"), words.join(" · "));
+  byId("alarms-scroll").hidden = !alarms.shown.length;
+  each(byId("alarms"), alarms.shown, ({ id }) => id, makeAlarm);
+}
+
 // ---- below ------------------------------------------------------------------------------------------------------
 
 const EVENT_MARKS = { action: "◆ action", alert: "▲ alert", fault: "✕ fault", info: "info" };
@@ -397,6 +423,7 @@ function draw(picture) {
   show(byId("date"), today);
   show(byId("time"), clockOf(picture.time));
   drawNow(picture);
+  drawAlarms(picture);
   each(byId("units"), picture.units, ({ name }) => name, makeUnit);
   drawBelow(picture);
   trendLimits(picture);

@@ -18,8 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.acquire.health import Health
+from collector.alarm_picture import MOST_SHOWN, alarms_picture
 from collector.batch.context import ContextTracker
 from collector.live import Live
+from collector.monitor.alarms.alarm import ADVISORY, Alarm, AlarmKey
+from collector.monitor.alarms.alarms import Command
+from collector.monitor.alarms.states import Happening, State
 from collector.painter import RECENT_EVENTS, Painter
 from collector.picture import Picture, SinkPicture, Span, TagPicture, UnitPicture
 from collector.recorder import Recorder
@@ -111,6 +115,7 @@ class Watched:
             self.clock,
             disk_fault=lambda: recorder.disk_fault,
             pending=lambda: recorder.pending_samples,
+            alarms=recorder.alarms.now.values,
         )
 
     def scan(self, status: dict[str, int] | None = None, **changed: object) -> None:
@@ -547,3 +552,44 @@ def test_every_quality_has_its_word(watched: Watched) -> None:
         watched.scan({"PT": status})
         words.append((quality.name.lower(), watched.tag("PT").quality))
     assert all(expected == shown for expected, shown in words)
+
+
+# --- alarms
+
+
+async def test_alarms_are_shown_the_most_urgent_first_with_what_to_do(watched: Watched) -> None:
+    watched.scan()
+    assert watched.paint().alarms.shown == ()
+    watched.scan(TT=76.0)
+    alarms = watched.paint().alarms
+    assert [(alarm.priority, alarm.rule, alarm.state, alarm.limit) for alarm in alarms.shown] == [
+        ("critical", "HH", "unacknowledged", "above HH 75 °C"),
+        ("high", "PAR high", "unacknowledged", "above PAR 70 °C"),
+        ("low", "NOR high", "unacknowledged", "above NOR 67 °C"),
+    ]
+    first = alarms.shown[0]
+    assert (first.tag, first.value, first.since, first.phase) == ("TT", "76.0", iso_time(watched.clock.time_ns), "Dose")
+    assert (first.consequence, first.action) == ("By-product.", "Stop the feed.")
+    assert (alarms.calling, alarms.hidden, alarms.advice) == (3, 0, ADVISORY)
+
+
+async def test_what_people_did_with_an_alarm_is_shown(watched: Watched) -> None:
+    watched.scan(TT=76.0)
+    highest, par, _ = (AlarmKey("R-1", "temperature", "value", None, rule) for rule in ("HH", "PAR high", "NOR high"))
+    watched.recorder.command(Command(Happening.ACKNOWLEDGED, highest, "meier", "cooling\u202eis on"))
+    watched.recorder.command(Command(Happening.SHELVED, par, "huber", "probe", 3600.0))
+    alarms = watched.paint().alarms
+    assert [(alarm.rule, alarm.state, alarm.calls, alarm.hidden) for alarm in alarms.shown] == [
+        ("NOR high", "unacknowledged", True, False),
+        ("HH", "acknowledged", False, False),
+        ("PAR high", "shelved", False, True),
+    ]
+    assert alarms.shown[1].handled == f"acknowledged by meier {iso_time(watched.clock.time_ns)[:19]}Z: cooling\ufffdis on"
+    assert alarms.shown[2].handled == f"until {iso_time(watched.clock.time_ns + 3600 * SECOND_NS)[:19]}Z, by huber: probe"
+    assert (alarms.calling, alarms.hidden) == (1, 1)
+
+
+def test_of_a_flood_the_rest_is_counted() -> None:
+    keys = [AlarmKey("R-1", f"t{number}", "value", None, "H") for number in range(MOST_SHOWN + 7)]
+    alarms = alarms_picture([Alarm(key, state=State.B, outside=True, since_ns=1) for key in keys], {})
+    assert (len(alarms.shown), alarms.calling, alarms.left_out) == (MOST_SHOWN, MOST_SHOWN + 7, 7)

@@ -19,6 +19,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from collector.picture import (
+    AlarmPicture,
+    AlarmsPicture,
     BreachPicture,
     DevicePicture,
     EventPicture,
@@ -78,6 +80,10 @@ def picture(*units: UnitPicture) -> Picture:
     )
 
 
+ALARM = AlarmPicture(
+    "R-301/temperature/HH", "R-301", "TT-ACTION", "HH", "value", "critical", "unacknowledged", True, False, True, AT, "75.5",
+    "above HH 75 °C", "B-1", "Dose", True, "", "It runs away.", "Quench.",
+)  # fmt: skip
 BUSY = picture(unit("R-201", *plain_tags("A", 18), STALE, OK), unit("R-301", *plain_tags("B", 19), ACTION))
 
 
@@ -237,3 +243,10 @@ async def test_a_picture_that_fails_is_told_and_ends_nothing(terminal: tuple[int
     await read_until(far, b"\x1b[?1049l")
     with pytest.raises(asyncio.CancelledError):
         await watching
+
+
+def test_the_worst_alarm_and_how_many_call_are_one_line() -> None:
+    alarms = AlarmsPicture((replace(ALARM, calls=False, state="acknowledged"), replace(ALARM, priority="low"), ALARM), calling=2)
+    (line,) = [line for line in shown(replace(BUSY, alarms=alarms), 160, 50) if "ALARM" in line]
+    assert line.strip() == "△ ALARM LOW R-301 TT-ACTION above HH 75 °C unacknowledged  2 to acknowledge  Quench."
+    assert not any("ALARM" in line for line in shown(replace(BUSY, alarms=AlarmsPicture(hidden=1)), 160, 50))
