@@ -14,6 +14,7 @@ import structlog
 
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.alarms.settings import Book
+from collector.monitor.relations import expression_roles
 from collector.monitor.resumed import OutsideBefore
 from collector.store.reader import Reader
 from collector.store.registry import Registry
@@ -36,7 +37,8 @@ def alarm_book(plant: Plant) -> Book:
     """The alarms that a plant can raise."""
     layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
     columns = [column for layout in layouts for column in layout.columns]
-    return Book(plant.limits, {(each.unit, each.role) for each in columns if each.kind in (Kind.REAL, Kind.INTEGER)})
+    roles = {(each.unit, each.role) for each in columns if each.kind in (Kind.REAL, Kind.INTEGER)}
+    return Book(plant.limits, roles | expression_roles(layouts, plant.limits))
 
 
 def outside_before(alarms: Iterable[Alarm]) -> tuple[OutsideBefore, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -21,6 +21,7 @@ from collector.picture import (
     Picture,
     SinkPicture,
     Span,
+    State,
     UnitPicture,
 )
 from collector.tag_picture import GroupNow, Memory, Place, tag_picture, worst
@@ -31,6 +32,7 @@ from collector.words import (
     in_words,
     iso_time,
     number,
+    severity_of,
     span_in_words,
     visible,
     whole,
@@ -72,6 +74,7 @@ class Painter:
         self._layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
         self._memory = {layout.id: Memory(len(layout.columns)) for layout in self._layouts}
         self._units = {unit.name: unit for unit in plant.units}
+        self._direct = [limit for limit in plant.limits if not limit.is_derived]
         self._places = _places(self._layouts, self._units)
         self._alarms = alarms
         self._columns = {(each.column.unit, each.column.role): each.column for each in chain(*self._places.values())}
@@ -131,7 +134,7 @@ class Painter:
         judge = self._judges.get(layout.id)
         stamps = [self._live.stamps.get(unit, Stamp()) for unit in layout.units]
         limits: dict[int, list[Limit]] = {}
-        for index, limit in judge.limits_now if judge else limits_for(self._plant.limits, layout, stamps):
+        for index, limit in judge.limits_now if judge else limits_for(self._direct, layout, stamps):
             limits.setdefault(index, []).append(limit)
         active: dict[int, list[tuple[RuleKey, ActiveRule]]] = {}
         for key, rule in judge.active.items() if judge else ():
@@ -165,19 +168,22 @@ class Painter:
             mode=stamp.mode,
             seconds_in_phase=None if since_ns is None else max(0.0, (now_ns - since_ns) / 1e9),
             context="not told" if not context else "told" if all(context) else "last known",
-            state=worst(tag.state for tag in tags),
+            state=worst([*(tag.state for tag in tags), *self._relations(name)]),
             tags=tags,
         )
 
+    def _relations(self, unit: str) -> Iterator[State]:
+        """Of deviations and expressions that are outside."""
+        known = {layout.id for layout in self._layouts}
+        judges = (judge for id_, judge in self._judges.items() if id_ not in known)
+        return (severity_of(rule.rule) for judge in judges for rule in judge.active.values() if rule.unit == unit)
+
     def _open_excursions(self) -> tuple[ExcursionPicture, ...]:
         pictures = []
-        for layout in self._layouts:
-            judge = self._judges.get(layout.id)
-            for excursion in judge.open.values() if judge else ():
+        for judge in self._judges.values():
+            for excursion in judge.open.values():
                 body, stamp = excursion.event(Stamp()).body, self._live.stamps.get(excursion.unit, Stamp())
-                pictures.append(
-                    (excursion.first_ns, self._excursion(excursion.unit, stamp, body, _par_row(judge, layout, excursion)))
-                )
+                pictures.append((excursion.first_ns, self._excursion(excursion.unit, stamp, body, _par_row(judge, excursion))))
         return tuple(picture for _, picture in sorted(pictures, key=lambda each: each[0]))
 
     def _closed_excursion(self, event: Event) -> ExcursionPicture:
@@ -234,11 +240,11 @@ def _places(layouts: Iterable[Layout], units: Mapping[str, Unit]) -> dict[str, l
     return {unit: sorted(tags, key=lambda place: place.tells_context) for unit, tags in places.items()}
 
 
-def _par_row(judge: Judge | None, layout: Layout, excursion: Excursion) -> Limit | None:
+def _par_row(judge: Judge, excursion: Excursion) -> Limit | None:
     """The row of the limit set that an open excursion leaves."""
-    for index, limit in judge.limits_now if judge else ():
-        column = layout.columns[index]
-        if (column.unit, column.role, limit.statistic) == (excursion.unit, excursion.role, "value") and limit.par:
+    for index, limit in judge.limits_now:
+        column = judge.layout.columns[index]
+        if (column.unit, column.role, limit.measure) == (excursion.unit, excursion.role, excursion.statistic) and limit.par:
             return limit
     return None
 

@@ -29,13 +29,14 @@ from collector.live import Live
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.alarms.alarms import Alarms, Command
 from collector.monitor.judge import Judge
+from collector.monitor.relations import Relations
 from collector.pending import Dropped, Numbered, Pending
 from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped
 from collector.terms import Event, Stamp
 from config.model import Plant
-from drivers.base import Clock, Scan
+from drivers.base import Clock, Scan, scan_groups
 
 log = structlog.get_logger()
 
@@ -86,9 +87,12 @@ class Recorder:
         self._pending = Pending()
         self.disk = Disk(self.tell, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self.judges: dict[str, Judge] = {}
         self.alarms = Alarms(alarm_book(plant), alarms)
         self._before = outside_before(self.alarms.now.values())
+        layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
+        self._relations = Relations(layouts, plant.limits, self._before)
+        self.judges: dict[str, Judge] = dict(self._relations.judges)
+        """By id of the layout; those of relations have one of their own."""
         self._waiting: dict[int, asyncio.Future[Event]] = {}
         """By number among the pending: who waits until it is on the disk."""
         live.stamps = dict(context.stamps)
@@ -124,7 +128,7 @@ class Recorder:
         self._live.counters.lost_scans += scan.lost
         self._enqueue(Stamped(scan, stamps))
         self._live.publish(scan)
-        for event in judge.judge(scan, stamps):
+        for event in (*judge.judge(scan, stamps), *self._relations.judge(scan, stamps)):
             self.tell(event)
 
     def tell(self, event: Event) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from collector.terms import Event, EventKind, Json
+from config.limits import DEVIATION
 from drivers.base import Column, Status
 
 LONGEST_TEXT = 200
@@ -135,7 +136,9 @@ def severity_of(rule: str) -> Literal["action", "alert"]:
 
 
 def beyond_in_words(rule: str, statistic: str, level: float, engineering_unit: str | None) -> str:
-    """`above NOR 67 °C`, `below LL 2 bar`"""
+    """`above NOR 67 °C`, `below LL 2 bar`, `condition not met`"""
+    if rule == "condition":
+        return "condition not met"
     side = "above" if side_of(rule) == "high" else "below"
     return f"{side} {rule.partition(' ')[0]} {_with_unit(level_in_words(level), statistic, engineering_unit)}"
 
@@ -178,13 +181,15 @@ def _transition(event: Event, columns: Columns) -> Told | None:
     rule, after, statistic = text(body, "rule"), text(body, "to"), text(body, "statistic")
     if rule == "evaluable":
         return ("info", f"{tag} can be evaluated again") if after == "yes" else ("alert", f"{tag} can't be evaluated")
-    if statistic == "value" and rule.startswith("PAR") and after != "ended":
+    if statistic in ("value", DEVIATION) and rule.startswith("PAR") and after != "ended":
         return None  # the excursion tells it
     level = number(body, "level") or 0.0
     of = "" if statistic == "value" else f" {statistic}"
     beyond = beyond_in_words(rule, statistic, level, engineering_unit)
     if after == "ended":
         return "info", f"{tag}{of} was {beyond}: the limit no longer applies"
+    if rule == "condition":
+        return (severity_of(rule), f"{tag}: {beyond}") if after == "outside" else ("info", f"{tag}: condition met again")
     value = _with_unit(digits(number(body, "value"), column, [level]), statistic, engineering_unit)
     if after == "outside":
         return severity_of(rule), f"{tag}{of} {beyond}: {value}"
@@ -198,6 +203,7 @@ def _excursion(event: Event, columns: Columns) -> Told:
     par = _with_unit(span_in_words(low, high), "value", engineering_unit)
     peak = _with_unit(digits(number(body, "peak"), column, [low, high]), "value", engineering_unit)
     cpp = "CPP " if body.get("cpp") else ""
+    tag = f"{tag} {DEVIATION}" if body.get("statistic") == DEVIATION else tag
     if not body.get("ended"):
         return "action", f"{cpp}{tag} left PAR {par}: {peak}"
     ended = {"inside": "is inside again"}.get(text(body, "ended"), f"excursion ended, {text(body, 'ended')}")

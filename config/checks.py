@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from config import limit_checks, range_checks, security_checks, wire_checks
+from config import limit_checks, range_checks, relation_checks, security_checks, wire_checks
 from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_devices, placed_tags, roles_by_unit, tags_by_role
 from config.model import Context, Device, Plant
@@ -151,8 +151,15 @@ FAULTS: tuple[Check, ...] = (
     *security_checks.FAULTS,
     *limit_checks.FAULTS,
     *range_checks.FAULTS,
+    *relation_checks.FAULTS,
 )
-FAULTS_OF_A_WHOLE: tuple[Check, ...] = (units_exist, groups_exist, context_roles_fit, *limit_checks.FAULTS_OF_A_WHOLE)
+FAULTS_OF_A_WHOLE: tuple[Check, ...] = (
+    units_exist,
+    groups_exist,
+    context_roles_fit,
+    *limit_checks.FAULTS_OF_A_WHOLE,
+    *relation_checks.FAULTS_OF_A_WHOLE,
+)
 WARNINGS: tuple[Check, ...] = (
     units_are_used,
     groups_are_used,

@@ -20,6 +20,11 @@ IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max")
 _LEAST_PERIODS, _MANY_PERIODS = 2, 36_000
 
 
+def in_units_of_the_tag(limit: Limit) -> bool:
+    """Whether its levels can be held against the tag's range."""
+    return limit.statistic in IN_UNITS_OF_THE_TAG and not limit.is_derived
+
+
 def guarded(plant: Plant) -> Iterator[tuple[int, Limit, list[PlacedTag]]]:
     """Each limit with its index and the tags it applies to."""
     by_role = tags_by_role(plant)
@@ -39,7 +44,7 @@ def limits_are_unique(held: HoldsLimits) -> Iterator[Finding]:
     """Of two rows for the same thing one would never hold."""
     first: dict[tuple[object, ...], int] = {}
     for n, limit in enumerate(held.limits):
-        key = (limit.product, limit.recipe_version, limit.unit, limit.phase, limit.role, limit.statistic, limit.window_s)
+        key = (limit.product, limit.recipe_version, limit.unit, limit.phase, limit.role, limit.measure, limit.window_s)
         other = first.setdefault(key, n)
         if other != n:
             what = "{other} has the same product, recipe_version, unit, phase, role, statistic and window_s: join them"
@@ -49,7 +54,7 @@ def limits_are_unique(held: HoldsLimits) -> Iterator[Finding]:
 def limits_can_be_met(plant: Plant) -> Iterator[Finding]:
     """A tag can be inside its limits only when they share something with its range."""
     for n, limit, tags in guarded(plant):
-        if limit.statistic not in IN_UNITS_OF_THE_TAG:
+        if not in_units_of_the_tag(limit):
             continue
         for key, interval in (("nor", limit.nor), ("par", limit.par)):
             missed = next((tag for tag in tags if interval and tag.tag.range and apart(interval, tag.tag.range)), None)
@@ -96,7 +101,7 @@ def limits_guard_something(plant: Plant) -> Iterator[Finding]:
         if limit.unit is not None and limit.unit not in units:
             names = f"units of this plant: {', '.join(units) or 'none'}"
             yield ("limits", n, "unit"), f"no unit {limit.unit!r}{did_you_mean(limit.unit, units)}; {names}"
-        elif not tags and limit.role not in homeless:
+        elif not tags and limit.role not in homeless and limit.expression is None:
             where = f"unit {limit.unit}" if limit.unit else "any unit"
             roles = by_unit[limit.unit] if limit.unit else by_role
             yield ("limits", n, "role"), f"no tag of {where} has role {limit.role!r}{did_you_mean(limit.role, roles)}"
@@ -173,7 +178,7 @@ def alarms_come_in_time(plant: Plant) -> Iterator[Finding]:
 def alarms_can_come(plant: Plant) -> Iterator[Finding]:
     """An alarm beyond the range of its tag never comes."""
     for n, limit, tags in guarded(plant):
-        if limit.alarm is None or limit.statistic not in IN_UNITS_OF_THE_TAG:
+        if limit.alarm is None or not in_units_of_the_tag(limit):
             continue
         for name, level in ((name, getattr(limit.alarm, name)) for name in ("ll", "l", "h", "hh")):
             beyond = next((tag for tag in tags if level is not None and tag.tag.range and level not in tag.tag.range), None)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.common import Interval, Model, Number, Seconds, YesNo
+from config.expressions.read import read
+from config.expressions.tree import Calculation, Operand, Tree, is_condition
 from config.text import Name, Text
 
 Priority = Literal["low", "medium", "high", "critical"]
+DEVIATION = "deviation"
 LONGEST_DELAY_S = 30 * 86_400.0
 Statistic = Literal["value", "mean", "min", "max", "std", "slope"]
 
 
 Delay = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False, le=LONGEST_DELAY_S)]
+
+
+def _readable(text: str) -> str:
+    read(text)
+    return text
 
 
 class AlarmLimits(Model):
@@ -56,7 +65,15 @@ class Limit(Model):
     phase: Name | None = None
     """Fits this phase only."""
     role: Name
-    """What is limited: the role of real or integer tags."""
+    """What is limited: the role of real or integer tags. An expression has a name instead."""
+    name: Name | None = None
+    """Of the expression: what its alarms are called by."""
+    expression: Annotated[Text, AfterValidator(_readable)] | None = None
+    """What is limited, made of several roles of a unit; or a condition that must hold, which has no levels."""
+    sp_role: Name | None = None
+    """Role of the setpoint: levels are deviations from its current value."""
+    max_age_s: Seconds | None = None
+    """Seconds: how old an operand of another scan group may be; default three periods of the slowest."""
     statistic: Statistic = "value"
     """value: each raw sample. The others: over the last `window_s`; std is ddof=0, slope is engineering units per minute."""
     window_s: Seconds | None = None
@@ -97,9 +114,65 @@ class Limit(Model):
     action: Text | None = None
     """Shown with the alarm: what to do."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _called_by_name(cls, data: object) -> object:
+        if isinstance(data, Mapping) and data.get("expression") is not None and data.get("role") is None:
+            if data.get("name") is None:
+                raise ValueError("an expression has a name, by which its alarms are called: write name: jacket_lead")
+            return {**data, "role": data["name"]}
+        return data
+
+    @property
+    def is_derived(self) -> bool:
+        """Made of several tags: a deviation or an expression."""
+        return self.sp_role is not None or self.expression is not None
+
+    @property
+    def is_condition(self) -> bool:
+        """It must hold, and has no levels."""
+        return self.expression is not None and self.nor is None and self.par is None and self.alarm is None
+
+    @property
+    def measure(self) -> str:
+        """What is held against the levels, as events name it: the statistic, or that of the deviation."""
+        if self.sp_role is None:
+            return self.statistic
+        return DEVIATION if self.statistic == "value" else f"{self.statistic} {DEVIATION}"
+
+    @property
+    def tree(self) -> Tree:
+        """What is made of several tags."""
+        if self.sp_role is not None:
+            return Calculation("-", Operand(self.role), Operand(self.sp_role))
+        return read(self.expression) if self.expression is not None else Operand(self.role)
+
+    @model_validator(mode="after")
+    def _made_of_several(self) -> Limit:
+        if self.expression is None and self.name is not None:
+            raise ValueError("name is that of an expression: a tag is limited by its role")
+        if self.expression is not None and self.role != self.name:
+            raise ValueError("role and expression: limit one of them in a row")
+        if self.max_age_s is not None and not self.is_derived:
+            raise ValueError("max_age_s goes with sp_role or expression: a tag's own value is of this slot")
+        if self.sp_role is not None and self.sp is not None:
+            raise ValueError("sp and sp_role: the setpoint is a number or a role")
+        if self.expression is not None:
+            self._fits_its_expression(is_condition(self.tree))
+        return self
+
+    def _fits_its_expression(self, condition: bool) -> None:
+        if condition is not self.is_condition:
+            wrong = "a condition holds or not: leave nor, par and alarm out" if condition else "a number needs nor, par or alarm"
+            raise ValueError(f"{wrong}, or compare it in the expression" if not condition else wrong)
+        if self.sp_role is not None:
+            raise ValueError("sp_role and expression: subtract the setpoint in the expression")
+        if self.statistic != "value":
+            raise ValueError("statistic and expression: write it into the expression, as slope(product_temperature, 120)")
+
     @model_validator(mode="after")
     def _consistent(self) -> Limit:
-        if self.nor is None and self.par is None and self.alarm is None:
+        if self.nor is None and self.par is None and self.alarm is None and not self.is_condition:
             raise ValueError("limits nothing: give nor, par or alarm")
         if self.nor and self.par and not self.par.encloses(self.nor):
             raise ValueError("nor reaches outside par: the normal operating range lies inside the proven acceptable range")
@@ -110,7 +183,7 @@ class Limit(Model):
             raise ValueError("window_s goes with a rolling statistic (mean, min, max, std, slope), not with value")
         if self.statistic != "value" and self.window_s is None:
             raise ValueError(f"statistic {self.statistic} needs window_s, e.g. 60")
-        if self.spans_phases and self.window_s is None:
+        if self.spans_phases and self.window_s is None and self.expression is None:
             raise ValueError("spans_phases goes with a window, which a raw value has not: leave it out")
         return self
 

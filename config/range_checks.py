@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from config.common import Bounds
 from config.findings import Finding, PlacedTag, placed_tags
-from config.limit_checks import IN_UNITS_OF_THE_TAG, apart, guarded, span
+from config.limit_checks import apart, guarded, in_units_of_the_tag, span
 from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind, ModbusTag
@@ -106,7 +106,7 @@ def limits_agree(plant: Plant) -> Iterator[Finding]:
     """Rows for the same product, unit, phase and role, of different statistics, can be met together."""
     first: dict[tuple[object, ...], list[tuple[int, Limit]]] = {}
     for n, limit in enumerate(plant.limits):
-        if limit.statistic not in IN_UNITS_OF_THE_TAG:
+        if not in_units_of_the_tag(limit):
             continue
         alike = first.setdefault((limit.product, limit.recipe_version, limit.unit, limit.phase, limit.role), [])
         for other_n, other in alike:
@@ -128,7 +128,7 @@ def _disagree(one: Bounds | None, other: Bounds | None) -> bool:
 def bounds_can_be_left(plant: Plant) -> Iterator[Finding]:
     """A bound of NOR or PAR beyond the instrument's range: what lies outside of it is never seen."""
     for n, limit, tags in guarded(plant):
-        for name, band in (("nor", limit.nor), ("par", limit.par)) if limit.statistic in IN_UNITS_OF_THE_TAG else ():
+        for name, band in (("nor", limit.nor), ("par", limit.par)) if in_units_of_the_tag(limit) else ():
             unseen = next(((end, tag) for tag in tags if (end := _unseen(band, tag)) is not None), None)
             if unseen:
                 end, tag = unseen

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from config.common import Named, NamedItems
+from config.limits import Limit
 from config.model import ModbusEndpoint, OpcUaEndpoint
 from config.parts import PlantFile
 
@@ -85,6 +86,9 @@ def _as_written(model: type[BaseModel], schema: Schema) -> None:
         if NamedItems in field.metadata:
             least = max((getattr(mark, "min_length", None) or 0 for mark in field.metadata), default=0)
             properties[key] = _by_name(properties[key], least)
+    if model is Limit:
+        schema["required"].remove("role")
+        schema["oneOf"] = [{"required": ["role"]}, {"required": ["name", "expression"]}]
     if "states" in properties:
         properties["states"]["propertyNames"] = {"pattern": "^[-+]?[0-9]"}
 

@@ -44,6 +44,8 @@ class Excursion:
     """∫ distance beyond PAR dt, EU·s; not over gaps."""
     not_evaluable_s: float = 0.0
     cpp: bool = False
+    statistic: str = "value"
+    """`deviation` where PAR is about the distance from a setpoint."""
     ended: Literal["", "inside", "limits changed", "stopped"] = ""
 
     @property
@@ -55,6 +57,7 @@ class Excursion:
         """As the journal and the sinks have it."""
         body = {
             "role": self.role,
+            "statistic": self.statistic,
             "state": "closed" if self.ended else "open",
             "ended": self.ended,
             "first_ns": self.first_ns,
@@ -73,8 +76,11 @@ class Excursion:
 class Tracker:
     """Follows one column against one PAR."""
 
-    def __init__(self, unit: str, role: str, low: float | None, high: float | None, period_ns: int, *, cpp: bool) -> None:
+    def __init__(
+        self, unit: str, role: str, low: float | None, high: float | None, period_ns: int, statistic: str = "value", *, cpp: bool
+    ) -> None:
         self._unit, self._role, self._low, self._high, self._cpp = unit, role, low, high, cpp
+        self._statistic = statistic
         self.low, self.high = (-np.inf if low is None else low), (np.inf if high is None else high)
         self._period_ns = period_ns
         self._last_good_ns = 0
@@ -97,7 +103,9 @@ class Tracker:
                 self.open = self._extended(self.open, slot_ns, value, distance)
                 self._returned_ns = slot_ns if distance == 0.0 else None
         elif distance > 0.0:
-            self.open = Excursion(self._unit, self._role, slot_ns, slot_ns, value, self._low, self._high, cpp=self._cpp)
+            self.open = Excursion(
+                self._unit, self._role, slot_ns, slot_ns, value, self._low, self._high, cpp=self._cpp, statistic=self._statistic
+            )
             told.append(self.open)
         self._last_good_ns, self._last_distance = slot_ns, distance
         return told

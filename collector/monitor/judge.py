@@ -22,7 +22,7 @@ from collector.monitor.rules import RuleTable, Transition
 from collector.monitor.statistics import Statistics
 from collector.monitor.tail import Tail
 from collector.terms import Event, EventKind, Json, Stamp
-from config.limits import Limit
+from config.limits import DEVIATION, Limit
 from config.tags import Kind
 from drivers.base import Changes, Layout, Quality, Scan
 
@@ -47,11 +47,15 @@ class ActiveRule:
 class Judge:
     """Holds one scan group against the limits that apply to its units."""
 
-    def __init__(self, layout: Layout, limits: Sequence[Limit], before: Iterable[OutsideBefore] = ()) -> None:
-        """`before`: what the run before left outside; of other scan groups too."""
+    def __init__(
+        self, layout: Layout, limits: Sequence[Limit], before: Iterable[OutsideBefore] = (), *, derived: bool = False
+    ) -> None:
+        """`before`: what the run before left outside; of other scan groups too. `derived`: the columns are relations, and
+        rows on relations alone are theirs."""
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
-        self._limits = tuple(limit for limit in limits if limit.role in roles)
+        self._limits = tuple(limit for limit in limits if limit.role in roles and limit.is_derived is derived)
+        self._derived = derived
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
         self._minute = Tail(len(self._columns), STATISTICS_WINDOW_NS, layout.period_ns)
@@ -71,16 +75,22 @@ class Judge:
 
     def _left_outside(self, before: Iterable[OutsideBefore]) -> dict[RuleKey, OutsideBefore]:
         columns = {(column.unit, column.role): index for index, column in enumerate(self._layout.columns)}
+        deviations = {limit.role for limit in self._limits if limit.sp_role is not None}
         return {
             (columns[each.unit, each.role], each.statistic, each.rule, each.window_s, each.level): each
             for each in before
-            if (each.unit, each.role) in columns
+            if (each.unit, each.role) in columns and each.statistic.endswith(DEVIATION) is (each.role in deviations)
         }
 
     @property
     def refused(self) -> int:
         """Scans whose slot was not after the last: they were not judged."""
         return self._minute.refused
+
+    @property
+    def layout(self) -> Layout:
+        """What its columns are."""
+        return self._layout
 
     @property
     def limits_now(self) -> tuple[tuple[int, Limit], ...]:
@@ -179,7 +189,7 @@ class Judge:
     ) -> Transition:
         column = self._layout.columns[index]
         return Transition(
-            slot_ns, column.unit, column.role, limit.statistic, limit.window_s, rule, before, after, value, level, limit.cpp
+            slot_ns, column.unit, column.role, limit.measure, limit.window_s, rule, before, after, value, level, limit.cpp
         )
 
     def _end_trackers(self, slot_ns: int, now: list[tuple[int, Limit]], before: dict[str, Stamp]) -> list[Event]:
@@ -199,7 +209,7 @@ class Judge:
             if index not in self._trackers and limit.par:
                 column = self._layout.columns[index]
                 self._trackers[index] = Tracker(
-                    column.unit, column.role, limit.par.low, limit.par.high, self._layout.period_ns, cpp=limit.cpp
+                    column.unit, column.role, limit.par.low, limit.par.high, self._layout.period_ns, limit.measure, cpp=limit.cpp
                 )
         self._tracked = Trackers(self._trackers)
         return events
@@ -239,7 +249,7 @@ class Judge:
     def _note(self, rule: Rule, slot_ns: int, value: float, *, outside: bool) -> None:
         if outside:
             column, window_s = self._layout.columns[rule.column], rule.limit.window_s
-            statistic = rule.limit.statistic if window_s is None else f"{rule.limit.statistic} {window_s:g} s"
+            statistic = rule.limit.measure if window_s is None else f"{rule.limit.measure} {window_s:g} s"
             self.active[rule.key] = ActiveRule(column.unit, column.role, statistic, rule.name, slot_ns, value, rule.level)
         else:
             self.active.pop(rule.key, None)
@@ -266,7 +276,7 @@ class Judge:
         if slot == self._statistics_slot:
             return []
         first, self._statistics_slot = self._statistics_slot == 0, slot
-        if first:
+        if first or self._derived:
             return []
         statistics = self._minute.statistics()
         slots = -(-STATISTICS_WINDOW_NS // self._layout.period_ns)

@@ -19,6 +19,8 @@ MOST_DEADBAND = 0.1
 """Of the band that it guards: a default deadband never swallows the band."""
 
 
+CONDITION = "condition"
+"""The rule of an expression that must hold."""
 RuleKey = tuple[int, str, str, float | None, float]
 
 
@@ -45,7 +47,7 @@ class Rule:
     @property
     def key(self) -> RuleKey:
         """What makes it the same rule after a change of phase: its state is then kept."""
-        return (self.column, self.limit.statistic, self.name, self.limit.window_s, self.level)
+        return (self.column, self.limit.measure, self.name, self.limit.window_s, self.level)
 
 
 def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp]) -> list[tuple[int, Limit]]:
@@ -83,7 +85,9 @@ def _specificity(limit: Limit) -> tuple[bool, ...]:
 
 
 def rules_of(column: int, limit: Limit, about: Column) -> list[Rule]:
-    """The rules of one row of the limit set."""
+    """The rules of one row of the limit set. A condition is 1 or 0, and must not be below 1."""
+    if limit.is_condition:
+        return [Rule(column, limit, CONDITION, "low", 1.0, 0.0)]
     rules = []
     for name, low, high, undamped in _levels(limit):
         band = high - low if low is not None and high is not None else None

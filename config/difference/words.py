@@ -102,7 +102,8 @@ def limit_name(limit: Limit) -> str:
     phase = f" in {limit.phase}" if limit.phase else ""
     recipe = " ".join(part for part in (limit.product, limit.recipe_version) if part)
     rest = "".join(f", {part}" for part in (recipe, limit.unit) if part)
-    return f"limit {limit.role}{rolling}{phase}{rest}"
+    setpoint = f" − {limit.sp_role}" if limit.sp_role else ""
+    return f"limit {limit.role}{setpoint}{rolling}{phase}{rest}"
 
 
 def limit_unit(limit: Limit, plant: Plant) -> str:

@@ -33,7 +33,8 @@ class AlarmKey:
     @property
     def id(self) -> str:
         """What is typed for it: `R-201/product_temperature/PAR-high`, `R-201/product_temperature/slope-60s/H`."""
-        statistic = "" if self.statistic == "value" else f"{self.statistic}-{self.window_s:g}s/"
+        window = "" if self.window_s is None else f"-{self.window_s:g}s"
+        statistic = "" if self.statistic == "value" else f"{self.statistic.replace(' ', '-')}{window}/"
         return f"{self.unit}/{self.role}/{statistic}{self.rule.replace(' ', '-')}"
 
     @classmethod

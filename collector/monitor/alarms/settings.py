@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.monitor.alarms.alarm import AlarmKey, Settings
-from collector.monitor.limits import holding
+from collector.monitor.limits import CONDITION, holding
 from collector.terms import Stamp
 from config.limits import Limit, Priority
 
@@ -31,6 +31,8 @@ def settings_of(limit: Limit, rule: str) -> Settings:
 
 def rule_names(limit: Limit) -> list[str]:
     """The rules that a row has."""
+    if limit.is_condition:
+        return [CONDITION]
     names = []
     for name, interval in (("NOR", limit.nor), ("PAR", limit.par)):
         if interval:
@@ -49,7 +51,7 @@ class Book:
         for limit in limits:
             self._limits.setdefault(limit.role, []).append(limit)
         self.keys = frozenset(
-            AlarmKey(unit, role, limit.statistic, limit.window_s, rule)
+            AlarmKey(unit, role, limit.measure, limit.window_s, rule)
             for unit, role in roles
             for limit in self._limits.get(role, ())
             if limit.unit in (None, unit)
@@ -59,6 +61,6 @@ class Book:
 
     def settings(self, key: AlarmKey, stamp: Stamp) -> Settings:
         """By the row that holds for a batch and phase; by the rule's name where none does."""
-        rows = [row for row in self._limits.get(key.role, ()) if (row.statistic, row.window_s) == (key.statistic, key.window_s)]
+        rows = [row for row in self._limits.get(key.role, ()) if (row.measure, row.window_s) == (key.statistic, key.window_s)]
         row = holding(rows, key.unit, stamp)
         return settings_of(row, key.rule) if row else Settings(PRIORITY_BY_RULE.get(key.rule, "medium"))
