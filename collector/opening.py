@@ -14,11 +14,13 @@ from pathlib import Path
 from collector.keeping import End
 from collector.ledger import make_room, write_off
 from collector.rescue import Memory, Rescued, open_registry, relearn
+from collector.store.daily import Totals
 from collector.store.files import Connect, Damaged, connect, journal_files
 from collector.store.quarantine import Quarantine
 from collector.store.reader import Reader
 from collector.store.recovery import recover
 from collector.store.registry import Registry
+from collector.store.retention import REMOVED, removed_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ def open_record(data: Path, now_ns: int, connect: Connect = connect) -> Opened:
     """For whoever holds the folder. Raises StoreError; OSError where the quarantine can't be written."""
     registry, rescued = open_registry(data, now_ns, connect)
     try:
-        end = _end(registry, rescued.memories if rescued else ())
-        recover(data, end.totals, now_ns, connect)
+        memories = rescued.memories if rescued else ()
+        end, removed = _end(registry, memories), _removed(registry, memories)
+        recover(data, end.totals, now_ns, connect, removed)
         while True:
             try:
                 resumed = _count(data, registry, rescued, connect)
@@ -60,6 +63,12 @@ def _count(data: Path, registry: Registry, rescued: Rescued | None, connect: Con
         make_room(data, reader, registry)
         write_off(reader, registry)
     return resumed
+
+
+def _removed(registry: Registry, memories: Sequence[Memory]) -> Totals:
+    """What retention took away."""
+    known = [registry.states(REMOVED), *(memory.states.get(REMOVED, {}) for memory in memories)]
+    return max(map(removed_until, known), key=lambda totals: totals.seq)
 
 
 def _end(registry: Registry, memories: Sequence[Memory]) -> End:

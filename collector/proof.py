@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,7 +21,9 @@ from collector.store.daily import DailyFile, Totals
 from collector.store.files import StoreError, journal_files, reading
 from collector.store.losses import Loss, losses
 from collector.store.reader import Reader
+from collector.store.recovery import missing_before
 from collector.store.registry import Registry
+from collector.store.retention import REMOVED, removed_until
 from collector.store.rows import EventRow, Row
 from collector.store.walk import walk
 from collector.terms import EventKind, Json
@@ -189,9 +191,6 @@ def _between(proof: Proof) -> Iterator[Finding]:
     """Each file goes on where the one before ended, or where something is known to be lost."""
     known = {loss.after for loss in proof.lost}
     opened = [each for each in proof.files if each.end.seq]
-    if opened and opened[0].before.seq and opened[0].before not in known:
-        what = f"begins at row {opened[0].before.seq + 1}: what was before has been removed"
-        yield Finding(opened[0].name, what, fault=False)
     for older, newer in pairwise(opened):
         if newer.before in known:
             continue
@@ -204,6 +203,26 @@ def _between(proof: Proof) -> Iterator[Finding]:
         elif newer.chain_before.hash != older.chain_end.hash:
             what = "the hash that the one ends with is not that which the other goes on from: one of them was exchanged"
             yield Finding(f"{older.name}, {newer.name}", what, _BRING_BACK)
+
+
+def _before_the_first(proof: Proof, removed: Mapping[str, Json]) -> Iterator[Finding]:
+    """What is not there any more was taken away by retention, as the registry remembers (`removed`), or is known to be lost."""
+    first = next((each for each in proof.files if each.end.seq), None)
+    if first is None:
+        return
+    until = removed_until({"removed": removed})
+    if missing := missing_before(first.before, proof.lost, until):
+        what = f"rows {missing[0].seq + 1} to {missing[1].seq} are in no file, and were not removed by keep_days or keep_gb"
+        yield Finding(first.name, what, f"what was before it is gone: {_BRING_BACK}")
+    elif until.seq == first.before.seq and removed.get("hash") and first.chain_before.hash != _bytes(removed["hash"]):
+        what = "the hash that it goes on from is not that of the file which was removed before it: it was exchanged"
+        yield Finding(first.name, what, _BRING_BACK)
+    elif until.seq == first.before.seq and until.seq:
+        yield Finding(first.name, f"begins at row {until.seq + 1}: what was before has been removed", fault=False)
+
+
+def _bytes(told: Json) -> bytes:
+    return bytes.fromhex(str(told))
 
 
 # --- the registry
@@ -220,6 +239,7 @@ def _prove_registry(data: Path, proof: Proof) -> None:
             proof.findings.append(Finding("registry.db", wrong, _MADE_ANEW))
             return
         proof.findings += _remembered(data, registry, proof)
+        proof.findings += _before_the_first(proof, registry.states(REMOVED).get("removed") or {})
         try:
             proof.ledger = ledger_of(reader, registry, registry.cursors())
         except (StoreError, sqlite3.Error) as exc:
@@ -251,48 +271,3 @@ def _hash_at(data: Path, each: FileProof, seq: int) -> str:
     except (StoreError, sqlite3.Error):
         return ""
     return commits[0].hash.hex() if commits and commits[0].seq == seq and commits[0].hash else ""
-
-
-# --- for machines
-
-
-def as_json(proof: Proof) -> dict[str, Json]:
-    """Documented in docs/reference/commands.md."""
-    ledger = proof.ledger
-    return {
-        "sound": proof.sound,
-        "files": [
-            {
-                "name": each.name,
-                "first_seq": each.before.seq + 1,
-                "last_seq": each.end.seq,
-                "rows": each.rows,
-                "samples": each.end.samples - each.before.samples,
-                "scans": each.end.scans - each.before.scans,
-                "commits": each.commits,
-                "unchained": each.unchained,
-                "hash": each.chain_end.hash.hex() if each.chain_end.hash else None,
-            }
-            for each in proof.files
-        ],
-        "findings": [
-            {"fault": each.fault, "where": each.where, "what": each.what, "advice": each.advice} for each in proof.findings
-        ],
-        "gaps": dict(proof.gaps),
-        "lost": [{"file": loss.file, "kept": loss.kept, "samples": loss.samples, "cause": loss.cause} for loss in proof.lost],
-        "read": ledger.read if ledger else None,
-        "sinks": _sinks(ledger) if ledger else {},
-    }
-
-
-def _sinks(ledger: Ledger) -> dict[str, Json]:
-    return {
-        name: {
-            "accepted": sink.accepted,
-            "queued": sink.queued,
-            "dead_lettered": sink.dead_lettered,
-            "damaged": sink.damaged,
-            "balanced": sink.sum == ledger.read,
-        }
-        for name, sink in ledger.sinks.items()
-    }

@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from collector.store.compactor import Compactor
 from collector.store.files import Connect, StoreError, connect, journal_files
 from collector.store.journal import Journal
 from collector.store.registry import Registry
-from collector.store.retention import Decision, Keep, Stored, decide, remove, stored
+from collector.store.retention import REMOVED, Decision, Keep, Stored, decide, free_to_remove, remove, stored
 from collector.terms import Event, EventKind, Json
 from drivers.base import Clock
 
@@ -107,7 +107,8 @@ class Upkeep:
     def _look(self) -> list[Event]:
         """Take away what may go; what was, and why what should may not, once."""
         decision = self._decide()
-        events = [self._remove(file) for file in decision.remove if not self._stop.is_set()]
+        with free_to_remove(self._data) as is_free:  # else at the next look: a copy is being made
+            events = [self._remove(file) for file in decision.remove if is_free and not self._stop.is_set()]
         if decision.held and (decision.held.path.name, decision.reason) not in self._told:
             self._told.add((decision.held.path.name, decision.reason))
             events.append(self._event("held", decision.held, decision.reason))
@@ -121,9 +122,8 @@ class Upkeep:
         return decide(files, self._keep, self._clock.now_ns(), sinks, running)
 
     def _remove(self, file: Stored) -> Event:
-        """The registry knows first: what a verification finds missing was taken away, and by whom."""
-        about: Mapping[str, Json] = {"file": file.path.name, "seq": file.last_seq, "hash": file.hash}
-        self._registry.put_states("retention", {"removed": about})
+        """The registry knows first, durably: what is found missing was taken away, and by whom."""
+        self._registry.put_states(REMOVED, file.as_removed())
         remove(file.path)
         log.info("daily file removed", file=file.path.name, samples=file.samples)
         return self._event("removed", file, "the plant file keeps no more")
@@ -132,7 +132,7 @@ class Upkeep:
         body: dict[str, Json] = {
             "state": state,
             "file": file.path.name,
-            "last_seq": file.last_seq,
+            "last_seq": file.end.seq,
             "samples": file.samples,
             "bytes": file.size_bytes,
             "cause": cause,

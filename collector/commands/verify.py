@@ -13,7 +13,8 @@ import typer
 from rich.progress import Progress
 
 from collector.commands.terms import FAILED, errors, failed, load_plant, output, wrong_input
-from collector.proof import Proof, as_json, prove, rows_to_read
+from collector.proof import Proof, prove, rows_to_read
+from collector.proof_json import as_json
 from collector.readback import Hour, compare
 from collector.report.export import iso
 from collector.store.files import StoreError, journal_files

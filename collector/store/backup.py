@@ -2,7 +2,7 @@
 
 The registry is copied first, the daily files after it from the oldest to the newest: so no cursor of the copy is ahead
 of its rows. Each file is copied by SQLite's own online backup out of one snapshot, some pages at a time, so that the
-writer never waits. The manifest is written last: a copy without one is not finished.
+writer never waits; retention does. The manifest is written last: a copy without one is not finished.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import orjson
 
 from collector.store.files import StoreError, journal_files, sync_folder
 from collector.store.losses import FOLDER, quarantine
+from collector.store.retention import held
 
 MANIFEST = "manifest.json"
 PAGES_AT_ONCE = 256
@@ -58,10 +59,8 @@ def back_up(data: Path, to: Path, version: str, now_ns: int, show: Show = lambda
     before = {path.name for path in _beside(data)}
     try:
         (to / "journal").mkdir(parents=True)
-        copied = [_copied(to, _online(data / "registry.db", to / "registry.db", show))]
-        for path in journal_files(data):
-            copied.append(_copied(to, _online(path, to / "journal" / path.name, show)))
-        copied += [_copied(to, _plain(path, to / "journal" / FOLDER / path.name, show)) for path in _beside(data)]
+        with held(data):
+            copied = _copy_all(data, to, show)
         if {path.name for path in _beside(data)} != before:
             raise StoreError("a file was set aside while the copy was made: make another")
         manifest = {"version": version, "made_ns": now_ns, "files": [asdict(each) for each in copied]}
@@ -70,6 +69,14 @@ def back_up(data: Path, to: Path, version: str, now_ns: int, show: Show = lambda
             sync_folder(folder)
     except (sqlite3.Error, OSError) as exc:
         raise StoreError(f"{to}: the copy can't be made, and is not whole: {exc}") from exc
+    return copied
+
+
+def _copy_all(data: Path, to: Path, show: Show) -> list[Copied]:
+    copied = [_copied(to, _online(data / "registry.db", to / "registry.db", show))]
+    for path in journal_files(data):
+        copied.append(_copied(to, _online(path, to / "journal" / path.name, show)))
+    copied += [_copied(to, _plain(path, to / "journal" / FOLDER / path.name, show)) for path in _beside(data)]
     return copied
 
 

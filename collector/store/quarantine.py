@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from collector.store.daily import DailyFile, Totals
@@ -63,6 +63,16 @@ class Quarantine:
         from_ns = self._end(path).time_ns if newest else 0
         name = self._name(path)
         return self._written(Loss(name, path.name, "", cause, self.now_ns, end, after, from_ns, self.now_ns, exact=False))
+
+    def put_down_beginning(self, oldest: Path, before: Totals, after: Totals) -> Loss:
+        """The record of rows that were before the oldest file, between what retention took away and what is known. Raises
+        StoreError."""
+        path = oldest.with_name(f"{date.fromisoformat(oldest.stem) - timedelta(days=1)}.db")
+        cause = (
+            f"it is gone: the rows {before.seq + 1} to {after.seq} are in no file, and were not removed by keep_days or keep_gb"
+        )
+        to_ns = self._beginning(oldest).time_ns or self.now_ns
+        return self._written(Loss(self._name(path), path.name, "", cause, self.now_ns, before, after, 0, to_ns))
 
     def _written(self, loss: Loss) -> Loss:
         try:

@@ -7,8 +7,8 @@ looked at later (`holes`, and whoever reads them); every byte is looked at by `r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -21,8 +21,15 @@ from collector.store.reader import Reader
 ROWS_LOOKED_AT = 200
 
 
-def recover(data: Path, known: Totals, now_ns: int, connect: Connect = connect) -> list[Loss]:
-    """Set aside what would keep the journal from going on. `known`: the most that is known to have been committed.
+def recover(
+    data: Path,
+    known: Totals,
+    now_ns: int,
+    connect: Connect = connect,
+    removed: Totals = Totals(),  # noqa: B008  frozen
+) -> list[Loss]:
+    """Set aside what would keep the journal from going on, put down what it has no more at either end. `known`: the most that is
+    known to have been committed; `removed`: what retention took away.
 
     Returns what was found now. Raises StoreError when the folder can't be used.
     """
@@ -39,7 +46,35 @@ def recover(data: Path, known: Totals, now_ns: int, connect: Connect = connect) 
     if known.seq > end.seq:
         missing = f"rows {end.seq + 1} to {known.seq} had been committed, and are in no file"
         aside.put_down_end(end, f"{missing}: it was deleted, cut short, or put back from an older copy")
+    _recover_beginning(data, aside, removed, connect)
     return [loss for loss in losses(data) if loss not in before]
+
+
+def _recover_beginning(data: Path, aside: Quarantine, removed: Totals, connect: Connect) -> None:
+    """Put down what was deleted before the oldest file. One that can't be opened is found by whoever reads it."""
+    with suppress(Damaged):
+        for path in journal_files(data)[:1]:
+            with reading(path), closing(DailyFile.open(path, connect)) as file:
+                first = file.before
+            while missing := missing_before(first, losses(data), removed):
+                aside.put_down_beginning(path, *missing)
+
+
+def missing_before(first: Totals, lost: Sequence[Loss], removed: Totals) -> tuple[Totals, Totals] | None:
+    """From where to where rows are in no file before the oldest one, which goes on from `first`, are not known to be lost, and
+    were not `removed` by retention. `lost` by its rows."""
+    reached = removed
+    for loss in lost:
+        if loss.before.seq >= first.seq:
+            break
+        if loss.before.seq > reached.seq:
+            return reached, loss.before
+        reached = max(reached, loss.after, key=_seq)
+    return (reached, first) if reached.seq < first.seq else None
+
+
+def _seq(totals: Totals) -> int:
+    return totals.seq
 
 
 def damage_at_end(path: Path, connect: Connect = connect) -> str:

@@ -7,16 +7,21 @@ file always stays.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing
+import fcntl
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from collector.store.daily import DailyFile
+from collector.store.daily import DailyFile, Totals
 from collector.store.files import Connect, connect, reading, sync_folder
+from collector.terms import Json
 
+REMOVED = "retention"
+"""Kind of the registry's states: under `removed`, what was taken away last."""
 _DAY_NS = 86_400_000_000_000
 _SUFFIXES = ("", "-wal", "-shm")
 
@@ -41,7 +46,8 @@ class Stored:
     """What is to be known of a daily file before it goes."""
 
     path: Path
-    last_seq: int
+    end: Totals
+    """Of the journal up to its last row."""
     samples: int
     """In it."""
     last_ns: int
@@ -52,6 +58,19 @@ class Stored:
     is_gmp: bool
     hash: str
     """Of its newest commit, hexadecimal: what the next file goes on from."""
+
+    def as_removed(self) -> dict[str, dict[str, Json]]:
+        """For the registry, before it goes."""
+        end = self.end
+        told: dict[str, Json] = {"file": self.path.name, "seq": end.seq, "samples": end.samples, "scans": end.scans}
+        return {"removed": told | {"hash": self.hash}}
+
+
+def removed_until(states: Mapping[str, Mapping[str, Json]]) -> Totals:
+    """Of the registry's states: what the journal had up to the last row that was taken away; zeros where nothing was."""
+    told = states.get("removed", {})
+    seq, samples, scans = (each if isinstance(each := told.get(name), int) else 0 for name in ("seq", "samples", "scans"))
+    return Totals(seq, samples, scans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,7 @@ def stored(path: Path, connect: Connect = connect) -> Stored:
     stamps = [stamp for body in bodies for stamp in body]
     return Stored(
         path,
-        totals.seq,
+        totals,
         totals.samples - file.before.samples,
         last_ns,
         sum(each.stat().st_size for suffix in _SUFFIXES if (each := path.with_name(path.name + suffix)).exists()),
@@ -103,7 +122,7 @@ def decide(files: Sequence[Stored], keep: Keep, now_ns: int, settled: Mapping[st
 
 def _held(file: Stored, settled: Mapping[str, int], running: Collection[str]) -> str:
     """Why a file may not go; empty when it may."""
-    behind = [sink for sink, seq in settled.items() if seq < file.last_seq]
+    behind = [sink for sink, seq in settled.items() if seq < file.end.seq]
     if file.is_gmp:
         return "it holds gmp data, which goes only after a verified export: move it away yourself then"
     if behind:
@@ -111,6 +130,38 @@ def _held(file: Stored, settled: Mapping[str, int], running: Collection[str]) ->
     if open_batches := sorted(file.batches & set(running)):
         return f"batch {', '.join(open_batches)} still runs, and has samples in it"
     return ""
+
+
+@contextmanager
+def held(data: Path) -> Iterator[None]:
+    """Nothing is taken away inside, whichever process does so: a copy is of one moment. A disk that can't lock does not hold."""
+    with _folder(data) as folder:
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def free_to_remove(data: Path) -> Iterator[bool]:
+    """Whether anything may be taken away inside: not while somebody has it `held`."""
+    with _folder(data) as folder:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:  # no disk that could be held either
+            pass
+        yield True
+
+
+@contextmanager
+def _folder(data: Path) -> Iterator[int]:
+    descriptor = os.open(data / "journal", os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: Path) -> None:

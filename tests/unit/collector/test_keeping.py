@@ -141,3 +141,15 @@ async def test_what_is_gone_from_the_middle_is_looked_for_while_it_runs(tmp_path
     await run_until(tmp_path, of_kind(EventKind.DAMAGE))
     (event,) = told(tmp_path)
     assert event.body["file"] == "2021-01-01.db"
+
+
+async def test_an_oldest_file_that_somebody_deleted_is_told_at_the_start(tmp_path: Path) -> None:
+    await run_until(tmp_path, of_kind(EventKind.DEVICE))
+    (first,) = journal_files(tmp_path)
+    first.rename(first.with_name("2020-01-01.db"))  # an older day
+    await run_until(tmp_path, of_kind(EventKind.DEVICE))
+    deleted(tmp_path / "journal" / "2020-01-01.db", random.Random())
+    await run_until(tmp_path, of_kind(EventKind.DAMAGE))
+    (event,) = told(tmp_path)
+    assert (event.body["kept"], event.body["first_seq"]) == ("", 1)
+    assert "not removed by keep_days" in str(event.body["cause"])

@@ -12,13 +12,18 @@ from pathlib import Path
 import pytest
 
 from collector.keeping import End
-from collector.proof import Proof, as_json, prove, rows_to_read
+from collector.opening import open_record
+from collector.proof import Proof, prove, rows_to_read
+from collector.proof_json import as_json
+from collector.rescue import write_copy
 from collector.store.cursors import Cursor
 from collector.store.daily import Totals
 from collector.store.files import journal_files
 from collector.store.journal import Journal, Stamped
+from collector.store.losses import losses
 from collector.store.recovery import recover
 from collector.store.registry import Registry
+from collector.store.retention import REMOVED, remove, stored
 from collector.terms import Event, EventKind, Stamp
 from tests.journal_rows import SLOT_NS
 from tests.unit.store.damages import deleted, truncated
@@ -122,12 +127,61 @@ def test_a_newest_file_that_is_gone_is_found(data: Path) -> None:
 
 def test_older_files_that_were_removed_are_no_fault(data: Path) -> None:
     """Retention."""
+    oldest = journal_files(data)[0]
     with closing(Registry(data)) as registry:
         registry.acknowledge("influx", Cursor(8, 10, 0))
-    deleted(journal_files(data)[0], random.Random(1))
+        registry.put_states(REMOVED, stored(oldest).as_removed())
+    remove(oldest)
     proof = prove(data)
     assert proof.sound
     assert any("begins at row 5" in finding.what for finding in proof.findings)
+
+
+@pytest.mark.parametrize("settled", [0, 2, 4, 8])
+def test_older_files_that_a_hand_removed_are_found_told_once_and_balanced(data: Path, settled: int) -> None:
+    """Of three days the first goes by retention, the second by hand; what a sink lacked of it is damaged."""
+    samples = {0: 0, 2: 1, 4: 5, 8: 10}[settled]
+    first, second, _ = journal_files(data)
+    with closing(Registry(data)) as registry:
+        registry.acknowledge("influx", Cursor(max(settled, 4), max(samples, 5), 0))
+        registry.acknowledge("behind", Cursor(settled, samples, 0))
+        if settled >= 4:
+            registry.put_states(REMOVED, stored(first).as_removed())
+    deleted(first, random.Random(1))
+    deleted(second, random.Random(1))
+    begin = 4 if settled >= 4 else 0
+    assert any(f"rows {begin + 1} to 8 are in no file" in fault for fault in faults(prove(data)))
+    for _ in range(2):
+        open_record(data, SLOT_NS + 9 * DAY_NS).registry.close()
+    (loss,) = losses(data)
+    assert (loss.before.seq, loss.after.seq, loss.kept) == (begin, 8, "")
+    assert loss.samples == (10 if begin == 0 else 5)
+    proof = prove(data)
+    assert proof.sound, faults(proof)
+    assert proof.ledger
+    assert proof.ledger.sinks["behind"].damaged == 10 - samples
+    assert proof.ledger.sinks["behind"].queued == 5
+
+
+def test_a_registry_made_anew_still_knows_what_retention_removed(data: Path) -> None:
+    first = journal_files(data)[0]
+    with closing(Registry(data)) as registry:
+        registry.put_states(REMOVED, stored(first).as_removed())
+        write_copy(data, registry)
+    remove(first)
+    deleted(data / "registry.db", random.Random(1))
+    open_record(data, SLOT_NS + 9 * DAY_NS).registry.close()
+    assert losses(data) == ()
+
+
+def test_a_first_file_that_does_not_go_on_from_what_was_removed_is_found(data: Path) -> None:
+    first = journal_files(data)[0]
+    removed = stored(first).as_removed()
+    removed["removed"]["hash"] = "00" * 32
+    with closing(Registry(data)) as registry:
+        registry.put_states(REMOVED, removed)
+    remove(first)
+    assert any("exchanged" in fault for fault in faults(prove(data)))
 
 
 def test_a_file_that_was_exchanged_is_found(data: Path, tmp_path: Path) -> None:

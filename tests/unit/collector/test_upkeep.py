@@ -19,7 +19,7 @@ from collector.store.daily import DailyFile
 from collector.store.files import journal_files
 from collector.store.journal import Journal
 from collector.store.registry import Registry
-from collector.store.retention import Keep
+from collector.store.retention import Keep, held
 from collector.terms import Event, EventKind, Stamp
 from collector.upkeep import Upkeep, leisurely
 from tests.journal_rows import SECOND_NS, SLOT_NS
@@ -122,6 +122,19 @@ async def test_days_that_every_sink_has_settled_go_and_the_rest_is_told(data: Pa
         noted = registry.states("retention")["removed"]
     with closing(DailyFile.open(journal_files(data)[0])) as file:
         assert (noted["seq"], noted["hash"]) == (60, (file.before_head.hash or b"").hex())
+
+
+async def test_nothing_goes_while_a_copy_is_made(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep_module, "ROUNDS_PER_LOOK", 1)
+    monkeypatch.setattr(upkeep_module, "INTERVAL_S", 0.02)
+    bench = Bench(data, Keep(days=0.5, sinks=("influx",)))
+    bench.registry.acknowledge("influx", Cursor(60, 60, 0))
+    async with bench.running():
+        with held(data):
+            await until(lambda: bool(bench.told))
+            assert [event.body["state"] for event in bench.told] == ["held"]
+            assert len(journal_files(data)) == 4
+        await until(lambda: len(journal_files(data)) == 2)
 
 
 async def test_a_sink_that_never_took_anything_is_waited_for(data: Path) -> None:

@@ -141,7 +141,7 @@ class RecordAgainstList(RuleBasedStateMachine):
     def come_to_harm_while_nothing_runs(self, harm: str, newest: bool) -> None:
         self._close()
         if files := journal_files(self.data):
-            path = files[-1] if newest else self.chance.choice(files[1:] or files)
+            path = files[-1] if newest else self.chance.choice(files)
             (deleted if harm == "deleted" else OBVIOUS[harm])(path, self.chance)
         self._open()
         while self._read_all() is None:

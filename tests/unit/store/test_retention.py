@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.store.daily import Totals
 from collector.store.files import journal_files
 from collector.store.journal import Stamped
 from collector.store.reader import Reader
-from collector.store.retention import Decision, Keep, Stored, decide, remove, stored
+from collector.store.retention import Decision, Keep, Stored, decide, free_to_remove, held, remove, stored
 from collector.store.walk import walk
 from collector.terms import Stamp
 from tests.journal_rows import SLOT_NS, scan
@@ -23,14 +24,14 @@ EVERYTHING_SETTLED = {"influx": 10**6}
 
 def day(n: int, *, size_bytes: int = 10, batches: frozenset[str] = frozenset(), is_gmp: bool = False) -> Stored:
     """The n-th of a journal, a hundred rows each."""
-    return Stored(Path(f"2026-11-{n:02}.db"), n * 100, 100, n * DAY_NS, size_bytes, batches, is_gmp, "")
+    return Stored(Path(f"2026-11-{n:02}.db"), Totals(n * 100, n * 100, n * 100), 100, n * DAY_NS, size_bytes, batches, is_gmp, "")
 
 
 DAYS = [day(n) for n in range(1, 8)]
 
 
 def removed(decision: Decision) -> list[int]:
-    return [file.last_seq // 100 for file in decision.remove]
+    return [file.end.seq // 100 for file in decision.remove]
 
 
 def test_without_a_word_everything_is_kept() -> None:
@@ -97,7 +98,7 @@ def test_no_hole_is_left_and_nothing_that_is_held_goes(
     decision = decide(files, Keep(days, size), 9 * DAY_NS, {"influx": seq}, running)
     assert list(decision.remove) == files[: len(decision.remove)]
     assert not files or len(decision.remove) < len(files)
-    assert all(file.last_seq <= seq and not file.is_gmp and not file.batches & running for file in decision.remove)
+    assert all(file.end.seq <= seq and not file.is_gmp and not file.batches & running for file in decision.remove)
     assert decision.held is None or decision.held == files[len(decision.remove)]
     assert (decision.held is None) == (decision.reason == "")
 
@@ -112,8 +113,8 @@ def test_what_is_known_of_a_file(data: Path) -> None:
         journal.append([one(), Stamped(scan(ONE, [2.0]), (gmp,))], SLOT_NS + DAY_NS)
         head = journal.head
     first, second = (stored(path) for path in journal_files(data))
-    assert (first.last_seq, first.samples, first.last_ns, set(first.batches), first.is_gmp) == (2, 2, SLOT_NS, {"B-6"}, False)
-    assert (second.last_seq, second.samples, set(second.batches), second.is_gmp) == (4, 2, {"B-7"}, True)
+    assert (first.end.seq, first.samples, first.last_ns, set(first.batches), first.is_gmp) == (2, 2, SLOT_NS, {"B-6"}, False)
+    assert (second.end, second.samples, set(second.batches), second.is_gmp) == (Totals(4, 4, 4), 2, {"B-7"}, True)
     assert second.hash == (head.hash or b"").hex()
     assert first.size_bytes >= journal_files(data)[0].stat().st_size
 
@@ -130,3 +131,10 @@ def test_readers_go_on_without_what_was_removed(data: Path) -> None:
         assert reader.totals() == journal.totals
         assert walk(journal_files(data)[0]).before == before
     assert not list((data / "journal").glob(f"{oldest.name}*"))
+
+
+def test_nothing_may_be_removed_while_it_is_held(data: Path) -> None:
+    with held(data), held(data), free_to_remove(data) as is_free:
+        assert not is_free
+    with free_to_remove(data) as is_free:
+        assert is_free
