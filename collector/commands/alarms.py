@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from collector.commands.aligned import aligned
+from collector.commands.alarm_table import lines_of, time_of
 from collector.commands.terms import errors, failed, output, seconds, time_ns, wrong_input
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def list_(data: Data = Path("data"), json: Json = False) -> None:
     if json:
         _print_json({"advice": ADVISORY, "running": running, "alarms": found})
         return
-    for line in aligned(_HEADINGS, map(_row, found.values())) if found else ["no alarm"]:
+    for line in lines_of(found):
         output.print(line, markup=False)
     output.print(ADVISORY, markup=False)
 
@@ -172,36 +172,6 @@ def _known_last(data: Path) -> list[Alarm]:
         failed(str(exc))
 
 
-_HEADINGS = ("priority", "state", "alarm", "since", "value", "level", "batch, phase", "handled", "consequence", "action")
-
-
-def _row(alarm: Mapping[str, Any]) -> tuple[str, ...]:
-    context = ", ".join(filter(None, (alarm["batch"], alarm["phase"])))
-    texts = (alarm["consequence"], alarm["action"])
-    figures = (_figure(alarm["value"]), _figure(alarm["level"]))
-    cells = (
-        alarm["priority"].upper(),
-        alarm["state"],
-        alarm["id"],
-        _time(alarm["since_ns"]),
-        *figures,
-        context,
-        alarm["handled"],
-        *texts,
-    )
-    return tuple(" ".join("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell).split()) for cell in cells)
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
-
-
-def _time(at_ns: int | None) -> str:
-    from collector.words import iso_time
-
-    return "" if at_ns is None else f"{iso_time(at_ns)[:19]}Z"
-
-
 def _merit(data: Path, from_ns: int, to_ns: int) -> Merit:
     from collector.monitor.alarms.alarm import Alarm
     from collector.monitor.alarms.merit import calls_of, merit
@@ -230,7 +200,7 @@ def _merit_facts(found: Merit) -> dict[str, Any]:
 
 def _merit_lines(found: Merit) -> list[str]:
     share = max(found.calls, 1) / 100
-    floods = [f"  {_time(each.from_ns)} to {_time(each.to_ns) or 'now'}: {each.calls} calls" for each in found.floods]
+    floods = [f"  {time_of(each.from_ns)} to {time_of(each.to_ns) or 'now'}: {each.calls} calls" for each in found.floods]
     return [
         f"calls            {found.calls}",
         f"per 10 min       {found.per_10_min:.3g} on average (acceptable 1, manageable 2), {found.most_in_10_min} at the most",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import orjson
 import typer
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from collector.alarm_list import facts_by_id
 from collector.alarm_memory import KIND, alarms_of
+from collector.commands.alarm_table import lines_of
 from collector.commands.terms import failed, output, wrong_input
 from collector.ledger import Ledger, ledger_of
 from collector.monitor.alarms.alarm import ADVISORY
@@ -135,7 +137,8 @@ def _print(facts: dict[str, Json]) -> None:
     _table("unit", facts["context"], ("batch", "phase", "product", "recipe_version", "mode"))
     alarms = facts["alarms"]
     assert isinstance(alarms, dict)
-    _table("alarm", alarms["states"], ("priority", "state", "since_ns", "acknowledged_by", "consequence", "action"))
+    for line in lines_of(cast(Mapping[str, Mapping[str, Any]], alarms["states"])):
+        output.print(line, markup=False)
     output.print(alarms["advice"], style="dim", markup=False)
     _table("outside now", alarms["rules"], ("since_ns", "value", "level"))
     _table("open excursion", alarms["excursions"], ("first_ns", "peak", "low", "high"))

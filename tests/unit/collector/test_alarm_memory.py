@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from collector import alarm_memory
+from collector.__main__ import app
 from collector.alarm_memory import AS_OF, KIND, AlarmMemory
+from collector.monitor.alarms.alarm import ADVISORY
 from collector.monitor.alarms.alarms import Alarms, Command, Refused
 from collector.monitor.alarms.settings import Book
 from collector.monitor.alarms.states import Happening
@@ -115,3 +119,18 @@ def test_an_alarm_that_can_not_be_read_costs_no_other(tmp_path: Path) -> None:
     with closing(Registry(tmp_path)) as registry:
         registry.put_states(KIND, {"R-203/t/PAR-high": {"what": "is this"}})
     assert [key.unit for key in learnt(tmp_path).now] == ["R-201"]
+
+
+def test_status_shows_what_is_remembered(tmp_path: Path) -> None:
+    (tmp_path / "journal").mkdir()
+    alarms = Alarms(BOOK)
+    with closing(Journal(tmp_path)) as journal, remembered(tmp_path) as memory:
+        journal.append(done(alarms, "R-201", "outside", 0) + done(alarms, "R-201", "acknowledged", 9), START_NS)
+        memory.catch_up(journal.totals.seq)
+    told = json.loads(CliRunner().invoke(app, ["status", "--data", str(tmp_path), "--json"]).stdout)["alarms"]
+    alarm = told["states"]["R-201/t/PAR-high"]
+    assert (alarm["state"], alarm["priority"], alarm["acknowledged_by"]) == ("acknowledged", "high", "meier")
+    assert (alarm["consequence"], alarm["action"], told["advice"]) == ("runs away", "cool", ADVISORY)
+    text = CliRunner().invoke(app, ["status", "--data", str(tmp_path)], env={"COLUMNS": "200"}).stdout
+    for words in ("R-201/t/PAR-high", "acknowledged", "high", "meier", "runs away", "cool", ADVISORY):
+        assert words in text, words
