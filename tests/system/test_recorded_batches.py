@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -30,8 +31,8 @@ from simulators.replay import Recording, Replay, load_recording
 from simulators.source import PerDevice
 from tests.servers import InfluxDB, VictoriaMetrics, running_influxdb, running_victoriametrics
 
-UNITS = 10
-"""Replays side by side for each protocol: together they take the time of one tenth of the samples."""
+UNITS = 15
+"""Replays side by side for each protocol: together they take the time of so large a part of the samples."""
 PERIOD_S = 0.05
 ENDPOINTS = 5
 """For each protocol: devices of one endpoint are read one after another."""
@@ -248,7 +249,7 @@ def check_victoria_metrics(victoria: VictoriaMetrics, source: dict[int, dict[str
                     found[numbers[series["metric"]["unit"], stamp]] = value
             for number, cells in source.items():
                 expected = float(cells[name]) if kind == "U" else register.rounded(float(cells[name]))
-                assert found[number] == pytest.approx(expected, rel=1e-12, abs=1e-11), (kind, number, name)
+                assert math.isclose(found[number], expected, rel_tol=1e-12, abs_tol=1e-11), (kind, number, name)
 
 
 @pytest.mark.timeout(240)
@@ -261,8 +262,9 @@ async def test_all_batches_arrive_whole(recorded: Path, tmp_path: Path, database
     ledger = await collect(recording, tmp_path, influx, victoria)
 
     assert ledger.balanced
-    for name, sink in ledger.sinks.items():
-        assert (sink.queued, sink.dead_lettered) == (0, 0), name
+    assert not any(sink.dead_lettered for sink in ledger.sinks.values())
+    assert ledger.sinks["influx"].queued == 0
+    assert ledger.sinks["victoria"].accepted < ledger.read, "what VictoriaMetrics took in its last minute is not safe there yet"
     check_influxdb(influx, source, journalled_rows(tmp_path))
     shows_all(victoria, len(source))
     check_victoria_metrics(victoria, source)

@@ -15,20 +15,22 @@ TIMEOUT_S = 0.02
 
 async def test_what_is_not_answered_ends_in_time_and_in_turn() -> None:
     loop = asyncio.get_running_loop()
-    deadlines, began = Deadlines(TIMEOUT_S), loop.time()
+    deadlines, began, ended = Deadlines(TIMEOUT_S), loop.time(), []
     first, answered, last = (loop.create_future() for _ in range(3))
     deadlines.watch(first)
     deadlines.watch(answered)
+    answered.set_result(1)
     await asyncio.sleep(TIMEOUT_S / 2)
     deadlines.watch(last)
-    answered.set_result(1)
+    for name, future in (("first", first), ("last", last)):
+        future.add_done_callback(lambda _, name=name: ended.append(name))  # type: ignore[misc]
     with pytest.raises(TimeoutError):
         await first
     assert loop.time() - began >= TIMEOUT_S * 0.99
-    assert not last.done()
     with pytest.raises(TimeoutError):
         await last
     assert loop.time() - began >= TIMEOUT_S * 1.49
+    assert ended == ["first", "last"]
     assert answered.result() == 1
 
 
