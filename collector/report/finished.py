@@ -3,23 +3,21 @@
 A journal is replayed in its order, with the stamps that its rows have, and begins anew where the daemon did. Of recorded
 batches each has a judge of its own: no window reaches from one into the next.
 
-Where limits are on raw values alone, a column that is good and within all its levels throughout has nothing to tell: it is
-compared at once, and only the others go scan by scan.
+What nobody has anything to tell of does not go scan by scan: see `screen`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.judge import Judge
-from collector.monitor.limits import limits_for, rules_of
 from collector.monitor.resumed import OutsideBefore
 from collector.report.recording import Batch
+from collector.report.screen import screened, stretches
 from collector.report.tally import Tally, Verdict
 from collector.store.reader import Reader
 from collector.store.rows import ScanRow
@@ -30,16 +28,6 @@ from drivers.base import Layout, Quality, Scan, Status
 ROWS_AT_ONCE = 2_000
 TOLD = (EventKind.TRANSITION, EventKind.EXCURSION)
 EARLIEST_NS = -(1 << 62)
-_PLAIN = frozenset(
-    (
-        *("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "min_coverage", "spans_phases"),
-        *("sp", "nor", "par", "alarm", "deadband", "on_delay_s", "off_delay_s", "settle_s"),
-        *("cpp", "priority", "latching", "realarm_s", "rationale", "consequence", "action"),
-    )
-)
-"""What a limit may say that looks at its own column alone."""
-
-
 RuleName = tuple[Json, ...]
 
 
@@ -58,14 +46,19 @@ class FinishedRecord:
         self.refused = 0
         """Scans whose slot was not after the one before: not judged."""
 
-    def take(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
-        """What a scan changes."""
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is outside, and no excursion is open."""
+        return not any(judge.active or judge.open for judge, _ in self._judges.values())
+
+    def take(self, scan: Scan, stamps: tuple[Stamp, ...], *, counted: bool = False) -> list[Event]:
+        """What a scan changes. `counted`: its samples are, already."""
         judge, tally = self._of(scan.layout)
         refused = judge.refused
         events = judge.judge(scan, stamps)
         self._follow(events)
         events = self._told(events)
-        if judge.refused == refused and scan.slot_ns >= self._from_ns:
+        if not counted and judge.refused == refused and scan.slot_ns >= self._from_ns:
             tally.scan(scan, stamps)
         tally.hear(events)
         return events
@@ -107,22 +100,21 @@ class FinishedRecord:
         """After `close`; in the order in which they were met."""
         return list(self._verdicts.values())
 
-    def tally(self, layout: Layout) -> Tally:
-        """For what is counted without the judge."""
-        return Tally(layout, self._limits, self._verdicts, self.held)
-
-    def count(self, batch: Batch, layout: Layout, columns: NDArray[np.intp]) -> None:
-        """`columns` of a batch, of which a judge has nothing to tell."""
-        tally = self.tally(layout)
-        for first, end, stamp in stretches(batch):
+    def count(self, batch: Batch, layout: Layout) -> None:
+        """Its samples at once, without a judge."""
+        tally = Tally(layout, self._limits, self._verdicts, self.held)
+        for first, end, stamp in stretches(batch.stamps):
             begin = max(first, int(np.searchsorted(batch.slots_ns, self._from_ns)))
             if begin < end:
-                tally.block(batch.slots_ns[begin:end], batch.values[begin:end, columns], (stamp,))
+                tally.block(batch.slots_ns[begin:end], batch.values[begin:end], (stamp,))
         tally.flush()
 
     def _of(self, layout: Layout) -> tuple[Judge, Tally]:
         if layout.id not in self._judges:
-            self._judges[layout.id] = Judge(layout, self._limits, self._before), self.tally(layout)
+            self._judges[layout.id] = (
+                Judge(layout, self._limits, self._before),
+                Tally(layout, self._limits, self._verdicts, self.held),
+            )
         return self._judges[layout.id]
 
 
@@ -160,17 +152,18 @@ def replayed(reader: Reader, record: FinishedRecord, after_seq: int, to_ns: int)
 
 
 def judged(batch: Batch, layout: Layout, record: FinishedRecord, limits: Sequence[Limit]) -> Iterator[list[Event]]:
-    """Events of each scan of a recorded batch, whose columns are those of `layout`."""
+    """Events of each scan of a recorded batch, whose columns are those of `layout`, that may have any."""
     if not len(batch.slots_ns):
         return
-    loud = loud_columns(batch, layout, limits)
-    quiet = np.setdiff1d(np.arange(len(layout.columns)), loud)
-    if len(quiet):
-        record.count(batch, _part(layout, quiet), quiet)
-    if len(loud):
-        part = _part(layout, loud)
-        for slot_ns, values, stamp in zip(batch.slots_ns.tolist(), batch.values[:, loud], batch.stamps, strict=True):
-            yield record.take(scan_of(part, slot_ns, values), (stamp,))
+    screen = screened(batch, layout, limits)
+    if screen.in_order:
+        record.count(batch, layout)
+    if len(screen.loud):
+        part, at = _part(layout, screen.loud), 0
+        while at < len(batch.slots_ns):
+            scan = scan_of(part, int(batch.slots_ns[at]), batch.values[at, screen.loud])
+            yield record.take(scan, (batch.stamps[at],), counted=screen.in_order)
+            at = screen.next_due(at) if record.at_rest else at + 1
     yield record.close(int(batch.slots_ns.max()))
 
 
@@ -180,35 +173,6 @@ def scan_of(layout: Layout, slot_ns: int, values: NDArray[np.float64]) -> Scan:
     status = np.where(bad, np.uint32(Status.BAD_NO_DATA), np.uint32(0))
     quality = np.where(bad, np.uint8(Quality.BAD), np.uint8(Quality.GOOD))
     return Scan(layout, slot_ns, slot_ns, values, status, quality)
-
-
-def loud_columns(batch: Batch, layout: Layout, limits: Sequence[Limit]) -> NDArray[np.intp]:
-    """The columns of which a judge may have something to tell."""
-    everything = np.arange(len(layout.columns))
-    if not all(limit.model_fields_set <= _PLAIN for limit in limits) or not (np.diff(batch.slots_ns) > 0).all():
-        return everything
-    speaking = {limit.role for limit in limits if limit.statistic != "value" or limit.settle_s}
-    loud = np.array([column.role in speaking for column in layout.columns], np.bool_)
-    for first, end, stamp in stretches(batch):
-        low, high = np.full(len(loud), -np.inf), np.full(len(loud), np.inf)
-        for index, limit in limits_for(limits, layout, (stamp,)):
-            for rule in rules_of(index, limit, layout.columns[index]):
-                if rule.side == "low":
-                    low[index] = max(low[index], rule.level)
-                else:
-                    high[index] = min(high[index], rule.level)
-        values = batch.values[first:end]
-        loud |= ~((values >= low) & (values <= high)).all(axis=0)
-    return np.flatnonzero(loud)
-
-
-def stretches(batch: Batch) -> Iterator[tuple[int, int, Stamp]]:
-    """(first, end, stamp): scans of one context."""
-    at = 0
-    for stamp, scans in groupby(batch.stamps):
-        count = sum(1 for _ in scans)
-        yield at, at + count, stamp
-        at += count
 
 
 def _part(layout: Layout, columns: NDArray[np.intp]) -> Layout:
