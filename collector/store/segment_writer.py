@@ -124,7 +124,7 @@ class SegmentWriter:
         """Shrink a file that is finished by the pages that are free: nobody else writes to it, so that nobody waits."""
         (mode,) = self._connection.execute("PRAGMA auto_vacuum").fetchone()
         while mode and self._connection.execute("PRAGMA freelist_count").fetchone()[0]:
-            self._connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")  # `execute` gives back one page only
             self.checkpoint()
             yield
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from hypothesis import strategies as st
 from collector.store import compactor as compactor_module
 from collector.store.compactor import Compactor
 from collector.store.daily import DailyFile, Totals
-from collector.store.files import Damaged, journal_files
+from collector.store.files import Damaged, journal_files, open_compactor
 from collector.store.journal import Entry, Journal, Stamped
 from collector.store.reader import Reader
 from collector.store.recovery import recover
 from collector.store.rows import Row, ScanRow
+from collector.store.segment_writer import SegmentWriter
 from collector.store.walk import walk
 from collector.terms import Event, EventKind, Stamp
 from config.tags import Kind
@@ -143,6 +145,17 @@ def test_a_finished_day_is_compacted_to_its_end_and_shrinks(data: Path) -> None:
         assert database.execute("PRAGMA freelist_count").fetchone() == (0,)
     assert first.stat().st_size < before / 2
     assert_same_rows(read_all(data, 300)[:-1], list(enumerate(rows, 1)))
+
+
+def test_free_pages_are_given_back_many_at_a_time(data: Path) -> None:
+    write_wide(data, 60)
+    (path,) = journal_files(data)
+    with closing(open_compactor(path)) as connection:
+        connection.execute("DELETE FROM scans")
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        assert free > 20
+        assert len(list(SegmentWriter(connection, threading.Lock(), 1 << 16).give_back())) == 1
+        assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
 
 
 def test_a_file_of_version_1_is_brought_up_to_date_and_compacted(data: Path) -> None:
@@ -320,17 +333,53 @@ def test_a_reader_that_was_open_before_sees_the_same(data: Path) -> None:
         assert [row.seq for row in all_rows(reader)] == [seq for seq, entry in rows if isinstance(entry, Stamped)]
 
 
-def test_a_commit_waits_only_for_the_step_that_runs(data: Path) -> None:
-    """The bench measures how long under load; here: between two steps the turn is free."""
-    written(data, 60)
-    turn = threading.Lock()
-    longest = 0.0
-    began = time.perf_counter()
-    for _ in Compactor(data, turn).work(LATER_NS):
-        assert turn.acquire(blocking=False)
-        turn.release()
-        longest, began = max(longest, time.perf_counter() - began), time.perf_counter()
-    assert longest < 2.0
+class Held:
+    """The journal's turn as the compactor takes it: each time it asks for a commit meanwhile, and notes the CPU that it took."""
+
+    def __init__(self, lock: threading.Lock, ask: Callable[[], None]) -> None:
+        self._lock, self._ask = lock, ask
+        self._began_s = 0.0
+        self.cpu_ms: list[float] = []
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._ask()
+        self._began_s = time.thread_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.cpu_ms.append((time.thread_time() - self._began_s) * 1e3)
+        self._lock.release()
+
+
+WIDE = [layout(*(column(f"t{i}") for i in range(500)), group=f"of 500, {n}") for n in range(2)]
+
+
+def write_wide(data: Path, seconds: int) -> None:
+    """A thousand tags with two decimals."""
+    values = np.round(np.random.default_rng(1).normal(80, 1, (seconds, 500)), 2)
+    status, quality = np.zeros(500, np.uint32), np.zeros(500, np.uint8)
+    with journal_of(data) as journal:
+        for begin in range(0, seconds, 60):
+            slots = [(SLOT_NS + second * SECOND_NS, values[second]) for second in range(begin, begin + 60)]
+            scans = [Scan(of, slot_ns, slot_ns + 5, row, status, quality) for slot_ns, row in slots for of in WIDE]
+            journal.append([Stamped(each, (Stamp(),)) for each in scans], slots[-1][0])
+
+
+def test_a_commit_waits_for_one_step_of_less_than_20_ms(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In CPU time, which is what it takes on a machine that nobody shares; a commit is asked for in every step."""
+    monkeypatch.setattr(compactor_module, "SEGMENT_S", 3600.0)
+    write_wide(data, 600)
+    with journal_of(data) as journal, ThreadPoolExecutor(1) as writer:
+        commits: list[Future[Totals]] = []
+        held = Held(journal.turn, lambda: commits.append(writer.submit(journal.append, [one()], LATER_NS)))
+        before = 0
+        for _ in Compactor(data, held).work(LATER_NS):
+            assert len(held.cpu_ms) <= before + 1, "a step takes the turn once: who waits for it comes before the next"
+            assert all(commit.result(10) for commit in commits), "served while no step runs"
+            before = len(held.cpu_ms)
+    assert table(journal_files(data)[0], "segments") == 1
+    assert len(held.cpu_ms) > 10, "in many short transactions"
+    assert max(held.cpu_ms) <= 20
 
 
 # --- damage
