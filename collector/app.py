@@ -130,12 +130,18 @@ class Daemon:
         self.health = Health(self.recorder.tell)
         units = {unit.name: unit for unit in self.plant.units}
         self._endpoints = [self._endpoint(endpoint, units) for endpoint in self.plant.endpoints]
-        self.room = Room(
-            self.data, self.plant.disk, self.reader, self.clock, self._tell, disk_fault=lambda: self.recorder.disk_fault
-        )
         look = self.keeping.look_at_registry
         self.upkeep = Upkeep(
             self.data, self.journal, self.registry, self.live, self.clock, self._tell, self._keep(), self._outside.file
+        )
+        self.room = Room(
+            self.data,
+            self.plant.disk,
+            self.reader,
+            self.clock,
+            self._tell,
+            disk_fault=lambda: self.recorder.disk_fault,
+            to_be_freed=self.upkeep.to_be_freed,
         )
         clocks = ClockWatch(self.clock, self._outside.kernel, self.plant.endpoints, self._tell)
         parts = (self.recorder, self.health, self.sending, self.room, self.clock, clocks, look, alarm_memory)

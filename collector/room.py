@@ -1,6 +1,7 @@
 """Looks after the room on the disk: tells before it is short, and gives the reserve back when it is full.
 
-runway = free room / growth of the journal      short: below the plant file's `runway_h`, told once
+runway = (free room + what keeping by size will free of it) / growth of the journal
+short: below the plant file's `runway_h`, told once
 full:    a commit was refused for want of room, or next to nothing is free
          -> the reserve is given back: events, acknowledgements and deleting go on
 room again: more than twice the reserve is free -> it is made anew
@@ -9,6 +10,7 @@ room again: more than twice the reserve is free -> it is made anew
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +30,8 @@ log = structlog.get_logger()
 INTERVAL_S = 2.0
 LOOKS_PER_RATE = 30
 """The journal's growth is looked up less often."""
+LOOKS_PER_KEEPING = 150
+"""So are the days that may go: each file has to be opened."""
 LEAST_FREE_BYTES = 1_000_000
 """With less the disk counts as full, before a commit is refused."""
 AGAIN = 1.25
@@ -56,14 +60,23 @@ class Room:
     """Of one data folder."""
 
     def __init__(
-        self, data: Path, wanted: Disk, reader: Reader, clock: Clock, tell: Callable[[Event], None], disk_fault: Callable[[], str]
+        self,
+        data: Path,
+        wanted: Disk,
+        reader: Reader,
+        clock: Clock,
+        tell: Callable[[Event], None],
+        disk_fault: Callable[[], str],
+        to_be_freed: Callable[[int], int] = lambda free_bytes: 0,
     ) -> None:
-        """`disk_fault`: why commits fail now, empty while they succeed."""
+        """`disk_fault`: why commits fail now, empty while they succeed. `to_be_freed`: bytes of the journal that go before a
+        disk with so many free is full; blocking."""
         self._data, self._short_h, self._reader, self._clock = data, wanted.runway_h, reader, clock
-        self._tell, self._disk_fault = tell, disk_fault
+        self._tell, self._disk_fault, self._to_be_freed = tell, disk_fault, to_be_freed
         self._reserve = Reserve(data, round(wanted.reserve_mb * 1e6))
         self._rate: float | None = None
         self._looks = 0
+        self._freed_bytes = 0
         self._given_back = False
         self.runway = Runway()
         self.short = False
@@ -74,21 +87,29 @@ class Room:
             try:
                 for state, cause in await asyncio.to_thread(lambda: list(self._look())):
                     self._tell_of(state, cause)
-            except (StoreError, OSError) as exc:
+            except (StoreError, sqlite3.Error, OSError) as exc:
                 log.warning("room on the disk can't be looked up", cause=str(exc))
             await asyncio.sleep(INTERVAL_S)
 
     def state(self) -> dict[str, Json]:
         """For `status`, also when the daemon does not run."""
-        return {"short": self.short, "reserve": self._reserve.held, "runway_h": self._short_h}
+        return {
+            "short": self.short,
+            "reserve": self._reserve.held,
+            "runway_h": self._short_h,
+            "to_be_freed_bytes": self._freed_bytes,
+        }
 
     def _look(self) -> Iterator[tuple[RoomState, str]]:
         free = free_bytes(self._data)
         yield from self._keep_reserve(free)
         if self._looks % LOOKS_PER_RATE == 0 or self._rate is None:
             self._rate = self._reader.bytes_per_hour()
+        room = free - self._reserve.missing_bytes
+        if self._looks % LOOKS_PER_KEEPING == 0:
+            self._freed_bytes = self._to_be_freed(room)
         self._looks += 1
-        self.runway = Runway(free, runway_hours(free - self._reserve.missing_bytes, self._rate))
+        self.runway = Runway(free, runway_hours(room + self._freed_bytes, self._rate))
         hours = self.runway.hours
         if hours is not None and not self.short and hours < self._short_h:
             self.short = True

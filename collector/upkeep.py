@@ -22,7 +22,7 @@ from collector.store.compactor import Compactor
 from collector.store.files import Connect, StoreError, connect, journal_files
 from collector.store.journal import Journal
 from collector.store.registry import Registry
-from collector.store.retention import REMOVED, Decision, Keep, Stored, decide, free_to_remove, remove, stored
+from collector.store.retention import REMOVED, Decision, Keep, Stored, decide, free_to_remove, remove, stored, to_be_freed
 from collector.terms import Event, EventKind, Json
 from drivers.base import Clock
 
@@ -114,12 +114,27 @@ class Upkeep:
             events.append(self._event("held", decision.held, decision.reason))
         return events
 
+    def to_be_freed(self, free_bytes: int) -> int:
+        """Bytes that keeping by size frees before a disk with `free_bytes` free is full; blocking, from any thread.
+
+        Raises StoreError, sqlite3.Error.
+        """
+        if self._keep.size_bytes is None:
+            return 0
+        files, sinks, running = self._kept()
+        return to_be_freed(files, self._keep, free_bytes, sinks, running)
+
     def _decide(self) -> Decision:
+        files, sinks, running = self._kept()
+        return decide(files, self._keep, self._clock.now_ns(), sinks, running)
+
+    def _kept(self) -> tuple[list[Stored], dict[str, int], set[str]]:
+        """The daily files, up to where each sink has settled, and the batches that run."""
         files = [stored(path, self._connect) for path in journal_files(self._data)]
         known = {name: sink.cursor.settled_until for name, sink in self._registry.sinks().items()}
         sinks = dict.fromkeys(self._keep.sinks, 0) | known
         running = {stamp.batch for stamp in self._live.stamps.values() if stamp.batch}
-        return decide(files, self._keep, self._clock.now_ns(), sinks, running)
+        return files, sinks, running
 
     def _remove(self, file: Stored) -> Event:
         """The registry knows first, durably: what is found missing was taken away, and by whom."""

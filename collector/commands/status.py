@@ -50,6 +50,7 @@ def _facts(data: Path) -> dict[str, Json]:
     reader, registry = Reader(data), Registry(data, read_only=True)
     try:
         known = registry.sinks()
+        room = registry.states("room").get("disk", {})
         ledger = ledger_of(reader, registry, known)
         sinks = registry.states("sink") | {name: _removed(sink) for name, sink in known.items() if sink.removed_seq is not None}
         return {
@@ -71,12 +72,18 @@ def _facts(data: Path) -> dict[str, Json]:
                 "states": facts_by_id(alarms_of(registry.states(KIND))),
                 "advice": ADVISORY,
             },
-            "runway_hours": runway_hours(free_bytes(data), reader.bytes_per_hour()),
-            "room": registry.states("room").get("disk", {}),
+            "runway_hours": _runway_hours(data, reader, room),
+            "room": room,
         }
     finally:
         reader.close()
         registry.close()
+
+
+def _runway_hours(data: Path, reader: Reader, room: Mapping[str, Json]) -> float | None:
+    """As the daemon counts it: what its plant file lets go is room too."""
+    freed = room.get("to_be_freed_bytes")
+    return runway_hours(free_bytes(data) + (freed if isinstance(freed, int) else 0), reader.bytes_per_hour())
 
 
 def _sinks(ledger: Ledger, states: dict[str, dict[str, Json]]) -> dict[str, Json]:

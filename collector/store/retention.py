@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import orjson
@@ -118,6 +119,20 @@ def decide(files: Sequence[Stored], keep: Keep, now_ns: int, settled: Mapping[st
         remove.append(file)
         size_bytes -= file.size_bytes
     return Decision(tuple(remove))
+
+
+def to_be_freed(
+    files: Sequence[Stored], keep: Keep, free_bytes: int, settled: Mapping[str, int], running: Collection[str]
+) -> int:
+    """Bytes that keeping by size will free before the disk, with `free_bytes` free, is full; arguments as of `decide`.
+
+    Only of files that may go as things are: what a sink has not settled yet may never be. 0 where the disk is full before
+    the files take `keep.size_bytes`.
+    """
+    size_bytes = sum(file.size_bytes for file in files)
+    if keep.size_bytes is None or keep.size_bytes - size_bytes >= free_bytes:
+        return 0
+    return sum(file.size_bytes for file in takewhile(lambda file: not _held(file, settled, running), files[:-1]))
 
 
 def _held(file: Stored, settled: Mapping[str, int], running: Collection[str]) -> str:

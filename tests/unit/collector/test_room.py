@@ -42,6 +42,8 @@ class Site:
     fault: str = ""
     told: list[Event] = field(default_factory=list)
     rate: float | None = 1e6
+    removable: int = 0
+    """Bytes of days that go by size before the disk is full."""
 
     def free_bytes(self, data: Path) -> int:
         taken = RESERVE_BYTES if (data / "reserve").exists() else 0
@@ -49,6 +51,9 @@ class Site:
 
     def bytes_per_hour(self) -> float | None:
         return self.rate
+
+    def to_be_freed(self, free_bytes: int) -> int:
+        return self.removable if free_bytes > 10_000_000 else 0
 
     @property
     def states(self) -> list[object]:
@@ -61,12 +66,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr(room, "free_bytes", site.free_bytes)
     monkeypatch.setattr(room, "INTERVAL_S", 0.0)
     monkeypatch.setattr(room, "LOOKS_PER_RATE", 1)
+    monkeypatch.setattr(room, "LOOKS_PER_KEEPING", 1)
     return site
 
 
 @asynccontextmanager
 async def looking(site: Site) -> AsyncIterator[Room]:
-    looks = Room(site.data, WANTED, site, Clock(), site.told.append, disk_fault=lambda: site.fault)  # type: ignore[arg-type]
+    looks = Room(site.data, WANTED, site, Clock(), site.told.append, disk_fault=lambda: site.fault, to_be_freed=site.to_be_freed)  # type: ignore[arg-type]
     task = asyncio.create_task(looks.run())
     yield looks
     task.cancel()
@@ -98,6 +104,18 @@ async def test_short_is_told_once_and_enough_when_it_clearly_is(site: Site) -> N
         site.rate = 2e6
         await some_looks()
         assert site.states == ["short", "enough", "short"], "the rate counts too"
+
+
+async def test_days_that_will_go_by_size_are_room(site: Site) -> None:
+    site.else_free, site.removable = 20_000_000 + RESERVE_BYTES, 15_000_000
+    async with looking(site) as looks:
+        await some_looks()
+        assert looks.runway.hours == 35.0
+        assert looks.state()["to_be_freed_bytes"] == 15_000_000
+        assert site.states == []
+        site.removable = 0
+        await some_looks()
+        assert site.states == ["short"], "a sink fell behind: they may not go any more"
 
 
 async def test_an_unknown_rate_tells_nothing(site: Site) -> None:

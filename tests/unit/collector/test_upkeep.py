@@ -19,7 +19,7 @@ from collector.store.daily import DailyFile
 from collector.store.files import journal_files
 from collector.store.journal import Journal
 from collector.store.registry import Registry
-from collector.store.retention import Keep, held
+from collector.store.retention import Keep, held, stored
 from collector.terms import Event, EventKind, Stamp
 from collector.upkeep import Upkeep, leisurely
 from tests.journal_rows import SECOND_NS, SLOT_NS
@@ -152,6 +152,16 @@ async def test_a_batch_that_runs_keeps_its_days(data: Path) -> None:
         await bench.came.wait()
     assert {event.body["state"] for event in bench.told} == {"removed"}, "no sample of B-1 is in any"
     assert len(journal_files(data)) == 1
+
+
+def test_only_settled_days_are_room_to_come(data: Path) -> None:
+    bench = Bench(data, Keep(size_bytes=1e3, sinks=("influx",)))
+    sizes = [stored(path).size_bytes for path in journal_files(data)]
+    assert bench.upkeep.to_be_freed(10**9) == 0, "the sink has taken nothing yet"
+    bench.registry.acknowledge("influx", Cursor(60, 60, 0))
+    assert bench.upkeep.to_be_freed(10**9) == sum(sizes[:2])
+    bench.journal.close()
+    bench.registry.close()
 
 
 async def test_it_ends_at_the_step_that_runs(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

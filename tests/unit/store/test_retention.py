@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from collector.store.daily import Totals
 from collector.store.files import journal_files
 from collector.store.journal import Stamped
 from collector.store.reader import Reader
-from collector.store.retention import Decision, Keep, Stored, decide, free_to_remove, held, remove, stored
+from collector.store.retention import Decision, Keep, Stored, decide, free_to_remove, held, remove, stored, to_be_freed
 from collector.store.walk import walk
 from collector.terms import Stamp
 from tests.journal_rows import SLOT_NS, scan
@@ -47,6 +48,16 @@ def test_by_size_the_oldest_go_until_the_rest_fits() -> None:
     assert removed(decide(DAYS, Keep(size_bytes=70), 7 * DAY_NS, EVERYTHING_SETTLED, ())) == []
     assert removed(decide(DAYS, Keep(size_bytes=45), 7 * DAY_NS, EVERYTHING_SETTLED, ())) == [1, 2, 3]
     assert removed(decide(DAYS, Keep(size_bytes=1), 7 * DAY_NS, EVERYTHING_SETTLED, ())) == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_runway_counts_what_size_will_free() -> None:
+    """Seven days of 10 bytes, 100 allowed: 30 more may be written before the first goes."""
+    keep = Keep(size_bytes=100)
+    assert to_be_freed(DAYS, keep, 31, EVERYTHING_SETTLED, ()) == 60, "all but the newest"
+    assert to_be_freed(DAYS, keep, 30, EVERYTHING_SETTLED, ()) == 0, "the disk is full first"
+    assert to_be_freed(DAYS, keep, 31, {"influx": 10**6, "backup": 250}, ()) == 20, "up to the first that is held"
+    assert to_be_freed([replace(DAYS[0], is_gmp=True), *DAYS[1:]], keep, 31, EVERYTHING_SETTLED, ()) == 0
+    assert to_be_freed(DAYS, Keep(days=1.0), 31, EVERYTHING_SETTLED, ()) == 0, "age frees when it is time, not when room is short"
 
 
 def test_what_a_sink_has_not_settled_stays_and_all_behind_it() -> None:
