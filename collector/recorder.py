@@ -36,7 +36,7 @@ from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped
 from collector.terms import Event, Stamp
 from config.model import Plant
-from drivers.base import Clock, Scan, scan_groups
+from drivers.base import Clock, Scan
 
 log = structlog.get_logger()
 
@@ -89,9 +89,8 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self.alarms = Alarms(alarm_book(plant), alarms)
         self._before = outside_before(self.alarms.now.values())
-        layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
-        self._relations = Relations(layouts, plant.limits, self._before)
-        self.judges: dict[str, Judge] = dict(self._relations.judges)
+        self._relations = Relations(plant.limits, self._before)
+        self.judges: dict[str, Judge] = {}
         """By id of the layout; those of relations have one of their own."""
         self._waiting: dict[int, asyncio.Future[Event]] = {}
         """By number among the pending: who waits until it is on the disk."""
@@ -116,6 +115,7 @@ class Recorder:
         """A scan, on arrival. Publishes what it changes, before returning."""
         layout = scan.layout
         judge = self.judges.get(layout.id)
+        is_new = judge is None
         if judge is None:
             judge = self.judges[layout.id] = Judge(layout, self._plant.limits, self._before)
         for event in self._context.observe(scan):
@@ -130,6 +130,8 @@ class Recorder:
         self._live.publish(scan)
         for event in (*judge.judge(scan, stamps), *self._relations.judge(scan, stamps)):
             self.tell(event)
+        if is_new:
+            self.judges.update(self._relations.judges)
 
     def tell(self, event: Event) -> None:
         """An event, in its place among the scans; behind it what it makes of alarms."""

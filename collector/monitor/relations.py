@@ -153,32 +153,64 @@ class _Board:
         return self.judge.judge(made, tuple(stamps.get(unit, Stamp()) for unit in self._layout.units))
 
 
-class Relations:
-    """Of the whole plant."""
+class _Driven:
+    """Relations that became possible together."""
 
-    def __init__(self, layouts: Sequence[Layout], limits: Sequence[Limit], before: Sequence[OutsideBefore] = ()) -> None:
-        """`before`: what the run before left outside, of all sorts."""
-        relations = _relations(places(layouts), limits)
+    def __init__(self, relations: Sequence[_Relation], limits: Sequence[Limit], before: Sequence[OutsideBefore]) -> None:
         self._operands = Operands(source for relation in relations for source in relation.sources)
-        driven: dict[str, list[_Relation]] = {}
+        by_driver: dict[str, list[_Relation]] = {}
         for relation in relations:
-            driven.setdefault(relation.driver.id, []).append(relation)
-        self._boards = {id_: _Board(group, self._operands, limits, before) for id_, group in driven.items()}
+            by_driver.setdefault(relation.driver.id, []).append(relation)
+        self.boards = {id_: _Board(group, self._operands, limits, before) for id_, group in by_driver.items()}
+
+    def take(self, scan: Scan) -> None:
+        """A scan that came before them."""
+        self._operands.take(scan)
+
+    def judge(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> list[Event]:
+        """What changes with `scan`."""
+        board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
+        return board.run(scan, stamps, since_ns) if board and fresh else []
+
+
+class Relations:
+    """Of the whole plant. A relation begins with the first scan, lost or not, of the last group that it needs."""
+
+    def __init__(self, limits: Sequence[Limit], before: Sequence[OutsideBefore] = ()) -> None:
+        """`before`: what the run before left outside, of all sorts."""
+        self._limits = [limit for limit in limits if limit.is_derived]
+        self._before = before
+        self._newest: dict[str, Scan] = {}
+        """Of each group: what a relation begins with."""
+        self._places: dict[tuple[str, str], tuple[Layout, int]] = {}
+        self._made: set[tuple[str, str]] = set()
+        self._driven: list[_Driven] = []
         self._stamps: dict[str, Stamp] = {}
         self._since_ns: dict[str, int] = {}
 
     @property
     def judges(self) -> Iterator[tuple[str, Judge]]:
-        """Of each board, by an id of its own."""
-        return ((board.id, board.judge) for board in self._boards.values())
+        """Of each driving group, by an id of its own."""
+        return ((board.id, board.judge) for driven in self._driven for board in driven.boards.values())
 
     def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
         """What changes with `scan`; called for every scan of every group, after the group's own judge."""
-        if not self._boards:
+        if not self._limits:
             return []
+        if scan.layout.id not in self._newest:
+            self._learn(scan.layout)
+        self._newest[scan.layout.id] = scan
         for unit, stamp in zip(scan.layout.units, stamps, strict=True):
             if self._stamps.get(unit) != stamp:
                 self._stamps[unit], self._since_ns[unit] = stamp, scan.slot_ns
-        board = self._boards.get(scan.layout.id)
-        fresh = self._operands.take(scan)
-        return board.run(scan, self._stamps, self._since_ns) if board and fresh else []
+        return [event for driven in self._driven for event in driven.judge(scan, self._stamps, self._since_ns)]
+
+    def _learn(self, layout: Layout) -> None:
+        self._places.update(places([layout]))
+        new = [each for each in _relations(self._places, self._limits) if (each.unit, each.limit.role) not in self._made]
+        self._made.update((each.unit, each.limit.role) for each in new)
+        if new:
+            driven = _Driven(new, self._limits, self._before)
+            for scan in self._newest.values():
+                driven.take(scan)
+            self._driven.append(driven)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.judge import Judge
+from collector.monitor.relations import Relations
 from collector.monitor.resumed import OutsideBefore
 from collector.report.recording import Batch
 from collector.report.screen import screened, stretches
@@ -38,6 +39,8 @@ class FinishedRecord:
         """What is before `from_ns` is judged too, so that windows are full, but not told."""
         self._limits, self._from_ns = limits, from_ns
         self._judges: dict[str, tuple[Judge, Tally]] = {}
+        self._relations = Relations(limits)
+        self._relates = any(limit.is_derived for limit in limits)
         self._verdicts: dict[tuple[str, str, str], Verdict] = {}
         self._before: list[OutsideBefore] = []
         self._outside: dict[RuleName, Event] = {}
@@ -56,6 +59,9 @@ class FinishedRecord:
         judge, tally = self._of(scan.layout)
         refused = judge.refused
         events = judge.judge(scan, stamps)
+        if self._relates:
+            events += self._relations.judge(scan, stamps)
+            self.held.update(limit for _, each in self._relations.judges for _, limit in each.limits_now)
         self._follow(events)
         events = self._told(events)
         if not counted and judge.refused == refused and scan.slot_ns >= self._from_ns:
@@ -83,7 +89,12 @@ class FinishedRecord:
             tally.flush()
             self.refused += judge.refused
             told += events
+        for _, judge in self._relations.judges:
+            events = self._told(judge.close(slot_ns))
+            Tally(judge.layout, self._limits, self._verdicts, self.held).hear(events)
+            told += events
         self._judges.clear()
+        self._relations = Relations(self._limits)
         return told
 
     def restart(self, slot_ns: int, *, killed: bool = False) -> list[Event]:
@@ -93,6 +104,7 @@ class FinishedRecord:
         told = [event for event in self.close(slot_ns) if not killed or event.kind is not EventKind.TRANSITION]
         self._outside = {_key(event): event for event in before}
         self._before = [_heard(event) for event in before]
+        self._relations = Relations(self._limits, self._before)
         return told
 
     @property

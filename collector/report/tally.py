@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from collector.monitor.limits import limits_for
 from collector.terms import Event, EventKind, Stamp
-from config.limits import Limit
+from config.limits import DEVIATION, Limit
 from drivers.base import Layout, Quality, Scan
 
 
@@ -92,7 +92,8 @@ class Tally:
         self, layout: Layout, limits: Sequence[Limit], verdicts: dict[tuple[str, str, str], Verdict], held: set[Limit]
     ) -> None:
         """`verdicts`: by (unit, batch, role); those of several groups stand together, as do the limits that `held` anywhere."""
-        self._layout, self._limits, self._verdicts, self._held = layout, limits, verdicts, held
+        self._layout, self._verdicts, self._held = layout, verdicts, held
+        self._limits = [limit for limit in limits if not limit.is_derived]
         self._stamps: tuple[Stamp, ...] | None = None
         self._counted = _Counted(np.zeros(0, np.intp), np.zeros(0), np.zeros(0))
         self._of: list[Verdict] = []
@@ -114,7 +115,9 @@ class Tally:
         """What the judge tells."""
         for event in events:
             if event.kind in (EventKind.TRANSITION, EventKind.EXCURSION):
-                self._verdict(event.unit, event.stamp.batch, str(event.body["role"])).hear(event)
+                role, statistic = str(event.body["role"]), str(event.body["statistic"])
+                shown = f"{role} {DEVIATION}" if statistic.endswith(DEVIATION) else role
+                self._verdict(event.unit, event.stamp.batch, shown).hear(event)
 
     def flush(self) -> None:
         """Put what was counted into the verdicts."""

@@ -73,7 +73,7 @@ def test_an_expression_over_two_groups_is_judged_at_the_fast_one_with_what_is_yo
 ) -> None:
     levels: dict[str, object] = {} if condition else {"par": [None, 6.0], "deadband": 0.0}
     row = lead(max_age_s=max_age_s, expression="jacket - product <= 6" if condition else "jacket - product", **levels)
-    relations = Relations([FAST, SLOW], [row])
+    relations = Relations([row])
     name = "condition" if condition else "PAR high"
     machines = {unit: Level("value", name, True, 6.0, 0.0) for unit in ("R-201", "R-202")}
     newest: dict[str, tuple[int, float]] = {}
@@ -100,7 +100,7 @@ Steps = list[tuple[int, Sample, Sample, Stamp]]
 
 def both(row: Limit, plain: Limit, steps: Steps) -> tuple[list[Event], list[Event]]:
     """What is told of `row` on two tags, and of `plain` on one tag that has their difference for a value."""
-    relations, judge = Relations([ONE_GROUP], [row]), Judge(layout(), [plain])
+    relations, judge = Relations([row]), Judge(layout(), [plain])
     told, wanted, at = list[Event](), list[Event](), 0
     for periods, one, other, stamp in steps:
         at += periods
@@ -145,7 +145,7 @@ def test_an_expression_is_judged_as_a_tag_that_has_it_for_a_value(steps: Steps, 
 def test_a_statistic_inside_an_expression_is_that_of_a_limit_on_it(steps: Steps, spans: bool, statistic: str) -> None:
     shared = {"nor": [None, 2.3], "min_coverage": 0.5, "spans_phases": spans}
     inside = Limit.model_validate({"name": "s", "expression": f"{statistic}(t, 4)", **shared})
-    relations = Relations([ONE_GROUP], [inside])
+    relations = Relations([inside])
     judge = Judge(layout(), [limit(statistic=statistic, window_s=4.0, deadband=0.0, **shared)])
     told, wanted, at = list[Event](), list[Event](), 0
     for periods, one, other, stamp in steps:
@@ -158,7 +158,7 @@ def test_a_statistic_inside_an_expression_is_that_of_a_limit_on_it(steps: Steps,
 def test_many_units_of_one_expression_in_one_group_are_told_apart() -> None:
     units = [f"R-{n}" for n in range(201, 221)]
     many = layout(*(column(role, unit) for unit in units for role in ("a", "b")))
-    relations = Relations([many], [Limit.model_validate({"name": "lead", "expression": "a - b", "par": [None, 1.0]})])
+    relations = Relations([Limit.model_validate({"name": "lead", "expression": "a - b", "par": [None, 1.0]})])
     row = [value for n in range(20) for value in (float(n), 5.0)]
     told = of_kind(told_of(relations, [(many, 0, row, (DOSE,) * 20)]), EventKind.TRANSITION)
     assert [(event.unit, event.body["value"]) for event in told] == [(units[n], n - 5.0) for n in range(7, 20)]
@@ -167,14 +167,14 @@ def test_many_units_of_one_expression_in_one_group_are_told_apart() -> None:
 def test_another_units_role_and_the_units_that_lack_one() -> None:
     row = Limit.model_validate({"name": "apart", "expression": "jacket - [R-202].product", "par": [-1, 1], "unit": "R-201"})
     anywhere = Limit.model_validate({"name": "off", "expression": "jacket - sp", "par": [-1, 1]})
-    relations = Relations([FAST, SLOW], [row, anywhere])
+    relations = Relations([row, anywhere])
     assert expression_roles([FAST, SLOW], [row, anywhere]) == {("R-201", "apart"), ("R-201", "off")}
     told = told_of(relations, [(SLOW, 0, [0, 9], (DOSE, DOSE)), (FAST, 0, [5, 0, 5], (DOSE, DOSE))])
     assert [(e.unit, e.body["role"], e.body["value"]) for e in of_kind(told, EventKind.TRANSITION)] == [("R-201", "apart", -4.0)]
 
 
 def test_what_has_grown_too_old_makes_it_not_evaluable_and_neither_raises_nor_clears() -> None:
-    relations = Relations([FAST, SLOW], [lead(par=[None, 6.0], max_age_s=2.0, unit="R-201")])
+    relations = Relations([lead(par=[None, 6.0], max_age_s=2.0, unit="R-201")])
     rows: list[Row] = [(SLOW, 0, [1, 1], (DOSE, DOSE))]
     rows += [(FAST, n, [20.0 if n < 2 else 0.0, 0, 0], (DOSE, DOSE)) for n in range(5)]
     rows += [(SLOW, 5, [1, 1], (DOSE, DOSE)), (FAST, 5, [20.0, 0, 0], (DOSE, DOSE))]
@@ -185,14 +185,14 @@ def test_what_has_grown_too_old_makes_it_not_evaluable_and_neither_raises_nor_cl
 
 def test_a_division_by_zero_is_not_evaluable() -> None:
     row = Limit.model_validate({"name": "ratio", "expression": "t / sp", "par": [None, 2.0]})
-    told = told_of(Relations([ONE_GROUP], [row]), [(ONE_GROUP, n, [6.0, sp], (DOSE,)) for n, sp in enumerate([3.0, 0.0, 2.0])])
+    told = told_of(Relations([row]), [(ONE_GROUP, n, [6.0, sp], (DOSE,)) for n, sp in enumerate([3.0, 0.0, 2.0])])
     assert evaluability(told) == [(1, "yes", "no"), (2, "no", "yes")]
     assert changes(told) == [(2, "PAR high", "outside")]
 
 
 def test_a_deviation_and_the_value_itself_are_limited_side_by_side() -> None:
     rows = [limit(par=[0, 10]), limit(sp_role="sp", par=[-1, 1])]
-    judge, relations, heard = Judge(ONE_GROUP, rows), Relations([ONE_GROUP], rows), [Told(), Told()]
+    judge, relations, heard = Judge(ONE_GROUP, rows), Relations(rows), [Told(), Told()]
     for n, value in enumerate([5.0, 20.0, 5.0]):
         of = scan(ONE_GROUP, START_NS + n * SECOND_NS, [value, 5.0])
         for told, events in zip(heard, (judge.judge(of, (DOSE,)), relations.judge(of, (DOSE,))), strict=True):
@@ -211,7 +211,7 @@ def test_a_start_gives_each_judge_what_it_left_outside_and_no_other() -> None:
         OutsideBefore("R-201", "t", statistic, None, "PAR high", 10.0, START_NS, 12.0, cpp=False)
         for statistic in ("value", "deviation")
     ]
-    judge, relations = Judge(ONE_GROUP, rows, before), Relations([ONE_GROUP], rows, before)
+    judge, relations = Judge(ONE_GROUP, rows, before), Relations(rows, before)
     of = scan(ONE_GROUP, START_NS + SECOND_NS, [30.0, 25.0])
     told = [*judge.judge(of, (DOSE,)), *relations.judge(of, (DOSE,))]
     found = [(event.body["statistic"], event.body["to"]) for event in of_kind(told, EventKind.TRANSITION)]
@@ -219,6 +219,6 @@ def test_a_start_gives_each_judge_what_it_left_outside_and_no_other() -> None:
 
 
 def test_a_scan_that_is_not_after_the_last_changes_nothing() -> None:
-    relations = Relations([ONE_GROUP], [limit(sp_role="sp", par=[-1, 1])])
+    relations = Relations([limit(sp_role="sp", par=[-1, 1])])
     told_of(relations, [(ONE_GROUP, 5, [5, 5], (DOSE,))])
     assert told_of(relations, [(ONE_GROUP, at, [50, 5], (DOSE,)) for at in (5, 4)]) == []

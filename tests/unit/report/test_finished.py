@@ -19,6 +19,7 @@ from collector.batch.context import ContextTracker
 from collector.live import Live
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.judge import Judge
+from collector.monitor.relations import Relations
 from collector.recorder import Recorder
 from collector.report import finished
 from collector.report.finished import FinishedRecord, judged, replayed, scan_of
@@ -187,6 +188,29 @@ def test_columns_that_are_passed_over_have_nothing_to_tell(batch: Batch, limits:
     record = FinishedRecord(limits)
     told = [event for events in judged(batch, THREE, record, limits) for event in events]
     assert told == [event for event in wanted if event.kind in finished.TOLD]
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches())
+def test_deviations_and_expressions_of_a_finished_batch_are_judged_too(batch: Batch) -> None:
+    limits = [
+        Limit.model_validate({"role": "a", "sp_role": "b", "par": [-1, 1], "phase": "Dose"}),
+        Limit.model_validate({"name": "sum", "expression": "a + b + c", "par": [None, 5]}),
+        Limit.model_validate({"role": "a", "par": [None, 5]}),
+    ]
+    judge, relations, wanted = Judge(THREE, limits), Relations(limits), list[Event]()
+    for slot_ns, row, stamp in zip(batch.slots_ns.tolist(), batch.values, batch.stamps, strict=True):
+        wanted += judge.judge(scan_of(THREE, slot_ns, row), (stamp,)) + relations.judge(scan_of(THREE, slot_ns, row), (stamp,))
+    for each in (judge, *(derived for _, derived in relations.judges)):
+        wanted += each.close(int(batch.slots_ns.max()))
+    record = FinishedRecord(limits)
+    told = [event for events in judged(batch, THREE, record, limits) for event in events]
+    assert told == [event for event in wanted if event.kind in finished.TOLD]
+    excursions = {verdict.role: verdict.excursions for verdict in record.verdicts if verdict.excursions}
+    closed = [(event.body["role"], event.body["statistic"]) for event in told if event.body.get("state") == "closed"]
+    names = [f"{role} deviation" if statistic == "deviation" else role for role, statistic in closed]
+    assert excursions == {name: names.count(name) for name in names}
+    assert record.held >= set(limits[1:])
 
 
 @settings(max_examples=60, deadline=None)
