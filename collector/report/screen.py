@@ -3,8 +3,8 @@
 A sample is calm when it is good and within every level of its column. Where limits are on raw values alone,
 
 - a column that is calm throughout has nothing to tell;
-- neither has a scan that is calm, as long as nothing is outside. To be seen are the one before a scan that is not calm, for a
-  delay counts from there; the one after it, which ends what it began; and the first one of each context.
+- neither has a scan that is calm, as long as nothing is outside. To be seen are the one after a scan that is not calm, which ends
+  what that began, and the first one of each context.
 
 A rolling statistic needs every sample of its column; so does a limit that settles, and all columns where a limit looks at others.
 """
@@ -72,7 +72,6 @@ def screened(batch: Batch, layout: Layout, limits: Sequence[Limit]) -> Screen:
         return Screen(loud, np.arange(scans), scans, in_order)
     stirred: NDArray[np.bool_] = np.logical_not(np.all(calm[:, loud], axis=1))
     due = stirred | first_of_context
-    due[:-1] |= stirred[1:]
     due[1:] |= stirred[:-1]
     return Screen(loud, np.flatnonzero(due), scans, in_order)
 
