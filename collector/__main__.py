@@ -1,49 +1,41 @@
-"""`reactorwatch`: the command line."""
+"""`reactorwatch`: the command line. Only the command that was typed is loaded: `run` is to scan soon after its start."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Collection
+from importlib import import_module
+
 import typer
 
-from collector.commands.alarms import alarms
-from collector.commands.backup import backup, restore
-from collector.commands.browse import browse
-from collector.commands.certs import certs
-from collector.commands.check import check
-from collector.commands.demo import demo
-from collector.commands.diff import diff
-from collector.commands.export import export
-from collector.commands.init import init
-from collector.commands.judge import judge
-from collector.commands.letters import letters
-from collector.commands.probe import probe
-from collector.commands.quarantine import quarantine
-from collector.commands.run import run
-from collector.commands.schema import schema
-from collector.commands.simulate import simulate
-from collector.commands.sinks import sinks
-from collector.commands.status import status
-from collector.commands.upset import upset
-from collector.commands.verify import verify
 from collector.version import VERSION
 
-app = typer.Typer(
-    name="reactorwatch",
-    help="Collects from reactor controllers, holds every value against its limits, and keeps the original record. "
-    "Advisory: it never writes to a controller and is never the safety layer.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 COMMANDS = (
-    *(demo, run, init, check, probe, diff, schema, simulate, upset),
-    *(status, export, judge, verify, backup, restore, quarantine, browse),
+    *("demo", "run", "init", "check", "probe", "diff", "schema", "simulate", "upset", "status", "export", "judge", "verify"),
+    *("backup", "restore", "quarantine", "browse"),
 )
-for command in COMMANDS:
-    app.command()(command)
-app.add_typer(certs, name="certs")
-app.add_typer(letters, name="dead-letters")
-app.add_typer(sinks, name="sinks")
-app.add_typer(alarms, name="alarms")
+GROUPS = {"certs": "certs", "dead-letters": "letters", "sinks": "sinks", "alarms": "alarms"}
+"""Commands that have commands themselves; their module, and its name in it."""
+_MODULES = {"restore": "backup"}
+"""Of a command whose module has another name."""
+
+
+def application(names: Collection[str]) -> typer.Typer:
+    """With these commands, in the order of the reference."""
+    application = typer.Typer(
+        name="reactorwatch",
+        help="Collects from reactor controllers, holds every value against its limits, and keeps the original record. "
+        "Advisory: it never writes to a controller and is never the safety layer.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    application.callback()(options)
+    for name in filter(names.__contains__, COMMANDS):
+        application.command()(getattr(import_module(f"collector.commands.{_MODULES.get(name, name)}"), name))
+    for name in filter(names.__contains__, GROUPS):
+        application.add_typer(getattr(import_module(f"collector.commands.{GROUPS[name]}"), GROUPS[name]), name=name)
+    return application
 
 
 def _version(asked: bool) -> None:
@@ -52,16 +44,24 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """What goes before every command."""
 
 
+def __getattr__(name: str) -> typer.Typer:
+    """`app`: with every command, for who asks for it."""
+    if name == "app":
+        return application((*COMMANDS, *GROUPS))
+    raise AttributeError(name)
+
+
 def main() -> None:
     """Entry point."""
-    app()
+    every = (*COMMANDS, *GROUPS)
+    typed = sys.argv[1] if len(sys.argv) > 1 else ""
+    application((typed,) if typed in every else every)()
 
 
 if __name__ == "__main__":

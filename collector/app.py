@@ -14,7 +14,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,7 @@ from collector.gateway import Gateway
 from collector.keeping import Keeping, loss_event, unnoted
 from collector.ledger import Ledger, ledger_of
 from collector.live import Live
+from collector.loading import loaded
 from collector.opening import open_record
 from collector.painter import Painter
 from collector.picture import Picture
@@ -280,8 +281,7 @@ class Daemon:
         web = self.plant.web
         if web is None:
             return
-        from collector.web.server import serve  # noqa: PLC0415  a gateway without a page spares 4 MB
-
+        serve = await loaded(_page)
         port = web.port if self._page_port is None else self._page_port
         try:
             async with serve(self.picture, self.past, web.host, port) as self.url:
@@ -301,3 +301,9 @@ class Daemon:
         left, fault = self.recorder.pending_samples, self.recorder.disk_fault
         log.error("the disk did not take what was still in memory", samples=left, cause=fault)
         return f"{self.data}: {left} samples could not be written and are lost: {fault}"
+
+
+def _page() -> Callable[..., AbstractAsyncContextManager[str]]:
+    from collector.web.server import serve  # noqa: PLC0415  a gateway without a page spares 4 MB
+
+    return serve

@@ -112,7 +112,7 @@ async def _run(wish: Wish) -> list[str]:
             at = 16 * numbers[scan.layout.device]
             (first_ns,) = struct.unpack_from("q", shared, at)
             if not shared[:].strip(b"\0"):
-                _tell(f"answered {time.monotonic_ns()}")
+                _tell(f"answered {time.monotonic_ns()} {time.process_time()}")
             struct.pack_into("qq", shared, at, first_ns or scan.slot_ns, scan.slot_ns)
 
         faults = OrderedFaults(answered)
@@ -128,17 +128,19 @@ async def _run(wish: Wish) -> list[str]:
 # --- outside
 
 
-def first_answer_s(wish: Wish) -> float:
-    """Start a Python that runs the daemon: seconds until its first device has answered. It ends by SIGTERM, well."""
+def first_answer_s(wish: Wish) -> tuple[float, float]:
+    """Start a Python that runs the daemon: seconds until its first device has answered, and seconds of CPU that it took until
+    then. It ends by SIGTERM, well."""
     wish.prepare()
-    begin_ns, answered_ns = time.monotonic_ns(), 0
+    begin_ns, answered_ns, cpu_s = time.monotonic_ns(), 0, 0.0
     command = [sys.executable, "-m", "tests.faults.daemon_process", json.dumps(asdict(wish))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), cwd=ROOT, text=True) as process:
         assert process.stdout
         try:
             for line in process.stdout:
                 if line.startswith("answered"):
-                    answered_ns = int(line.split()[1])
+                    _, at_ns, cpu = line.split()
+                    answered_ns, cpu_s = int(at_ns), float(cpu)
                 elif line.startswith("committed"):
                     process.send_signal(signal.SIGTERM)
         except BaseException:
@@ -146,7 +148,7 @@ def first_answer_s(wish: Wish) -> float:
             raise
     assert process.returncode == 0
     assert answered_ns
-    return (answered_ns - begin_ns) / 1e9
+    return (answered_ns - begin_ns) / 1e9, cpu_s
 
 
 def _environment() -> dict[str, str]:
