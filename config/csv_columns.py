@@ -91,6 +91,7 @@ LIMIT_COLUMNS = Columns(
         _column("nor_high", "number", "NOR max", steps=("nor", "high")),
         _column("par_low", "number", "PAR min", steps=("par", "low")),
         _column("par_high", "number", "PAR max", steps=("par", "high")),
+        _column("merge_gap_s", "number"),
         _column("ll", "number", "low low", "lolo", "alarm ll", steps=("alarm", "ll")),
         _column("l", "number", "low", "lo", "alarm l", steps=("alarm", "l")),
         _column("h", "number", "high", "hi", "alarm h", steps=("alarm", "h")),

@@ -88,6 +88,8 @@ class Limit(Model):
     """Normal operating range, inside PAR; leaving it is an alert."""
     par: Interval | None = None
     """Proven acceptable range; leaving it is an excursion."""
+    merge_gap_s: Seconds | None = None
+    """Seconds: two excursions not further apart than this are one; default one period of the tag."""
     alarm: AlarmLimits | None = None
     """Alarm limits, ll ≤ l < h ≤ hh."""
     deadband: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
@@ -155,6 +157,8 @@ class Limit(Model):
             raise ValueError("role and expression: limit one of them in a row")
         if self.max_age_s is not None and not self.is_derived:
             raise ValueError("max_age_s goes with sp_role or expression: a tag's own value is of this slot")
+        if self.merge_gap_s is not None and (self.par is None or self.statistic != "value"):
+            raise ValueError("merge_gap_s is about excursions, which only par of a raw value has: leave it out")
         if self.sp_role is not None and self.sp is not None:
             raise ValueError("sp and sp_role: the setpoint is a number or a role")
         if self.expression is not None:

@@ -5,7 +5,7 @@
                           first  last            area     trapezoid of the distance beyond PAR, EU·s
 
 Bad data neither opens nor closes one; time without good samples inside one counts as not evaluable. Two that are not
-further apart than one period are one, so a close is told one period after the fact.
+further apart than the merge gap, by default one period, are one, so a close is told that long after the fact.
 """
 
 from __future__ import annotations
@@ -77,10 +77,22 @@ class Tracker:
     """Follows one column against one PAR."""
 
     def __init__(
-        self, unit: str, role: str, low: float | None, high: float | None, period_ns: int, statistic: str = "value", *, cpp: bool
+        self,
+        unit: str,
+        role: str,
+        low: float | None,
+        high: float | None,
+        period_ns: int,
+        statistic: str = "value",
+        merge_ns: int | None = None,
+        *,
+        cpp: bool,
     ) -> None:
+        """`merge_ns`: two not further apart are one; None: one period."""
         self._unit, self._role, self._low, self._high, self._cpp = unit, role, low, high, cpp
-        self._statistic = statistic
+        self._statistic, self._merge_ns = statistic, period_ns if merge_ns is None else merge_ns
+        self._dark_ns = 0
+        """Of gaps since the return, which are inside only if it goes on."""
         self.low, self.high = (-np.inf if low is None else low), (np.inf if high is None else high)
         self._period_ns = period_ns
         self._last_good_ns = 0
@@ -101,7 +113,9 @@ class Tracker:
         if self.open is not None:
             if distance > 0.0 or self._returned_ns is None:
                 self.open = self._extended(self.open, slot_ns, value, distance)
-                self._returned_ns = slot_ns if distance == 0.0 else None
+                self._returned_ns, self._dark_ns = (slot_ns if distance == 0.0 else None), 0
+            elif self._is_gap(slot_ns):
+                self._dark_ns += slot_ns - self._last_good_ns
         elif distance > 0.0:
             self.open = Excursion(
                 self._unit, self._role, slot_ns, slot_ns, value, self._low, self._high, cpp=self._cpp, statistic=self._statistic
@@ -112,11 +126,14 @@ class Tracker:
 
     def _has_lasted(self, since_ns: int, *, inside: bool) -> bool:
         """Whether the next value outside would be another excursion."""
-        return since_ns > self._period_ns or (inside and since_ns == self._period_ns)
+        return since_ns > self._merge_ns or (inside and since_ns == self._merge_ns)
+
+    def _is_gap(self, slot_ns: int) -> bool:
+        return slot_ns - self._last_good_ns > GAP_PERIODS * self._period_ns
 
     def _extended(self, excursion: Excursion, slot_ns: int, value: float, distance: float) -> Excursion:
         elapsed_ns = slot_ns - self._last_good_ns
-        in_gap = elapsed_ns > GAP_PERIODS * self._period_ns
+        in_gap = self._is_gap(slot_ns)
         return replace(
             excursion,
             last_ns=slot_ns,
@@ -124,7 +141,7 @@ class Tracker:
             area=min(
                 LARGEST, excursion.area + (0.0 if in_gap else (distance / 2 + self._last_distance / 2) * (elapsed_ns / 1e9))
             ),
-            not_evaluable_s=excursion.not_evaluable_s + (elapsed_ns / 1e9 if in_gap else 0.0),
+            not_evaluable_s=excursion.not_evaluable_s + (self._dark_ns + (elapsed_ns if in_gap else 0)) / 1e9,
         )
 
     def end(self, last_ns: int, why: Literal["inside", "limits changed", "stopped"]) -> list[Excursion]:
@@ -136,7 +153,7 @@ class Tracker:
         dark_ns = last_ns - self.open.last_ns
         dark_s = dark_ns / 1e9 if dark_ns > GAP_PERIODS * self._period_ns else 0.0
         closed = replace(self.open, last_ns=last_ns, ended=why, not_evaluable_s=self.open.not_evaluable_s + dark_s)
-        self.open, self._returned_ns = None, None
+        self.open, self._returned_ns, self._dark_ns = None, None, 0
         return [closed]
 
 

@@ -208,9 +208,9 @@ class Judge:
         for index, limit in wanted.items():
             if index not in self._trackers and limit.par:
                 column = self._layout.columns[index]
-                self._trackers[index] = Tracker(
-                    column.unit, column.role, limit.par.low, limit.par.high, self._layout.period_ns, limit.measure, cpp=limit.cpp
-                )
+                merge_ns = None if limit.merge_gap_s is None else round(limit.merge_gap_s * 1e9)
+                about = (column.unit, column.role, limit.par.low, limit.par.high, self._layout.period_ns)
+                self._trackers[index] = Tracker(*about, limit.measure, merge_ns, cpp=limit.cpp)
         self._tracked = Trackers(self._trackers)
         return events
 

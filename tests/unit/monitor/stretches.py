@@ -39,6 +39,12 @@ class Record:
     low: float | None
     high: float | None
     period_ns: int
+    merge_ns: int | None = None
+    """None: one period."""
+
+    @property
+    def _merged_ns(self) -> int:
+        return self.period_ns if self.merge_ns is None else self.merge_ns
 
     def distance(self, at: int) -> Fraction:
         value = Fraction(self.samples[at][1])
@@ -47,11 +53,11 @@ class Record:
         return max(below, above, Fraction(0))
 
     def stretches(self) -> list[Stretch]:
-        """Each once; two are one when the first's end and the second's start are at most one period apart."""
+        """Each once; two are one when the first's end and the second's start are at most the merge gap apart."""
         merged: list[Stretch] = []
         for stretch in self._separate():
             before = merged[-1] if merged else None
-            if before is not None and before.last is not None and self._apart(before.last, stretch.first) <= self.period_ns:
+            if before is not None and before.last is not None and self._apart(before.last, stretch.first) <= self._merged_ns:
                 merged[-1] = Stretch(before.first, stretch.last)
             else:
                 merged.append(stretch)
@@ -73,7 +79,7 @@ class Record:
 
     def is_told(self, stretch: Stretch) -> bool:
         """Its end is known only when a good sample a period later, or after that, has not taken it up again."""
-        return stretch.last is not None and self._apart(stretch.last, -1) >= self.period_ns
+        return stretch.last is not None and self._apart(stretch.last, -1) >= self._merged_ns
 
     def figures(self, stretch: Stretch) -> Figures:
         """Up to its end, or to the newest good sample."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -98,6 +99,17 @@ def test_every_excursion_is_that_of_the_definition(
     judge, at = Judge(of, [limit(par=par, deadband=deadband)]), timed(steps)
     told = run(judge, of, [(n, [sample], (DOSE,)) for n, sample in at])
     assert_told(of_kind(told, EventKind.EXCURSION), judge, record(at, *bounds, period_ns))
+
+
+@given(STEPS, BOUNDS, st.sampled_from([0.5, 2.0, 3.5, 6.0, 30.0]))
+@settings(deadline=None, max_examples=200)
+def test_excursions_not_further_apart_than_the_merge_gap_are_one(
+    steps: list[tuple[int, Sample]], bounds: tuple[float | None, float | None], merge_gap_s: float
+) -> None:
+    judge, at = Judge(ONE, [limit(par=list(bounds), merge_gap_s=merge_gap_s)]), timed(steps)
+    told = run(judge, ONE, [(n, [sample], (DOSE,)) for n, sample in at])
+    wanted = replace(record(at, *bounds, SECOND_NS), merge_ns=round(merge_gap_s * SECOND_NS))
+    assert_told(of_kind(told, EventKind.EXCURSION), judge, wanted)
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), SAMPLES, st.booleans()), min_size=1, max_size=30))
@@ -253,3 +265,13 @@ def test_the_largest_float_is_told_in_finite_numbers(worst: float) -> None:
     for n, value in enumerate([worst, worst, 0.0, 0.0]):
         for excursion in near.sample(START_NS + n * SECOND_NS, value):
             plain(excursion.event(DOSE).body)
+
+
+def test_a_gap_between_two_that_are_one_is_not_evaluable() -> None:
+    """Inside at 1 s, nothing until 7 s, inside there, outside again at 8 s; back at 9 s, known 20 s later."""
+    judge = Judge(ONE, [limit(par=[0, 10], merge_gap_s=20.0)])
+    told = run(
+        judge, ONE, [(n, [value], (DOSE,)) for n, value in [(0, 12.0), (1, 5.0), (7, 5.0), (8, 12.0), (9, 5.0), (29, 5.0)]]
+    )
+    (_, closed) = of_kind(told, EventKind.EXCURSION)
+    assert (number(closed, "duration_s"), number(closed, "not_evaluable_s"), number(closed, "area")) == (9.0, 6.0, 3.0)
