@@ -24,7 +24,7 @@ from collector.store.rows import DamagedRow
 from drivers.base import Layout, Quality
 
 _STATUS, _QUALITY, _SOURCE, _COMMON_SOURCE, _INTEGERS, _FOLLOWS = 1, 2, 4, 8, 16, 32
-SLAB = 1 << 16
+SLAB = 1 << 15
 """Samples that are worked on at once: they stay in the processor's own memory."""
 
 

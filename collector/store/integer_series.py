@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 _HEAD = struct.Struct("<BBBqq")
 _UNITS = (6, 3, 2)
+_WIDTHS = (0, 1, 2, 4, 8)
+_BOUNDS = np.array([0, (1 << 8) - 1, (1 << 16) - 1, (1 << 32) - 1], np.uint64)
+"""The greatest number that each width but the last holds."""
 Integers = NDArray[np.int64]
 
 
@@ -34,12 +37,14 @@ def encode(numbers: Integers, *, stamps: bool = False) -> list[bytes]:
     else:
         orders, residuals, bases, steps = _courses(numbers)
     zigzag = (residuals << 1 ^ residuals >> 63).view(np.uint64)
-    coded = []
-    for row, most in enumerate(zigzag.max(axis=1).tolist()):
-        width = 0 if not most else 1 if most < 1 << 8 else 2 if most < 1 << 16 else 4 if most < 1 << 32 else 8
-        head = _HEAD.pack(orders[row], width, units[row], bases[row], steps[row])
-        coded.append(head + (_planes(zigzag[row], width) if width else b""))
-    return coded
+    widths = np.array(_WIDTHS)[np.searchsorted(_BOUNDS, zigzag.max(axis=1))]
+    bodies = [b""] * len(numbers)
+    for width in set(widths.tolist()) - {0}:
+        rows = np.flatnonzero(widths == width)
+        for row, body in zip(rows.tolist(), _planes(zigzag[rows], width), strict=True):
+            bodies[row] = body
+    heads = zip(*(each.tolist() for each in (orders, widths, units, bases, steps)), strict=True)
+    return [_HEAD.pack(*head) + body for head, body in zip(heads, bodies, strict=True)]
 
 
 def _in_units(series: Integers) -> tuple[Integers, Integers]:
@@ -66,8 +71,11 @@ def _courses(series: Integers) -> tuple[NDArray[np.uint8], Integers, Integers, I
     return orders, residuals, bases, steps
 
 
-def _planes(zigzag: NDArray[np.uint64], width: int) -> bytes:
-    return zigzag.astype(f"<u{width}").view(np.uint8).reshape(-1, width).T.tobytes()
+def _planes(zigzag: NDArray[np.uint64], width: int) -> list[bytes]:
+    """Of each row of `zigzag [c, m]`."""
+    parts = zigzag.astype(f"<u{width}").view(np.uint8).reshape(*zigzag.shape, width)
+    planes = np.ascontiguousarray(parts.transpose(0, 2, 1)).reshape(len(zigzag), -1)
+    return [row.tobytes() for row in planes]
 
 
 def skip(buffer: bytes, at: int, count: int) -> int:
@@ -81,11 +89,14 @@ def decode(buffer: bytes, at: int, count: int) -> tuple[Integers, int]:
     order, width, unit, base, step = _HEAD.unpack_from(buffer, at)
     at += _HEAD.size
     end = at + width * count
+    if not width and order != 2:
+        return np.full(count, base, np.int64), end
     if not width:
         residuals = np.zeros(count, np.int64)
     else:
-        planes = np.frombuffer(buffer, np.uint8, width * count, at).reshape(width, count)
-        zigzag = np.ascontiguousarray(planes.T).view(f"<u{width}").ravel()
+        zigzag = np.frombuffer(buffer, np.uint8, width * count, at)
+        if width > 1:
+            zigzag = np.ascontiguousarray(zigzag.reshape(width, count).T).view(f"<u{width}").ravel()
         residuals = (zigzag >> 1 ^ -(zigzag & 1)).view(f"<i{width}")
     if order == 2:
         course = np.cumsum(residuals, dtype=np.int64)

@@ -25,6 +25,7 @@ from drivers.base import Changes, Layout, Quality, Scan, quality_of
 HAS_STATUS, HAS_QUALITY, HAS_SOURCE, HAS_CHANGES = 1, 2, 4, 8
 _COUNT = struct.Struct("<I")
 _CHANGE_BYTES = 24
+_F8, _I8, _U4 = np.dtype("<f8"), np.dtype("<i8"), np.dtype("<u4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +80,24 @@ def encode(scan: Scan) -> bytes:
     _check(scan)
     if scan.lost:
         return b""
-    parts = [b"", scan.values.astype("<f8", copy=False).tobytes()]
+    parts = [b"", scan.values.astype(_F8, copy=False).tobytes()]
     flags = 0
     follows = True  # of status codes that are all 0, qualities that are all 0 follow: much the most scans
-    if scan.status.any():
+    if np.count_nonzero(scan.status):  # of short arrays in a quarter of the time that `any` takes
         flags |= HAS_STATUS
-        parts.append(scan.status.astype("<u4", copy=False).tobytes())
+        parts.append(scan.status.astype(_U4, copy=False).tobytes())
         follows = np.array_equal(scan.quality, quality_of(scan.status))
-    elif scan.quality.any():
+    elif np.count_nonzero(scan.quality):
         follows = False
     if not follows:
         flags |= HAS_QUALITY
         parts.append(scan.quality.tobytes())
     if scan.source_ns is not None:
         flags |= HAS_SOURCE
-        parts.append(scan.source_ns.astype("<i8", copy=False).tobytes())
-    parts.append(scan.integers.astype("<i8", copy=False).tobytes())
+        parts.append(scan.source_ns.astype(_I8, copy=False).tobytes())
+    parts.append(scan.integers.astype(_I8, copy=False).tobytes())
     for text in scan.texts:
-        coded = text.encode("utf-8", "surrogatepass")
+        coded = text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass")
         parts.append(_COUNT.pack(len(coded)) + coded)
     if scan.changes is not None:
         flags |= HAS_CHANGES

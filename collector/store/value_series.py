@@ -29,6 +29,9 @@ _HEAD = struct.Struct("<BBI")
 _SCALING = struct.Struct("<dd")
 _SAMPLED = 64
 _SPARED = 16
+_UNSCALED = np.array([[1.0, 0.0]])
+_LARGE = 10
+"""No exponent that is written is as large."""
 _MOST_WHOLE = 2.0**53
 Values = NDArray[np.float64]
 Scaling = tuple[float, float]
@@ -108,8 +111,10 @@ def _code(form: _Form, values: Values, scaling: Values, rows: NDArray[np.intp], 
         head = _HEAD.pack(form.kind, form.exponent, counts[at])
         if form.kind == _SCALED:
             head += _SCALING.pack(*scaling[rows[at]])
-        where = np.flatnonzero(odd[at])
-        coded[rows[at]] = head + series + where.astype("<u4").tobytes() + wanted[at, where].tobytes()
+        coded[rows[at]] = head + series
+        if counts[at]:
+            where = np.flatnonzero(odd[at])
+            coded[rows[at]] += where.astype("<u4").tobytes() + wanted[at, where].tobytes()
 
 
 def _without(whole: Values, odd: NDArray[np.bool_]) -> Values:
@@ -143,17 +148,20 @@ def decode(buffer: bytes, at: int, count: int) -> tuple[Values, int]:
     """The series of `count` values that begins at `at`, and where it ends. Raises struct.error, ValueError on foreign bytes."""
     kind, exponent, exceptions = _HEAD.unpack_from(buffer, at)
     at += _HEAD.size
-    scaling = np.array([[1.0, 0.0]])
+    scaling = _UNSCALED
     if kind == _SCALED:
-        scaling[0] = _SCALING.unpack_from(buffer, at)
+        scaling = np.array([_SCALING.unpack_from(buffer, at)])
         at += _SCALING.size
     whole, at = integer_series.decode(buffer, at, count)
     if kind == _BITS64:
         return whole.view(np.float64), at
     if kind == _BITS32:
         return whole.astype(np.int32).view(np.float32).astype(np.float64), at
-    with np.errstate(all="ignore"):
-        values = _Form(kind, exponent).values(whole.astype(np.float64)[None], scaling)[0]
+    if kind == _DECIMAL and exponent < _LARGE:  # no error can come of it, and it is most of all series
+        values = whole / 10.0**exponent
+    else:
+        with np.errstate(all="ignore"):
+            values = _Form(kind, exponent).values(whole.astype(np.float64)[None], scaling)[0]
     if exceptions:
         where = np.frombuffer(buffer, "<u4", exceptions, at)
         at += where.nbytes
