@@ -61,8 +61,9 @@ async def listen(protocol: str, urls: list[str], span_s: float, *, stalling: boo
     plant, disk, stop = plant_of(protocol, urls), Disk(before), asyncio.Event()
     groups = [group for endpoint in plant.endpoints for group in scan_groups(endpoint)]
     offset_ns = {group.layout.units[0]: spread(group.name, round(PERIOD_S * 1e9)) for group in groups}
+    outside = Outside(file=disk.connect()) if stalling else Outside()  # a file system in Python costs time of its own
     with tempfile.TemporaryDirectory() as folder:
-        async with Daemon(plant, Path(folder), outside=Outside(file=disk.connect())) as daemon:
+        async with Daemon(plant, Path(folder), outside=outside) as daemon:
             ear = Ear(daemon.clock, offset_ns)
             daemon.live.listeners.append(ear.hear)
             running = asyncio.create_task(daemon.run(stop, asyncio.Event()))
