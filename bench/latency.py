@@ -47,7 +47,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="end within 50 s")
-    span_s = 3.5 if parser.parse_args().quick else 60.0
+    span_s = 2.5 if parser.parse_args().quick else 60.0
     for protocol in ("modbus", "opcua"):
         measure(protocol, span_s)
 
