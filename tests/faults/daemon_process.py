@@ -130,11 +130,13 @@ async def _run(wish: Wish) -> list[str]:
 
 def first_answer_s(wish: Wish) -> tuple[float, float]:
     """Start a Python that runs the daemon: seconds until its first device has answered, and seconds of CPU that it took until
-    then. It ends by SIGTERM, well."""
+    then. It ends by SIGTERM, well. Byte code is kept beside the data, as an installed program has it: the first run makes it."""
     wish.prepare()
     begin_ns, answered_ns, cpu_s = time.monotonic_ns(), 0, 0.0
     command = [sys.executable, "-m", "tests.faults.daemon_process", json.dumps(asdict(wish))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), cwd=ROOT, text=True) as process:
+    environment = _environment() | {"PYTHONPYCACHEPREFIX": str(Path(wish.data).with_name("bytecode"))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=ROOT, text=True) as process:
         assert process.stdout
         try:
             for line in process.stdout:
