@@ -19,9 +19,13 @@ from collector.store.daily import Totals
 from collector.store.losses import Loss, write
 from collector.store.reader import Reader
 from collector.store.registry import Registry
+from collector.store.retention import REMOVED, removed_until
+from collector.terms import Json
 
 WRITTEN_OFF = "damaged"
 """Kind of the registry's states: by sink, the damaged samples of each loss."""
+BEGUN = "begun"
+"""Kind of the registry's states: by sink, the samples that retention had taken away before it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class SinkLedger:
     queued: int
     dead_lettered: int
     beyond: int = 0
-    """Read since it was taken out of the plant file: none of its business."""
+    """Read since it was taken out of the plant file, or removed before it was in it: none of its business."""
     damaged: int = 0
     """Lost with a damaged file before the sink had settled them."""
 
@@ -62,31 +66,57 @@ class Ledger:
         return [
             f"ledger {name}: read {self.read}, accepted {sink.accepted}, queued {sink.queued}, dead-lettered {sink.dead_lettered}"
             + (f", damaged {sink.damaged}" if sink.damaged else "")
+            + (f", removed before it began {sink.beyond}" if sink.beyond else "")
             for name, sink in self.sinks.items()
         ]
 
 
 def ledger_of(reader: Reader, registry: Registry, names: Iterable[str]) -> Ledger:
     """The ledger now. Rows committed while it is made may count as queued, never as lost."""
-    lost, written_off, known = reader.losses(), _written_off(registry), registry.sinks()
+    lost, written_off, begun, known = reader.losses(), _written_off(registry), begun_at(registry), registry.sinks()
     wanted = {name: known.get(name, KnownSink()) for name in names}
     settled = {name: _settled_samples(reader, lost, sink.cursor) for name, sink in wanted.items()}
     totals = reader.totals()
     sinks = {
-        name: _of_sink(reader, totals, lost, sink, settled[name], written_off.get(name, {})) for name, sink in wanted.items()
+        name: _of_sink(reader, totals, lost, sink, settled[name], written_off.get(name, {}), begun.get(name, 0))
+        for name, sink in wanted.items()
     }
     return Ledger(totals.samples, totals.scans, sinks)
 
 
-def sink_ledger(reader: Reader, sink: KnownSink, written_off: Mapping[str, int]) -> SinkLedger:
-    """That of one sink, if it were as far as this. `written_off`: damaged samples by loss."""
+def begin(registry: Registry, name: str) -> None:
+    """A sink that has got nothing yet begins with the oldest row that is still there; durable on return."""
+    removed = removed_until(registry.states(REMOVED))
+    registry.put_states(BEGUN, {name: {"samples": removed.samples} if removed.samples else None})
+    registry.put_sinks({name: KnownSink(Cursor(removed.seq))})
+
+
+def begun_at(registry: Registry) -> dict[str, int]:
+    """By sink: samples that were gone before it began."""
+    return {name: begun_samples(body) for name, body in registry.states(BEGUN).items()}
+
+
+def begun_samples(body: Mapping[str, Json] | None) -> int:
+    """Of a state of `BEGUN`."""
+    samples = (body or {}).get("samples")
+    return samples if isinstance(samples, int) else 0
+
+
+def sink_ledger(reader: Reader, sink: KnownSink, written_off: Mapping[str, int], begun: int) -> SinkLedger:
+    """That of one sink, if it were as far as this. `written_off`: damaged samples by loss; `begun`: gone before it began."""
     lost = reader.losses()
     settled = _settled_samples(reader, lost, sink.cursor)
-    return _of_sink(reader, reader.totals(), lost, sink, settled, written_off)
+    return _of_sink(reader, reader.totals(), lost, sink, settled, written_off, begun)
 
 
 def _of_sink(
-    reader: Reader, totals: Totals, lost: Sequence[Loss], sink: KnownSink, settled: int, written_off: Mapping[str, int]
+    reader: Reader,
+    totals: Totals,
+    lost: Sequence[Loss],
+    sink: KnownSink,
+    settled: int,
+    written_off: Mapping[str, int],
+    begun: int,
 ) -> SinkLedger:
     until, cursor = sink.removed_seq, sink.cursor
     its = totals.samples if until is None else _samples_until(reader, lost, until)
@@ -94,9 +124,9 @@ def _of_sink(
     queued = its - sum(loss.samples for loss in lost_of_it) - settled
     known = sum(written_off.get(loss.name, 0) for loss in lost_of_it)
     open_samples = sum(loss.samples for loss in lost_of_it if loss.name not in written_off)
-    rest = its - cursor.accepted - cursor.dead_lettered - queued - known
+    rest = its - cursor.accepted - cursor.dead_lettered - queued - known - begun
     damaged = known + min(max(rest, 0), open_samples)
-    return SinkLedger(cursor.accepted, queued, cursor.dead_lettered, totals.samples - its, damaged)
+    return SinkLedger(cursor.accepted, queued, cursor.dead_lettered, totals.samples - its + begun, damaged)
 
 
 def _samples_until(reader: Reader, lost: Sequence[Loss], seq: int) -> int:
@@ -108,10 +138,12 @@ def _samples_until(reader: Reader, lost: Sequence[Loss], seq: int) -> int:
 def write_off(reader: Reader, registry: Registry) -> None:
     """Write down what of each loss each sink had not settled. Only while nothing is on its way to any sink."""
     lost = reader.losses()
+    begun = begun_at(registry)
     for name, sink in registry.sinks().items():
         before = _written_off(registry).get(name, {})
         its = [loss for loss in lost if sink.removed_seq is None or loss.before.seq < sink.removed_seq]
-        left = sink_ledger(reader, sink, before).damaged - sum(before.get(loss.name, 0) for loss in its)
+        damaged = sink_ledger(reader, sink, before, begun.get(name, 0)).damaged
+        left = damaged - sum(before.get(loss.name, 0) for loss in its)
         now = dict(before)
         for loss in reversed([loss for loss in its if loss.name not in before]):  # the newest is what was settled last
             now[loss.name] = min(left, loss.samples)

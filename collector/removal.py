@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from collector.ledger import ledger_of
+from collector.ledger import begin, ledger_of
 from collector.store.files import StoreError
 from collector.store.reader import Reader
 from collector.store.registry import Registry
@@ -34,6 +34,8 @@ class Removal:
     ) -> None:
         """A start with the sinks `present` in the plant file. Raises StoreError."""
         self._reader, self._registry, self._clock, self._tell = reader, registry, clock, tell
+        for name in set(present) - set(registry.sinks()):
+            begin(registry, name)
         self._gone = registry.place(present, reader.totals().seq)
         self._commits = 0
         self._told: dict[str, int] = {}

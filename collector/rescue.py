@@ -20,7 +20,7 @@ from pathlib import Path
 
 import orjson
 
-from collector.ledger import WRITTEN_OFF, sink_ledger
+from collector.ledger import BEGUN, WRITTEN_OFF, begin, begun_samples, sink_ledger
 from collector.store.cursors import Cursor, KnownSink, Stretch
 from collector.store.files import Connect, Damaged, StoreError, connect, journal_files, sync_folder
 from collector.store.losses import quarantine
@@ -30,7 +30,7 @@ from collector.store.retention import REMOVED
 from collector.terms import Event, EventKind, Json
 
 COPY = "registry-copy.json"
-KEPT_STATES = ("alarm", "context", "daemon", "journal", REMOVED, WRITTEN_OFF)
+KEPT_STATES = ("alarm", "context", "daemon", "journal", REMOVED, WRITTEN_OFF, BEGUN)
 CHECKED_BYTES = 64_000_000
 """A registry up to this size is checked as a whole at a start: a tenth of a second. Only dead letters make it larger."""
 
@@ -199,11 +199,12 @@ def _relearn(registry: Registry, reader: Reader, memories: Sequence[Memory], nam
     believed = [each for each in memories if name in each.sinks and _is_true(reader, each, name)]
     source = max(believed, key=lambda memory: memory.sinks[name].cursor.seq, default=None)
     if source is None or not source.sinks[name].cursor.seq:
-        registry.put_sinks({name: KnownSink()})
+        begin(registry, name)
         registry.put_states(WRITTEN_OFF, {name: None})
         return f"sink {name} is sent everything again"
     registry.put_sinks({name: source.sinks[name]})
-    registry.put_states(WRITTEN_OFF, {name: source.states[WRITTEN_OFF].get(name)})
+    for kind in (WRITTEN_OFF, BEGUN):
+        registry.put_states(kind, {name: source.states[kind].get(name)})
     return f"sink {name} goes on from row {source.sinks[name].cursor.seq}, by {source.source}"
 
 
@@ -211,5 +212,6 @@ def _is_true(reader: Reader, memory: Memory, name: str) -> bool:
     """The ledger adds up with what it says of a sink."""
     sink, totals = memory.sinks[name], reader.totals()
     written_off = memory.states[WRITTEN_OFF].get(name) or {}
-    ledger = sink_ledger(reader, sink, {loss: number for loss, number in written_off.items() if isinstance(number, int)})
+    begun = begun_samples(memory.states[BEGUN].get(name))
+    ledger = sink_ledger(reader, sink, {loss: number for loss, number in written_off.items() if isinstance(number, int)}, begun)
     return sink.cursor.seq <= totals.seq and ledger.queued >= 0 and ledger.sum == totals.samples

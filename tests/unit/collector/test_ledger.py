@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.ledger import Ledger, SinkLedger, ledger_of
+from collector.ledger import Ledger, SinkLedger, begin, ledger_of
 from collector.store.cursors import Cursor, DeadLetter, Stretch
 from collector.store.daily import Totals
 from collector.store.files import journal_files
 from collector.store.journal import Entry, Journal, Stamped
 from collector.store.reader import Reader
 from collector.store.registry import Registry
+from collector.store.retention import REMOVED, remove, stored
 from collector.terms import Event, EventKind, Stamp
 from drivers.base import Scan, Status
 from tests.journal_rows import SLOT_NS, column, layout, scan
@@ -171,6 +172,23 @@ def test_a_sink_taken_out_has_queued_what_it_had_not_got_by_then(data: Path, rea
     assert ledger.balanced
     registry.place(["influx", "old"], 3)
     assert ledger_of(reader, registry, ["old"]).sinks["old"] == SinkLedger(3, 6, 0), "put back, it gets everything"
+
+
+def test_a_sink_begins_with_what_retention_has_left(data: Path, reader: Reader, registry: Registry) -> None:
+    written(data, [[SCAN, SCAN], [SCAN], [SCAN, EVENT, SCAN]])
+    first = stored(journal_files(data)[0])
+    registry.put_states(REMOVED, first.as_removed())
+    remove(first.path)
+    with closing(Reader(data)) as after:
+        begin(registry, "new")
+        assert [row.seq for row in after.read(registry.cursor("new").seq, 10)] == [3], "of the oldest day there is"
+        ledger = ledger_of(after, registry, ["new"])
+        assert ledger.sinks["new"] == SinkLedger(0, 9, 0, beyond=6)
+        assert ledger.balanced
+        registry.acknowledge("new", Cursor(4, 6, 0))
+        assert ledger_of(after, registry, ["new"]).sinks["new"] == SinkLedger(6, 3, 0, beyond=6)
+        registry.acknowledge("new", Cursor(4, 3, 0))
+        assert not ledger_of(after, registry, ["new"]).balanced, "what is missing is not taken for what was removed"
 
 
 def test_an_empty_journal_is_balanced(reader: Reader, registry: Registry) -> None:
