@@ -11,8 +11,10 @@ import pytest
 import pytest_asyncio
 from hypothesis import settings
 
-settings.register_profile("unhurried", settings(), deadline=None)  # how long an example takes says how busy the machine is
-settings.load_profile("unhurried")
+# No deadline: how long an example takes says how busy the machine is. `--hypothesis-profile thorough` looks at more.
+settings.register_profile("brief", settings(), deadline=None, max_examples=30)
+settings.register_profile("thorough", settings(), deadline=None, max_examples=1000)
+settings.load_profile("brief")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
