@@ -17,8 +17,11 @@ RUNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def course(shape: Shape, span_s: float, rounds: int, who: Sequence[str] = tuple(RUNS)) -> dict[str, list[Told]]:
-    """What each of `who` told in each round, all reading the same servers and writing to the same database."""
+def course(
+    shape: Shape, span_s: float, rounds: int, who: Sequence[str] = tuple(RUNS), *, whole: bool = True
+) -> dict[str, list[Told]]:
+    """What each of `who` told in each round, all reading the same servers and writing to the same database. Raises RuntimeError
+    where that has not taken everything and `whole` asks for it."""
     os.environ.setdefault(TOKEN_VARIABLE, "bench")
     told: dict[str, list[Told]] = {name: [] for name in who}
     with running_influxdb() as influx:
@@ -31,5 +34,7 @@ def course(shape: Shape, span_s: float, rounds: int, who: Sequence[str] = tuple(
                 process = child(module, *how, *shape.words(), str(urls["servers"]), str(urls["sink"]), str(span_s))
                 told[name].append({key: float(value) for key, value in first_line(process).items()})
                 end([process])
+                if whole and told[name][-1].get("queued"):
+                    raise RuntimeError(f"{name}: not everything arrived: {told[name][-1]}")
         end([stage])
     return told

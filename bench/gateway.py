@@ -22,7 +22,7 @@ def _share(run: Told) -> float:
 
 
 def _measure(protocol: Literal["opcua", "modbus"], tags: int, span_s: float, rounds: int, who: tuple[str, ...]) -> None:
-    told = course(Shape(protocol, 20, tags, 1.0), span_s, rounds, who)
+    told = course(Shape(protocol, 20, tags, 1.0), span_s, rounds, who, whole=len(who) > 1)
     ours, name = told["daemon"], f"gateway_{protocol}_{20 * tags}_tags"
     for rival in who[1:] or ("",):
         theirs = median(_share(run) for run in told[rival]) if rival else None
@@ -31,6 +31,8 @@ def _measure(protocol: Literal["opcua", "modbus"], tags: int, span_s: float, rou
     rival_mb = median(run["resident_mb"] for run in told[who[1]]) if who[1:] else None
     figure(f"{name}_memory", median(run["resident_mb"] for run in ours), "MB resident", (*who, None)[1], rival_mb)
     figure(f"{name}_ending", median(run["ending_s"] for run in ours), "CPU s, once, to close all")
+    if queued := sum(run["queued"] for run in ours):
+        figure(f"{name}_queued", queued, "values that the database had not taken at the end")
     if lost := sum(run["lost_scans"] for run in ours):
         figure(f"{name}_lost", lost, "scans lost")
 
