@@ -64,14 +64,9 @@ async def facts(
     user_access = await read("user access levels", nodes, AttributeIds.UserAccessLevel)
     descriptions = await read("descriptions", nodes, AttributeIds.Description)
     names, enumerations = await _types(browser, {each for each in types.values() if isinstance(each, ua.NodeId)})
-    wanted = [
-        (index, name, node)
-        for index, variable in enumerate(variables)
-        for name, node in variable.properties.items()
-        if name in _PROPERTIES
-    ]
-    values = await read("properties", dict(enumerate(node for _, _, node in wanted)))
-    properties = {(index, name): values[key] for key, (index, name, _) in enumerate(wanted)}
+    wanted = _wanted(variables)
+    values = await read("properties", dict(enumerate(wanted.values())))
+    properties = {place: values[key] for key, place in enumerate(wanted)}
     by_type = await read("enumerations", dict(enumerate(enumerations.values())))
     enums = {type_: _states(by_type[key]) for key, type_ in enumerate(enumerations)}
 
@@ -92,6 +87,16 @@ async def facts(
         )
 
     return [told(index, variable) for index, variable in enumerate(variables)]
+
+
+def _wanted(variables: Sequence[Variable]) -> dict[tuple[int, str], ua.NodeId]:
+    """The properties to read: by index of the variable and name."""
+    return {
+        (index, name): node
+        for index, variable in enumerate(variables)
+        for name, node in variable.properties.items()
+        if name in _PROPERTIES
+    }
 
 
 async def _types(browser: Browser, types: set[ua.NodeId]) -> tuple[dict[ua.NodeId, str], dict[ua.NodeId, ua.NodeId]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from dataclasses import dataclass, field
@@ -72,7 +71,8 @@ async def _set_about(data: Path, wall: Wall, sink: dict[str, dict[str, str]]) ->
         await seen.until(lambda: any("moved_s" in event.body for event in seen.events))
         wall.set_ns = 0
         await seen.until(lambda: any("set_back_s" in event.body for event in seen.events))
-        await asyncio.sleep(0.5)
+        committed = seen.daemon.live.counters.committed
+        await seen.until(lambda: seen.daemon.live.counters.committed > committed)
         assert sum(judge.refused for judge in seen.daemon.recorder.judges.values()) == 0
     async with watched(plant, data, outside, drain=True) as seen:  # an hour behind what the journal has
         await seen.until(lambda: seen.daemon.live.counters.committed)
