@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -41,15 +41,20 @@ def influx() -> Iterator[InfluxDB]:
 async def committing(stage: Stage) -> AsyncIterator[None]:
     """A row each quarter of a second, until the block is left."""
 
+    left = asyncio.Event()
+
     async def commit() -> None:
-        while True:
-            await asyncio.to_thread(stage.commit)
-            await asyncio.sleep(0.25)
+        while not left.is_set():
+            await asyncio.to_thread(stage.commit)  # a thread is not cancelled: it would commit after the block
+            with suppress(TimeoutError):
+                await asyncio.wait_for(left.wait(), 0.25)
 
     task = asyncio.create_task(commit())
-    yield
-    task.cancel()
-    await asyncio.wait([task])
+    try:
+        yield
+    finally:
+        left.set()
+        await task
 
 
 class Memory:
