@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import json
 import random
-import re
 import signal
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.soak.duration import duration_s
 from tests.soak.verdict import Measured, verdict
 from tests.wire.account import accounts
 from tests.wire.devices import ROOT, Devices, devices
@@ -191,18 +191,13 @@ def _show(passed_s: float, seconds: float, flapping: Flapping, collector: Daemon
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|min|h)", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write e.g. 90s, 10min, 1h")
-    return float(found[1]) * {"s": 1, "min": 60, "h": 3600}[found[2]]
-
-
 def main() -> int:
     """0 when all held."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--hours", type=float, help="how long")
-    parser.add_argument("--for", dest="seconds", type=_seconds, default=3600.0, metavar="TIME", help="the same as 90s, 10min, 1h")
+    parser.add_argument(
+        "--for", dest="seconds", type=duration_s, default=3600.0, metavar="TIME", help="the same as 90s, 10min, 1h"
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="the same seed gives the same faults")
     parser.add_argument("--keep", type=Path, help="an empty folder for journal and logs, which are else thrown away")
     given = parser.parse_args()

@@ -2,7 +2,8 @@
 
 A daemon process with scripted devices streams to a real InfluxDB. At random: the daemon is killed or stopped, InfluxDB is
 stopped, a device freezes, the disk stalls or is full, the wall clock is set. Then all is well again for a while, the daemon
-ends, and `verify`, a walk over every row, and InfluxDB point for point must agree. Prints one JSON object.
+ends, and `verify`, a walk over every row, and InfluxDB point for point must agree. A bar on stderr while it runs, then one
+JSON object on stdout; the exit code is 1 when anything did not hold.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
 import signal
 import sys
 import tempfile
@@ -20,12 +20,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+
 from collector.proof import prove
 from tests.faults.daemon_process import DaemonProcess, Wish, daemon_process
 from tests.faults.influx_points import assert_same_points
 from tests.faults.ordered_faults import Fault
 from tests.faults.recorded import Recorded
 from tests.servers import InfluxDB, running_influxdb
+from tests.soak.duration import duration_s
 
 PAUSE_S = (0.5, 6.0)
 INFLUX_AWAY_S = (0.5, 20.0)
@@ -48,10 +52,15 @@ class Soak:
         begin_s = time.monotonic()
         self.daemon.start(self.wish)
         doings = (self._kill, self._stop, self._influx, *(self._signal(fault) for fault in Fault))
-        while time.monotonic() - begin_s < seconds:
-            time.sleep(self.chance.uniform(*PAUSE_S))
-            self.chance.choice(doings)()
-        self._catch_up()
+        with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+            task = progress.add_task("faults", total=seconds)
+            while (passed_s := time.monotonic() - begin_s) < seconds:
+                told = f"{self.faults.total()} faults, {self.recorded.samples} samples seen on the disk"
+                progress.update(task, completed=passed_s, description=told)
+                time.sleep(self.chance.uniform(*PAUSE_S))
+                self.chance.choice(doings)()
+            progress.update(task, completed=seconds, description="all is well again: the sink catches up")
+            self._catch_up()
         return {"seconds": round(time.monotonic() - begin_s), "faults": dict(self.faults), **self._verdict()}
 
     def _kill(self) -> None:
@@ -123,17 +132,10 @@ def run(folder: Path, seconds: float, seed: str) -> dict[str, Any]:
         return {"seed": seed, **Soak(folder, daemon, influx, random.Random(seed)).run(seconds)}
 
 
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|min|h)", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write e.g. 90s, 10min, 1h")
-    return float(found[1]) * {"s": 1, "min": 60, "h": 3600}[found[2]]
-
-
 def main() -> int:
     """0 when all held."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--for", dest="seconds", type=_seconds, default=3600.0, metavar="TIME", help="90s, 10min, 1h")
+    parser.add_argument("--for", dest="seconds", type=duration_s, default=3600.0, metavar="TIME", help="90s, 10min, 1h")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="the same seed gives the same faults")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
