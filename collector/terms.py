@@ -28,6 +28,8 @@ class EventKind(StrEnum):
 
     TRANSITION = "transition"
     """A rule changed its state: role, rule, from, to, value, level, cpp."""
+    EVALUABILITY = "evaluability"
+    """Limits of a unit became evaluable or not: endpoint, device, group, evaluable, limits, cause, status, only, all_but."""
     ALARM = "alarm"
     """An alarm changed its state, or its condition did: role, rule, happening, from, to, priority, by, reason ..."""
     EXCURSION = "excursion"

@@ -179,8 +179,6 @@ def _transition(event: Event, columns: Columns) -> Told | None:
     body = event.body
     tag, engineering_unit, column = _tag(event, columns)
     rule, after, statistic = text(body, "rule"), text(body, "to"), text(body, "statistic")
-    if rule == "evaluable":
-        return ("info", f"{tag} can be evaluated again") if after == "yes" else ("alert", f"{tag} can't be evaluated")
     if statistic in ("value", DEVIATION) and rule.startswith("PAR") and after != "ended":
         return None  # the excursion tells it
     level = number(body, "level") or 0.0
@@ -194,6 +192,20 @@ def _transition(event: Event, columns: Columns) -> Told | None:
     if after == "outside":
         return severity_of(rule), f"{tag}{of} {beyond}: {value}"
     return "info", f"{tag}{of} no longer {beyond}: {value}"
+
+
+def _evaluability(event: Event, columns: Columns) -> Told:
+    body = event.body
+    what, only = f"{whole(body, 'limits')} limits", body.get("only")
+    roles = {str(role) for of in only.values() if isinstance(of, list) for role in of} if isinstance(only, dict) else set()
+    if len(roles) == 1 and not body.get("all_but"):
+        role = roles.pop()
+        what = visible(columns[event.unit, role].name if (event.unit, role) in columns else role)
+    if body.get("evaluable"):
+        return "info", f"{what} can be evaluated again"
+    status = body.get("status")
+    reason = f", {status_in_words(status)}" if isinstance(status, int) else ""
+    return "alert", f"{what} can't be evaluated: {text(body, 'cause')}{reason}"
 
 
 def _excursion(event: Event, columns: Columns) -> Told:
@@ -309,6 +321,7 @@ def _alarm(event: Event, columns: Columns) -> Told | None:
 
 _TELLERS: dict[EventKind, Callable[[Event, Columns], Told | None]] = {
     EventKind.TRANSITION: _transition,
+    EventKind.EVALUABILITY: _evaluability,
     EventKind.ALARM: _alarm,
     EventKind.EXCURSION: _excursion,
     EventKind.BATCH: _batch,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.between import rounds
+from collector.monitor.evaluability import Evaluability, statistic_of
 from collector.monitor.excursions import Excursion, Tracker, Trackers
 from collector.monitor.figures import Figures
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
@@ -63,6 +64,8 @@ class Judge:
         self._stamps: tuple[Stamp, ...] | None = None
         self._since_ns: dict[str, int] = {}
         self._table = RuleTable(())
+        self._evaluability: Evaluability | None = None
+        """Of `_table`; made when it first has something to tell."""
         self._trackers: dict[int, Tracker] = {}
         self._tracked = Trackers({})
         self._statistics_slot = 0
@@ -114,7 +117,7 @@ class Judge:
         events = self._judge_between(scan.slot_ns, scan.changes) if scan.changes is not None else []
         events += self._enter(scan.slot_ns, stamps) if stamps != self._stamps else []
         stamp_of = dict(zip(self._layout.units, stamps, strict=True))
-        events += self._step(scan.slot_ns, stamp_of)
+        events += self._step(scan, stamp_of)
         events += self._track(scan.slot_ns, scan.values, good, stamp_of)
         events += self._tell_statistics(scan.slot_ns, stamp_of)
         return events
@@ -150,7 +153,7 @@ class Judge:
         rules = [rule for index, limit in now for rule in rules_of(index, limit, self._layout.columns[index])]
         self._figures.require(now, self._since_ns)
         table, old = RuleTable(rules, self._figures, self._table, self._resuming), self._table
-        self._table = table
+        self._table, self._evaluability = table, None
         return (
             self._resume(slot_ns, table, dict(zip(self._layout.units, stamps, strict=True)))
             + self._end_rules(slot_ns, old, table, before)
@@ -214,17 +217,18 @@ class Judge:
         self._tracked = Trackers(self._trackers)
         return events
 
-    def _step(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
+    def _step(self, scan: Scan, stamp_of: dict[str, Stamp]) -> list[Event]:
         if not self._table.rules:
             return []
-        changed, evaluability = self._table.step(slot_ns, self._figures.values, self._figures.evaluable())
-        transitions = []
-        for index, limit, evaluable in evaluability:
-            before, after = ("no", "yes") if evaluable else ("yes", "no")
-            transitions.append(self._transition(slot_ns, index, limit, "evaluable", before, after, None, None))
-        events = [transition.event(stamp_of[transition.unit]) for transition in transitions]
-        events += [self._rule_changed(slot_ns, *change, stamp_of) for change in changed]
-        return events + self._tell_again(slot_ns, stamp_of) if self._resuming else events
+        changed, rows = self._table.step(scan.slot_ns, self._figures.values, self._figures.evaluable())
+        events = self._tell_evaluability(scan, rows, stamp_of) if len(rows) else []
+        events += [self._rule_changed(scan.slot_ns, *change, stamp_of) for change in changed]
+        return events + self._tell_again(scan.slot_ns, stamp_of) if self._resuming else events
+
+    def _tell_evaluability(self, scan: Scan, rows: NDArray[np.intp], stamp_of: dict[str, Stamp]) -> list[Event]:
+        if self._evaluability is None:
+            self._evaluability = Evaluability(self._layout, self._table.limits, derived=self._derived)
+        return self._evaluability.told(scan, rows, self._table.evaluable, self._since_ns, stamp_of)
 
     def _tell_again(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
         """Of the rules that the run before left outside, those that can be evaluated for the first time and still are."""
@@ -248,8 +252,7 @@ class Judge:
 
     def _note(self, rule: Rule, slot_ns: int, value: float, *, outside: bool) -> None:
         if outside:
-            column, window_s = self._layout.columns[rule.column], rule.limit.window_s
-            statistic = rule.limit.measure if window_s is None else f"{rule.limit.measure} {window_s:g} s"
+            column, statistic = self._layout.columns[rule.column], statistic_of(rule.limit)
             self.active[rule.key] = ActiveRule(column.unit, column.role, statistic, rule.name, slot_ns, value, rule.level)
         else:
             self.active.pop(rule.key, None)

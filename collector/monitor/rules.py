@@ -22,6 +22,7 @@ from collector.terms import Event, EventKind, Stamp
 from config.limits import Limit
 
 _UNTOLD = -1
+_NONE: NDArray[np.intp] = np.zeros(0, np.intp)
 _State = tuple[bool, bool, Waiting | None]
 """The condition is outside; that was told; the change that waits to be told."""
 _INSIDE: _State = (False, False, None)
@@ -29,7 +30,7 @@ _INSIDE: _State = (False, False, None)
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A rule, or the evaluability of a limit row, changed at a slot."""
+    """A rule changed its state at a slot."""
 
     slot_ns: int
     unit: str
@@ -37,10 +38,9 @@ class Transition:
     statistic: str
     window_s: float | None
     rule: str
-    """The rule's name, or `evaluable` for the limit row as a whole."""
     before: str
     after: str
-    """inside, outside, ended (no such limit any more); for `evaluable`: yes, no."""
+    """inside, outside, ended (no such limit any more)."""
     value: float | None
     level: float | None
     cpp: bool
@@ -121,10 +121,10 @@ class RuleTable:
 
     def step(
         self, slot_ns: int, cells: NDArray[np.float64], evaluable: NDArray[np.bool_] | None
-    ) -> tuple[list[tuple[Rule, bool, float]], list[tuple[int, Limit, bool]]]:
+    ) -> tuple[list[tuple[Rule, bool, float]], NDArray[np.intp]]:
         """Evaluate all rules on one scan's figures; `evaluable`: which cells can be, None: all.
 
-        Returns what changed: (rule, outside now, operand) and (column, limit row, evaluable now).
+        Returns what changed: (rule, outside now, operand), and which of `limits` became evaluable or no longer are.
         """
         return self._changes(slot_ns, cells, evaluable), self._evaluability(evaluable)
 
@@ -156,18 +156,18 @@ class RuleTable:
         rule = self.rules[at]
         return rule, bool(self.outside[at]), math.sqrt(value) if rule.limit.statistic == "std" else value
 
-    def _evaluability(self, evaluable: NDArray[np.bool_] | None) -> list[tuple[int, Limit, bool]]:
+    def _evaluability(self, evaluable: NDArray[np.bool_] | None) -> NDArray[np.intp]:
         if evaluable is None:
             self.evaluable.fill(True)
             if np.count_nonzero(self._told == 1) == len(self._told):
-                return []
+                return _NONE
         else:
             self.evaluable = evaluable[self._row_cell]
         now = self.evaluable.astype(np.int8)
         # A rolling window is not full at first, a raw sample is there at first: neither is news.
         changed = np.flatnonzero(np.where(self._told == _UNTOLD, self._raw & (now == 0), now != self._told))
         self._told = np.where((self._told == _UNTOLD) & ~self._raw & (now == 0), _UNTOLD, now)
-        return [(*self.limits[at], bool(now[at])) for at in changed.tolist()]
+        return changed
 
 
 def _ns(seconds: float) -> int:

@@ -27,7 +27,7 @@ from config.limits import Limit
 from drivers.base import Layout, Quality, Scan, Status
 
 ROWS_AT_ONCE = 2_000
-TOLD = (EventKind.TRANSITION, EventKind.EXCURSION)
+TOLD = (EventKind.TRANSITION, EventKind.EVALUABILITY, EventKind.EXCURSION)
 EARLIEST_NS = -(1 << 62)
 RuleName = tuple[Json, ...]
 
@@ -71,7 +71,7 @@ class FinishedRecord:
 
     def _follow(self, events: Sequence[Event]) -> None:
         for event in events:
-            if event.kind is EventKind.TRANSITION and event.body["rule"] != "evaluable":
+            if event.kind is EventKind.TRANSITION:
                 if event.body["to"] == "outside":
                     self._outside.setdefault(_key(event), event)
                 else:

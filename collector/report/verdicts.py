@@ -34,8 +34,13 @@ def closed(events: Sequence[Event]) -> list[Event]:
 
 
 def transitions(events: Sequence[Event]) -> list[Event]:
-    """Of rules, and of whether they can be evaluated."""
+    """Of rules."""
     return [event for event in events if event.kind is EventKind.TRANSITION]
+
+
+def evaluability(events: Sequence[Event]) -> list[Event]:
+    """When limits became evaluable, or no longer were."""
+    return [event for event in events if event.kind is EventKind.EVALUABILITY]
 
 
 def row(event: Event, when: When) -> list[str]:
@@ -64,6 +69,7 @@ def as_json(events: Sequence[Event], verdicts: Sequence[Verdict], when: When) ->
     return {
         "excursions": [_found(event, when) for event in closed(events)],
         "transitions": [_found(event, when) for event in transitions(events)],
+        "evaluability": [_found(event, when) for event in evaluability(events)],
         "verdicts": [_verdict(verdict, when) for verdict in verdicts],
     }
 

@@ -1,6 +1,6 @@
 """The events' measurements: which keys of an event's body are tags, which are fields, and of what type.
 
-    transition -> alarm        alarm -> alarm_state        excursion -> excursion
+    transition -> alarm        alarm -> alarm_state        excursion -> excursion        evaluability -> evaluability
     batch -> batch             statistics -> statistics
     gateway, device, gap, sink, disk, room, daemon, clock, damage -> gateway, told apart by the tag `kind`
 
@@ -42,7 +42,7 @@ _TEXTS = (
 )
 TYPES: Mapping[str, FieldType] = {
     **dict.fromkeys(_TEXTS, FieldType.TEXT),
-    **dict.fromkeys(("cpp", "outside", "latched", "latching"), FieldType.FLAG),
+    **dict.fromkeys(("cpp", "outside", "latched", "latching", "evaluable"), FieldType.FLAG),
     "status": FieldType.WHOLE,
 }
 """Fields that are no numbers. Beside them names ending in `_ns` and `_whole` are integers, `_flag` booleans, `_text` texts."""
@@ -81,6 +81,7 @@ class Measurement:
 _GATEWAY = Measurement("gateway", ("endpoint", "device", "group", "sink"), told_apart=True)
 MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.TRANSITION: Measurement("alarm", ("role", "rule"), stamped=True),
+    EventKind.EVALUABILITY: Measurement("evaluability", ("endpoint", "device", "group"), stamped=True),
     EventKind.ALARM: Measurement("alarm_state", ("role", "rule"), stamped=True),
     EventKind.EXCURSION: Measurement("excursion", ("role",), stamped=True),
     EventKind.BATCH: Measurement("batch"),

@@ -78,7 +78,7 @@ class Alarms:
         for event in events:
             if event.kind is EventKind.DAEMON:
                 self._stopped = event.body.get("state") == "stopped"
-            elif event.kind is EventKind.TRANSITION and not self._stopped and event.body["rule"] != "evaluable":
+            elif event.kind is EventKind.TRANSITION and not self._stopped:
                 told += self._occurs(event) if event.body["to"] == "outside" else self._returns(_key(event), event.slot_ns)
         return told
 

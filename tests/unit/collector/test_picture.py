@@ -370,7 +370,7 @@ def test_events_are_told_in_words_the_newest_first(watched: Watched) -> None:
     told = [(event.severity, event.unit, event.text) for event in watched.paint().events]
     assert told == [
         ("fault", "", "device plc-1 lost: no answer"),
-        ("alert", "R-1", "TT can't be evaluated"),
+        ("alert", "R-1", "TT can't be evaluated: the sample is not good, BadSensorFailure"),
         ("action", "R-1", "TT left PAR 60 … 70 °C: 70.04 °C"),
         ("alert", "R-1", "TT above NOR 67 °C: 67.04 °C"),
         ("info", "R-1", "Phase Dose began"),

@@ -114,16 +114,15 @@ def changes(events: Iterable[Event]) -> list[tuple[int, str, str]]:
     return [
         ((event.slot_ns - START_NS) // SECOND_NS, text(event, "rule"), text(event, "to"))
         for event in of_kind(events, EventKind.TRANSITION)
-        if event.body["rule"] != "evaluable"
     ]
 
 
 def evaluability(events: Iterable[Event], unit: str = "R-201") -> list[tuple[int, str, str]]:
     """(periods of 1 s since the start, from, to) of every change of a row's evaluability."""
     return [
-        ((event.slot_ns - START_NS) // SECOND_NS, text(event, "from"), text(event, "to"))
-        for event in of_kind(events, EventKind.TRANSITION)
-        if event.body["rule"] == "evaluable" and event.unit == unit
+        ((event.slot_ns - START_NS) // SECOND_NS, *(("no", "yes") if event.body["evaluable"] else ("yes", "no")))
+        for event in of_kind(events, EventKind.EVALUABILITY)
+        if event.unit == unit
     ]
 
 
@@ -142,7 +141,7 @@ class Told:
     def hear(self, event: Event) -> None:
         if event.kind is EventKind.EXCURSION:
             self._hear_excursion(event)
-        elif event.kind is EventKind.TRANSITION and event.body["rule"] != "evaluable":
+        elif event.kind is EventKind.TRANSITION:
             self._hear_rule(event)
 
     def _hear_rule(self, event: Event) -> None:

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.monitor.judge import Judge
-from collector.terms import Stamp
-from drivers.base import Quality
-from tests.unit.monitor.judged import DOSE, HOLD, Sample, changes, column, evaluability, good, layout, limit, run
+from collector.monitor.limits import limits_for
+from collector.terms import Event, EventKind, Stamp
+from config.limits import Limit
+from drivers.base import Layout, Quality, Scan, Status
+from tests.unit.monitor.judged import (
+    DOSE,
+    HOLD,
+    START_NS,
+    Sample,
+    Step,
+    changes,
+    column,
+    evaluability,
+    good,
+    layout,
+    limit,
+    of_kind,
+    run,
+    scan,
+)
+from tests.unit.monitor.two_units import LIMITS, histories
+from tests.unit.monitor.two_units import TWO as TWO_UNITS
 
 ONE = layout()
 SAMPLES: st.SearchStrategy[Sample] = st.one_of(
@@ -102,3 +124,85 @@ def test_another_units_phase_does_not_hide_that_a_window_lost_its_cover() -> Non
     samples: list[Sequence[Sample]] = [(5, 5), (5, 5), (5, None), (5, None)]
     told = run(judge, TWO, [(n, pair, (HOLD if n >= 2 else DOSE, DOSE)) for n, pair in enumerate(samples)])
     assert evaluability(told, "R-202") == [(2, "yes", "no")]
+
+
+KEYS = ("only", "all_but")
+
+
+class Reader:
+    """Who has the limit set and the events, and nothing else."""
+
+    def __init__(self, of: Layout, limits: Sequence[Limit]) -> None:
+        self._of, self._limits = of, limits
+        self.state: dict[tuple[int, Limit], bool | None] = {}
+        """None: of a window, until it is told for the first time."""
+
+    def read(self, stamps: Sequence[Stamp], events: Sequence[Event]) -> None:
+        held = limits_for(self._limits, self._of, stamps)
+        self.state = {row: self.state.get(row, True if row[1].window_s is None else None) for row in held}
+        for event in of_kind(events, EventKind.EVALUABILITY):
+            evaluable, meant = bool(event.body["evaluable"]), [row for row in held if self._is_meant(row, event)]
+            were = [self.state[row] for row in meant]
+            assert were.count(not evaluable) <= int(str(event.body["limits"])) <= were.count(not evaluable) + were.count(None)
+            self.state.update(dict.fromkeys(meant, evaluable))
+
+    def _is_meant(self, row: tuple[int, Limit], event: Event) -> bool:
+        column, (only, but) = self._of.columns[row[0]], (cast("Mapping[str, Sequence[str]]", event.body[key]) for key in KEYS)
+        statistic = row[1].statistic if row[1].window_s is None else f"{row[1].statistic} {row[1].window_s:g} s"
+        assert not only.keys() & but.keys()
+        meant = column.role in only.get(statistic, ()) or (statistic in but and column.role not in but[statistic])
+        return meant and column.unit == event.unit
+
+
+SETTLING = [*LIMITS, limit("q", nor=[2, 8], settle_s=3.0, on_delay_s=1.0), limit("q", statistic="max", window_s=2.0, nor=[0, 9])]
+
+
+@given(histories(), st.sets(st.integers(0, 24)))
+@settings(deadline=None, max_examples=60)
+def test_the_state_of_every_limit_follows_from_the_events(steps: list[Step], lost: set[int]) -> None:
+    judge, reader = Judge(TWO_UNITS, SETTLING), Reader(TWO_UNITS, SETTLING)
+    for n, (at, samples, stamps) in enumerate(steps):
+        slot_ns = START_NS + at * TWO_UNITS.period_ns
+        got = Scan.of_lost(TWO_UNITS, slot_ns, slot_ns, Status.BAD_TIMEOUT) if n in lost else scan(TWO_UNITS, slot_ns, samples)
+        told = judge.judge(got, stamps)
+        reader.read(stamps, told)
+        assert {row: state for row, state in reader.state.items() if state is not None} == {
+            row: evaluable for row, evaluable in judge.evaluable_now.items() if reader.state[row] is not None
+        }
+        causes = [(event.unit, event.body["cause"]) for event in of_kind(told, EventKind.EVALUABILITY)]
+        assert len(set(causes)) == len(causes)
+
+
+def test_a_lost_scan_is_one_event_that_says_why_and_names_nobody() -> None:
+    wide = layout(*(column(f"t{n}") for n in range(500)))
+    rows = [limit(f"t{n}", par=[0, 10]) for n in range(500)]
+    judge, values = Judge(wide, rows), [5.0] * 499
+    run(judge, wide, [(0, [*values, None], (DOSE,))])
+    (lost,) = judge.judge(Scan.of_lost(wide, START_NS + wide.period_ns, 0, Status.BAD_TIMEOUT), (DOSE,))
+    (back,) = run(judge, wide, [(2, [*values, None], (DOSE,))])
+    (whole,) = run(judge, wide, [(3, [*values, 5.0], (DOSE,))])
+    assert (lost.slot_ns, lost.unit, lost.stamp) == (START_NS + wide.period_ns, "R-201", DOSE)
+    assert lost.body == {
+        **{"endpoint": "plc", "device": "plc", "group": "main", "evaluable": False, "limits": 499},
+        **{"cause": "the scan was lost", "status": Status.BAD_TIMEOUT, "only": {}, "all_but": {"value": []}},
+    }
+    assert (back.body["limits"], back.body["only"], back.body["all_but"]) == (499, {}, {"value": ["t499"]})
+    assert (whole.body["limits"], whole.body["cause"], whole.body["status"]) == (1, "", None)
+
+
+def test_causes_are_told_apart() -> None:
+    two = layout(column("t"), column("p"))
+    rows = [
+        limit(nor=[0, 9]),
+        limit(statistic="mean", window_s=1.0, min_coverage=1.0, nor=[0, 9]),
+        limit("p", nor=[0, 9], settle_s=3.0),
+    ]
+    judge = Judge(two, rows)
+    first = run(judge, two, [(0, [5, 5], (DOSE,)), (1, [5, 5], (DOSE,))])
+    bad = replace(scan(two, START_NS + 2 * two.period_ns, [None, 5]), status=np.array([Status.BAD_SENSOR_FAILURE, 0], np.uint32))
+    told = [(event.body["cause"], event.body["status"], event.body["only"]) for event in judge.judge(bad, (DOSE,))]
+    assert [event.body["cause"] for event in of_kind(first, EventKind.EVALUABILITY)] == ["it settles after a change"]
+    assert told == [
+        ("the sample is not good", Status.BAD_SENSOR_FAILURE, {"value": ["t"]}),
+        ("the window holds too few good samples, or begins before the phase", None, {"mean 1 s": ["t"]}),
+    ]

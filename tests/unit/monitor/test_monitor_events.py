@@ -23,6 +23,7 @@ TRANSITION = {"role", "statistic", "rule", "from", "to", "value", "level", "cpp"
 EXCURSION = {
     "role", "state", "ended", "first_ns", "last_ns", "duration_s", "peak", "area", "not_evaluable_s", "low", "high", "cpp",
 }  # fmt: skip
+EVALUABILITY = {"endpoint", "device", "group", "evaluable", "limits", "cause", "status", "only", "all_but"}
 FIGURES = {"mean", "min", "max", "std", "slope", "coverage"}
 
 
@@ -33,11 +34,13 @@ def is_documented(event: Event) -> None:
     assert event.unit in TWO.units
     if event.kind is EventKind.TRANSITION:
         assert event.body.keys() >= TRANSITION
-        assert event.body["to"] in ("inside", "outside", "ended", "stopped", "yes", "no")
+        assert event.body["to"] in ("inside", "outside", "ended")
         assert event.body["from"] != event.body["to"]
     elif event.kind is EventKind.EXCURSION:
         assert event.body.keys() >= EXCURSION
         assert event.body["state"] == ("closed" if event.body["ended"] else "open")
+    elif event.kind is EventKind.EVALUABILITY:
+        assert event.body.keys() == EVALUABILITY
     else:
         assert event.kind is EventKind.STATISTICS
         assert all(figures.keys() == FIGURES for figures in roles_of(event).values())

@@ -23,6 +23,7 @@ from tests.unit.monitor.judged import (
     Told,
     agrees,
     changes,
+    evaluability,
     layout,
     limit,
     of_kind,
@@ -132,10 +133,7 @@ def test_a_lost_scan_is_not_evaluable() -> None:
     judge = Judge(ONE, [limit(par=[0, 10])])
     told = run(judge, ONE, [(0, [20.0], (DOSE,))])
     told += judge.judge(Scan.of_lost(ONE, START_NS + SECOND_NS, START_NS + SECOND_NS, Status.BAD_TIMEOUT), (DOSE,))
-    assert [(event.body["rule"], event.body["to"]) for event in of_kind(told, EventKind.TRANSITION)] == [
-        ("PAR high", "outside"),
-        ("evaluable", "no"),
-    ]
+    assert (changes(told), evaluability(told)) == ([(0, "PAR high", "outside")], [(1, "yes", "no")])
     assert len(judge.active) == len(judge.open) == 1
 
 
