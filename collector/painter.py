@@ -182,7 +182,7 @@ class Painter:
         pictures = []
         for judge in self._judges.values():
             for excursion in judge.open.values():
-                body, stamp = excursion.event(Stamp()).body, self._live.stamps.get(excursion.unit, Stamp())
+                body, stamp = excursion.event(Stamp(), "").body, self._live.stamps.get(excursion.unit, Stamp())
                 pictures.append((excursion.first_ns, self._excursion(excursion.unit, stamp, body, _par_row(judge, excursion))))
         return tuple(picture for _, picture in sorted(pictures, key=lambda each: each[0]))
 

@@ -33,7 +33,7 @@ class EventKind(StrEnum):
     ALARM = "alarm"
     """An alarm changed its state, or its condition did: role, rule, happening, from, to, priority, by, reason ..."""
     EXCURSION = "excursion"
-    """A stretch of raw samples outside PAR opened, closed: role, state, first_ns, last_ns, peak, duration_s, area."""
+    """A stretch of raw samples outside PAR opened, closed: role, state, first_ns, last_ns, peak, duration_s, area ..."""
     BATCH = "batch"
     """A batch or phase began or ended: what (batch | phase), state (began | ended), batch, phase."""
     GAP = "gap"

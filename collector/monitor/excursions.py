@@ -4,8 +4,9 @@
                      ╭────╯      ╰──╮            last     first good sample inside again
                           first  last            area     trapezoid of the distance beyond PAR, EU·s
 
-Bad data neither opens nor closes one; time without good samples inside one counts as not evaluable. Two that are not
-further apart than the merge gap, by default one period, are one, so a close is told that long after the fact.
+Bad data neither opens nor closes one; time without good samples inside one counts as not evaluable, and coverage says how
+many of its slots had one. Two that are not further apart than the merge gap, by default one period, are one, so a close is
+told that long after the fact.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Excursion:
     area: float = 0.0
     """∫ distance beyond PAR dt, EU·s; not over gaps."""
     not_evaluable_s: float = 0.0
+    coverage: float = 1.0
+    """Good samples by slots, from the first sample on and before the last one; while open the last one too."""
     cpp: bool = False
     statistic: str = "value"
     """`deviation` where PAR is about the distance from a setpoint."""
@@ -53,8 +56,8 @@ class Excursion:
         """From the first sample outside to the first one inside."""
         return (self.last_ns - self.first_ns) / 1e9
 
-    def event(self, stamp: Stamp) -> Event:
-        """As the journal and the sinks have it."""
+    def event(self, stamp: Stamp, limits_hash: str) -> Event:
+        """As the journal and the sinks have it; `limits_hash`: of the limit set that held."""
         body = {
             "role": self.role,
             "statistic": self.statistic,
@@ -66,11 +69,54 @@ class Excursion:
             "peak": self.peak,
             "area": self.area,
             "not_evaluable_s": self.not_evaluable_s,
+            "coverage": self.coverage,
             "low": self.low,
             "high": self.high,
             "cpp": self.cpp,
+            "limits_hash": limits_hash,
         }
         return Event(EventKind.EXCURSION, self.last_ns, self.unit, stamp, body)
+
+
+class _Cover:
+    """How many of the slots of an excursion had a good sample. Values between the slots count for nothing."""
+
+    def __init__(self, period_ns: int) -> None:
+        self._period_ns = period_ns
+        self._first_ns = self._slot_ns = 0
+        self._begins_in_slot = True
+        self._good = self._good_since = 0
+        """`_good_since`: since the return, which count only if it goes on."""
+
+    def begin(self, slot_ns: int, between_ns: int | None) -> None:
+        """With the first value outside."""
+        self._first_ns, self._begins_in_slot = (slot_ns, True) if between_ns is None else (between_ns, False)
+        self._slot_ns, self._good, self._good_since = slot_ns, int(between_ns is None), 0
+
+    def back(self, slot_ns: int, between_ns: int | None) -> None:
+        """Inside, when that is no news."""
+        self._slot_ns = slot_ns
+        self._good_since += between_ns is None
+
+    def seen(self, slot_ns: int, between_ns: int | None, *, outside: bool) -> float:
+        """It goes on, or has just come back inside: the coverage then."""
+        self._slot_ns, is_slot = slot_ns, between_ns is None
+        if not outside:
+            self._good_since = int(is_slot)
+            return self.until(slot_ns if between_ns is None else between_ns, in_slot=is_slot)
+        self._good += self._good_since + is_slot
+        self._good_since = 0
+        return self.until(slot_ns if between_ns is None else between_ns, in_slot=is_slot, more=int(is_slot))
+
+    def until(self, time_ns: int, *, in_slot: bool, more: int = 0) -> float:
+        """Of the slots before `time_ns`, and as many `more`; recorded times are slots, and not always a whole period apart."""
+        slots = self._periods(time_ns, nearest=in_slot) - self._periods(self._first_ns, nearest=self._begins_in_slot) + more
+        return min(1.0, self._good / slots) if slots > 0 else 1.0
+
+    def _periods(self, time_ns: int, *, nearest: bool) -> int:
+        """Since the newest slot, to the nearest or up."""
+        apart_ns = time_ns - self._slot_ns
+        return (2 * apart_ns + self._period_ns) // (2 * self._period_ns) if nearest else -(-apart_ns // self._period_ns)
 
 
 class Tracker:
@@ -98,30 +144,34 @@ class Tracker:
         self._last_good_ns = 0
         self._last_distance = 0.0
         self._returned_ns: int | None = None
+        self._cover = _Cover(period_ns)
         self.open: Excursion | None = None
 
     def distance(self, value: float) -> float:
         """How far `value` lies outside, 0 inside; the bounds themselves are inside."""
         return min(max(self.low - value, value - self.high, 0.0), LARGEST)
 
-    def sample(self, slot_ns: int, value: float) -> list[Excursion]:
-        """A good sample, or a good value between two slots; the excursions that have just opened or are known to have ended."""
-        distance = self.distance(value)
-        told = []
-        if self._returned_ns is not None and self._has_lasted(slot_ns - self._returned_ns, inside=distance == 0.0):
+    def sample(self, slot_ns: int, value: float, between_ns: int | None = None) -> list[Excursion]:
+        """A good sample, or a good value at `between_ns` before its slot; the excursions that have just opened or are known to
+        have ended."""
+        time_ns, distance, told = slot_ns if between_ns is None else between_ns, self.distance(value), list[Excursion]()
+        if self._returned_ns is not None and self._has_lasted(time_ns - self._returned_ns, inside=distance == 0.0):
             told += self.end(self._returned_ns, "inside")
         if self.open is not None:
             if distance > 0.0 or self._returned_ns is None:
-                self.open = self._extended(self.open, slot_ns, value, distance)
-                self._returned_ns, self._dark_ns = (slot_ns if distance == 0.0 else None), 0
-            elif self._is_gap(slot_ns):
-                self._dark_ns += slot_ns - self._last_good_ns
+                coverage = self._cover.seen(slot_ns, between_ns, outside=distance > 0.0)
+                self.open = self._extended(self.open, time_ns, value, distance, coverage)
+                self._returned_ns, self._dark_ns = (time_ns if distance == 0.0 else None), 0
+            else:
+                self._cover.back(slot_ns, between_ns)
+                self._dark_ns += time_ns - self._last_good_ns if self._is_gap(time_ns) else 0
         elif distance > 0.0:
+            self._cover.begin(slot_ns, between_ns)
             self.open = Excursion(
-                self._unit, self._role, slot_ns, slot_ns, value, self._low, self._high, cpp=self._cpp, statistic=self._statistic
+                self._unit, self._role, time_ns, time_ns, value, self._low, self._high, cpp=self._cpp, statistic=self._statistic
             )
             told.append(self.open)
-        self._last_good_ns, self._last_distance = slot_ns, distance
+        self._last_good_ns, self._last_distance = time_ns, distance
         return told
 
     def _has_lasted(self, since_ns: int, *, inside: bool) -> bool:
@@ -131,12 +181,13 @@ class Tracker:
     def _is_gap(self, slot_ns: int) -> bool:
         return slot_ns - self._last_good_ns > GAP_PERIODS * self._period_ns
 
-    def _extended(self, excursion: Excursion, slot_ns: int, value: float, distance: float) -> Excursion:
-        elapsed_ns = slot_ns - self._last_good_ns
-        in_gap = self._is_gap(slot_ns)
+    def _extended(self, excursion: Excursion, time_ns: int, value: float, distance: float, coverage: float) -> Excursion:
+        elapsed_ns = time_ns - self._last_good_ns
+        in_gap = self._is_gap(time_ns)
         return replace(
             excursion,
-            last_ns=slot_ns,
+            last_ns=time_ns,
+            coverage=coverage,
             peak=value if distance > self.distance(excursion.peak) else excursion.peak,
             area=min(
                 LARGEST, excursion.area + (0.0 if in_gap else (distance / 2 + self._last_distance / 2) * (elapsed_ns / 1e9))
@@ -148,11 +199,15 @@ class Tracker:
         """End the open excursion at `last_ns`, if there is one."""
         if self.open is None:
             return []
+        coverage = self.open.coverage
         if self._returned_ns is not None:
             last_ns, why = self._returned_ns, "inside"
+        else:
+            coverage = self._cover.until(last_ns, in_slot=why == "limits changed")
         dark_ns = last_ns - self.open.last_ns
         dark_s = dark_ns / 1e9 if dark_ns > GAP_PERIODS * self._period_ns else 0.0
-        closed = replace(self.open, last_ns=last_ns, ended=why, not_evaluable_s=self.open.not_evaluable_s + dark_s)
+        not_evaluable_s = self.open.not_evaluable_s + dark_s
+        closed = replace(self.open, last_ns=last_ns, ended=why, not_evaluable_s=not_evaluable_s, coverage=coverage)
         self.open, self._returned_ns, self._dark_ns = None, None, 0
         return [closed]
 
@@ -171,16 +226,20 @@ class Trackers:
         self._open = np.array([tracker.open is not None for tracker in by_column.values()], np.bool_)
 
     def sample(
-        self, time_ns: int | NDArray[np.int64], values: NDArray[np.float64], good: NDArray[np.bool_]
+        self,
+        slot_ns: int,
+        values: NDArray[np.float64],
+        good: NDArray[np.bool_],
+        times_ns: NDArray[np.int64] | None = None,
     ) -> Iterator[tuple[int, Tracker, list[Excursion]]]:
         """Of a scan, `[k]`: each column that is or was outside, its tracker after this sample, and what that tells.
-        `time_ns` is the slot, or the time of each column's value."""
+        `times_ns`: of each column's value, where they are of between the slots."""
         if not self._trackers:
             return
         value = values[self._columns]
         due = good[self._columns] & (self._open | (value < self._low) | (value > self._high))
         for at in np.flatnonzero(due).tolist():
             column, tracker = self._trackers[at]
-            told = tracker.sample(time_ns if isinstance(time_ns, int) else int(time_ns[column]), float(values[column]))
+            told = tracker.sample(slot_ns, float(values[column]), None if times_ns is None else int(times_ns[column]))
             self._open[at] = tracker.open is not None
             yield column, tracker, told

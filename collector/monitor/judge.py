@@ -17,6 +17,7 @@ from collector.monitor.between import rounds
 from collector.monitor.evaluability import Evaluability, statistic_of
 from collector.monitor.excursions import Excursion, Tracker, Trackers
 from collector.monitor.figures import Figures
+from collector.monitor.limit_set import LimitSets
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
 from collector.monitor.resumed import OutsideBefore
 from collector.monitor.rules import RuleTable, Transition
@@ -56,7 +57,7 @@ class Judge:
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
         self._limits = tuple(limit for limit in limits if limit.role in roles and limit.is_derived is derived)
-        self._derived = derived
+        self._derived, self._sets = derived, LimitSets(limits)
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
         self._minute = Tail(len(self._columns), STATISTICS_WINDOW_NS, layout.period_ns)
@@ -129,7 +130,7 @@ class Judge:
         self.open.clear()
         rules = self._end_rules(slot_ns, self._table, RuleTable(()), stamps)
         self._table = RuleTable(())
-        return rules + [excursion.event(stamps.get(excursion.unit, Stamp())) for excursion in ended]
+        return rules + [self._told(excursion, stamps.get(excursion.unit, Stamp())) for excursion in ended]
 
     def _judge_between(self, slot_ns: int, changes: Changes) -> list[Event]:
         """What came before `slot_ns`, under the limits that held until then; of raw values alone."""
@@ -139,7 +140,7 @@ class Judge:
         for each in rounds(changes, slot_ns, self._layout, raw):
             changed = self._table.between(*self._figures.between(each))
             events += [self._rule_changed(int(each.times_ns[change[0].column]), *change, stamp_of) for change in changed]
-            events += self._track(each.times_ns, each.values, each.good, stamp_of)
+            events += self._track(slot_ns, each.values, each.good, stamp_of, each.times_ns)
         return sorted(events, key=lambda event: event.slot_ns)
 
     def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> list[Event]:
@@ -205,7 +206,7 @@ class Judge:
             if limit and same_unit_context:
                 continue
             for excursion in tracker.end(slot_ns, "limits changed"):
-                events.append(excursion.event(before.get(column.unit, Stamp())))
+                events.append(self._told(excursion, before.get(column.unit, Stamp())))
             self.open.pop((column.unit, column.role), None)
             del self._trackers[index]
         for index, limit in wanted.items():
@@ -259,20 +260,24 @@ class Judge:
 
     def _track(
         self,
-        time_ns: int | NDArray[np.int64],
+        slot_ns: int,
         values: NDArray[np.float64],
         good: NDArray[np.bool_],
         stamp_of: dict[str, Stamp],
+        times_ns: NDArray[np.int64] | None = None,
     ) -> list[Event]:
         events = []
-        for index, tracker, told in self._tracked.sample(time_ns, values, good):
+        for index, tracker, told in self._tracked.sample(slot_ns, values, good, times_ns):
             column = self._layout.columns[index]
-            events += [excursion.event(stamp_of[column.unit]) for excursion in told]
+            events += [self._told(excursion, stamp_of[column.unit]) for excursion in told]
             if tracker.open is not None:
                 self.open[column.unit, column.role] = tracker.open
             else:
                 self.open.pop((column.unit, column.role), None)
         return events
+
+    def _told(self, excursion: Excursion, stamp: Stamp) -> Event:
+        return excursion.event(stamp, self._sets.hash(excursion.unit, stamp))
 
     def _tell_statistics(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
         slot = slot_ns // STATISTICS_WINDOW_NS

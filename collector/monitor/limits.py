@@ -62,7 +62,7 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
         if column.kind not in (Kind.REAL, Kind.INTEGER):
             continue
         for limit in rows.get(column.role, ()):
-            if _fits(limit, column.unit, stamp_of[column.unit]):
+            if fits(limit, column.unit, stamp_of[column.unit]):
                 key = (index, limit.statistic, limit.window_s)
                 if key not in chosen or _specificity(limit) > _specificity(chosen[key]):
                     chosen[key] = limit
@@ -71,10 +71,11 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
 
 def holding(limits: Iterable[Limit], unit: str, stamp: Stamp) -> Limit | None:
     """Of rows for one role, statistic and window, the one that holds for a unit now."""
-    return max((limit for limit in limits if _fits(limit, unit, stamp)), key=_specificity, default=None)
+    return max((limit for limit in limits if fits(limit, unit, stamp)), key=_specificity, default=None)
 
 
-def _fits(limit: Limit, unit: str, stamp: Stamp) -> bool:
+def fits(limit: Limit, unit: str, stamp: Stamp) -> bool:
+    """Whether a row is for this unit in this context."""
     asked = (limit.unit, limit.product, limit.recipe_version, limit.phase)
     given = (unit, stamp.product, stamp.recipe_version, stamp.phase)
     return all(ask is None or ask == give for ask, give in zip(asked, given, strict=True))

@@ -178,6 +178,7 @@ class Relations:
 
     def __init__(self, limits: Sequence[Limit], before: Sequence[OutsideBefore] = ()) -> None:
         """`before`: what the run before left outside, of all sorts."""
+        self._set = limits
         self._limits = [limit for limit in limits if limit.is_derived]
         self._before = before
         self._newest: dict[str, Scan] = {}
@@ -210,7 +211,7 @@ class Relations:
         new = [each for each in _relations(self._places, self._limits) if (each.unit, each.limit.role) not in self._made]
         self._made.update((each.unit, each.limit.role) for each in new)
         if new:
-            driven = _Driven(new, self._limits, self._before)
+            driven = _Driven(new, self._set, self._before)
             for scan in self._newest.values():
                 driven.take(scan)
             self._driven.append(driven)

@@ -13,7 +13,7 @@ When = Callable[[int], str]
 
 HEADER = (
     *("kind", "time", "unit", "batch", "phase", "role", "statistic", "window_s", "rule", "from", "to", "value", "level"),
-    *("first", "last", "duration_s", "peak", "area", "not_evaluable_s", "low", "high", "ended", "cpp"),
+    *("first", "last", "duration_s", "peak", "area", "not_evaluable_s", "coverage", "low", "high", "ended", "cpp", "limits_hash"),
 )
 TABLE = ("unit", "batch", "role", "excursions", "samples outside", "duration", "peak", "area", "rules left", "coverage")
 

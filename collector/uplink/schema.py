@@ -37,7 +37,21 @@ class FieldType(StrEnum):
 
 _TEXTS = (
     *("what", "state", "text", "running", "batch", "phase", "product", "recipe_version", "mode"),
-    *("from", "to", "statistic", "ended", "cause", "cause_class", "reason", "file", "kept", "quality", "version", "config_hash"),
+    *(
+        "from",
+        "to",
+        "statistic",
+        "ended",
+        "cause",
+        "cause_class",
+        "reason",
+        "file",
+        "kept",
+        "quality",
+        "version",
+        "config_hash",
+        "limits_hash",
+    ),
     *("happening", "priority", "by", "acknowledged_by", "suppression", "consequence", "action"),
 )
 TYPES: Mapping[str, FieldType] = {

@@ -115,7 +115,7 @@ def events(second: int, slot_ns: int, phase: str, stamp: Stamp) -> Iterator[Even
         yield Transition(slot_ns, "R-201", "stirrer_speed", "value", None, "l", "inside", "outside", 9.0, 10.0, cpp=False).event(
             stamp
         )
-        yield Excursion("R-201", role, slot_ns - 9 * SECOND_NS, slot_ns, 72.5, 60.0, 70.0, 11.0, ended="inside").event(stamp)
+        yield Excursion("R-201", role, slot_ns - 9 * SECOND_NS, slot_ns, 72.5, 60.0, 70.0, 11.0, ended="inside").event(stamp, "")
         yield Event(EventKind.DEVICE, slot_ns, body={"endpoint": "plc", "device": "plc", "state": "lost", "cause": "no answer"})
 
 

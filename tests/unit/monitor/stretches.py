@@ -29,6 +29,7 @@ class Figures:
     """EU·s"""
     not_evaluable: Fraction
     """s"""
+    coverage: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +94,10 @@ class Record:
                 area += (self.distance(at) + self.distance(after)) / 2 * Fraction(apart_ns, 10**9)
         worst = max(range(stretch.first, last + 1), key=self.distance)
         first_ns, last_ns = self.samples[stretch.first][0], self.samples[last][0]
-        return Figures(first_ns, last_ns, self.samples[worst][1], area, Fraction(dark_ns, 10**9))
+        coverage = self._coverage(first_ns, last_ns + (stretch.last is None))
+        return Figures(first_ns, last_ns, self.samples[worst][1], area, Fraction(dark_ns, 10**9), coverage)
+
+    def _coverage(self, begin_ns: int, end_ns: int) -> Fraction:
+        """Of the slots in [begin, end), that of those with a sample; multiples of the period since 1970 are slots."""
+        slots = set(range(begin_ns + -begin_ns % self.period_ns, end_ns, self.period_ns))
+        return Fraction(len(slots & {time_ns for time_ns, _ in self.samples}), len(slots)) if slots else Fraction(1)

@@ -22,6 +22,7 @@ from tests.unit.monitor.two_units import LIMITS, SAMPLES, TWO, histories
 TRANSITION = {"role", "statistic", "rule", "from", "to", "value", "level", "cpp"}
 EXCURSION = {
     "role", "state", "ended", "first_ns", "last_ns", "duration_s", "peak", "area", "not_evaluable_s", "low", "high", "cpp",
+    "coverage", "limits_hash",
 }  # fmt: skip
 EVALUABILITY = {"endpoint", "device", "group", "evaluable", "limits", "cause", "status", "only", "all_but"}
 FIGURES = {"mean", "min", "max", "std", "slope", "coverage"}

@@ -29,8 +29,10 @@ from tests.unit.monitor.judged import (
     of_kind,
     plain,
     run,
+    scan,
     text,
     whole,
+    with_changes,
 )
 from tests.unit.monitor.stretches import Figures, Record, Stretch
 
@@ -64,6 +66,7 @@ def is_of(event: Event, wanted: Figures) -> None:
     assert number(event, "peak") == wanted.peak
     assert number(event, "area") == pytest.approx(float(wanted.area), rel=1e-12)
     assert number(event, "not_evaluable_s") == pytest.approx(float(wanted.not_evaluable), rel=1e-12)
+    assert number(event, "coverage") == pytest.approx(float(wanted.coverage), rel=1e-12)
     assert number(event, "duration_s") == (wanted.last_ns - wanted.first_ns) / 1e9
 
 
@@ -86,7 +89,7 @@ def assert_view(judge: Judge, wanted: Record, still_open: list[Stretch]) -> None
     shown = list(judge.open.values())
     assert len(shown) == len(still_open) <= 1
     for excursion, stretch in zip(shown, still_open, strict=True):
-        is_of(excursion.event(DOSE), wanted.figures(stretch))
+        is_of(excursion.event(DOSE, ""), wanted.figures(stretch))
 
 
 @given(STEPS, BOUNDS, st.sampled_from([SECOND_NS, 250_000_000, 5 * SECOND_NS]), st.floats(0, 100))
@@ -226,6 +229,31 @@ def test_the_dark_before_the_daemon_stops_is_not_evaluable() -> None:
     run(judge, ONE, steps_of([11, *[None] * 9]))
     (event,) = of_kind(judge.close(START_NS + 60 * SECOND_NS), EventKind.EXCURSION)
     assert (in_seconds(event), number(event, "not_evaluable_s")) == ((0, 60, "stopped"), 60.0)
+    assert number(event, "coverage") == 1 / 60
+
+
+def test_coverage_is_of_the_slots_inside_it_whatever_came_between_them() -> None:
+    """Outside from 0.4 s to 4 s: slots 1, 2 and 3 lie inside, of which 2 is bad; what came at 2.5 s is no slot's sample."""
+    judge = Judge(ONE, [limit(par=[0, 10])])
+    told = run(judge, ONE, steps_of([5.0]))
+    told += judge.judge(with_changes(scan(ONE, START_NS + SECOND_NS, [12.0]), [(0, 400_000_000, 11.0)]), (DOSE,))
+    told += run(judge, ONE, [(2, [None], (DOSE,))])
+    told += judge.judge(with_changes(scan(ONE, START_NS + 3 * SECOND_NS, [12.0]), [(0, 500_000_000, 11.0)]), (DOSE,))
+    told += run(judge, ONE, [(4, [5.0], (DOSE,)), (5, [5.0], (DOSE,))])
+    assert [number(event, "coverage") for event in of_kind(told, EventKind.EXCURSION)] == [1.0, pytest.approx(2 / 3)]
+
+
+def test_coverage_of_recorded_times_that_are_not_quite_a_period_apart() -> None:
+    judge = Judge(ONE, [limit(par=[0, 10])])
+    times = [(0, 5.0), (1_020, 12.0), (1_970, 12.0), (3_040, 12.0), (3_990, 5.0), (5_100, 5.0)]
+    told = [event for ms, value in times for event in judge.judge(scan(ONE, START_NS + ms * 1_000_000, [value]), (DOSE,))]
+    assert [number(event, "coverage") for event in of_kind(told, EventKind.EXCURSION)] == [1.0, 1.0]
+
+
+def test_a_change_of_phase_ends_the_coverage_at_its_slot() -> None:
+    told = run(Judge(ONE, [limit(par=[0, 10])]), ONE, steps_of([11, None, 11, 11, 11], [DOSE] * 4 + [HOLD]))
+    (event,) = [event for event in told if event.body.get("state") == "closed"]
+    assert (in_seconds(event), number(event, "coverage")) == ((0, 4, "limits changed"), 0.75)
 
 
 def test_an_excursion_that_goes_on_in_the_next_phase_is_two() -> None:
@@ -260,11 +288,11 @@ def test_the_largest_float_is_told_in_finite_numbers(worst: float) -> None:
     for n, value in enumerate([worst, worst, worst, 0.0, 0.0]):
         told += tracker.sample(START_NS + n * SECOND_NS, value)
     for excursion in told:
-        plain(excursion.event(DOSE).body)
+        plain(excursion.event(DOSE, "").body)
     near = Tracker("R-201", "t", -10.0, 10.0, SECOND_NS, cpp=False)
     for n, value in enumerate([worst, worst, 0.0, 0.0]):
         for excursion in near.sample(START_NS + n * SECOND_NS, value):
-            plain(excursion.event(DOSE).body)
+            plain(excursion.event(DOSE, "").body)
 
 
 def test_a_gap_between_two_that_are_one_is_not_evaluable() -> None:
