@@ -40,6 +40,7 @@ from collector.opening import open_record
 from collector.painter import Painter
 from collector.picture import Picture
 from collector.protocols import connect_driver, load_drivers
+from collector.recall import accumulated_before
 from collector.recorder import Recorder
 from collector.rescue import Rescued
 from collector.resume import left_by, look_back_ns
@@ -125,7 +126,14 @@ class Daemon:
         context = ContextTracker(self.plant, self._known_context())
         alarm_memory = self._alarm_memory()
         self.recorder = Recorder(
-            self.plant, self.journal, context, self.live, self.clock, self.sending.committed, alarm_memory.alarms()
+            self.plant,
+            self.journal,
+            context,
+            self.live,
+            self.clock,
+            self.sending.committed,
+            alarm_memory.alarms(),
+            self._accumulated(),
         )
         self._devices_before = self.registry.states("device")
         self.health = Health(self.recorder.tell)
@@ -194,6 +202,13 @@ class Daemon:
         except (StoreError, DamagedRow, sqlite3.Error) as exc:  # collecting matters more
             log.error("the alarms of before can't be read on from the journal", cause=str(exc))
         return memory
+
+    def _accumulated(self) -> list[Event]:
+        try:
+            return accumulated_before(self.reader, self.plant.limits)
+        except (StoreError, DamagedRow) as exc:  # collecting matters more
+            log.error("what limits had summed up can't be read from the journal", cause=str(exc))
+            return []
 
     def _known_context(self) -> dict[str, Stamp]:
         states = self.registry.states("context")

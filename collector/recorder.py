@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,16 +80,17 @@ class Recorder:
         clock: Clock,
         committed: Callable[[], None],
         alarms: Iterable[Alarm] = (),
+        accumulated: Sequence[Event] = (),
     ) -> None:
-        """`committed` is called after every commit that wrote something; `alarms`: those of before a restart."""
+        """`committed` is called after every commit that wrote something; `alarms`, `accumulated`: of before a restart."""
         self._plant, self._journal, self._context, self._live, self._clock = plant, journal, context, live, clock
         self._committed = committed
         self._pending = Pending()
         self.disk = Disk(self.tell, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self.alarms = Alarms(alarm_book(plant), alarms)
-        self._before = outside_before(self.alarms.now.values())
-        self._relations = Relations(plant.limits, self._before)
+        self._before = outside_before(self.alarms.now.values()), accumulated
+        self._relations = Relations(plant.limits, *self._before)
         self.judges: dict[str, Judge] = {}
         """By id of the layout; those of relations have one of their own."""
         self._waiting: dict[int, asyncio.Future[Event]] = {}
@@ -117,7 +118,7 @@ class Recorder:
         judge = self.judges.get(layout.id)
         is_new = judge is None
         if judge is None:
-            judge = self.judges[layout.id] = Judge(layout, self._plant.limits, self._before)
+            judge = self.judges[layout.id] = Judge(layout, self._plant.limits, *self._before)
         for event in self._context.observe(scan):
             self._live.phase_since_ns[event.unit] = event.slot_ns
             self.tell(event)

@@ -22,6 +22,7 @@ from collector.words import (
     status_in_words,
     visible,
 )
+from config.common import Bounds
 from config.limits import Limit
 from config.tags import Kind
 from drivers.base import Column, Layout, Quality, Scan
@@ -151,18 +152,25 @@ def _evaluable(limit: Limit, group: GroupNow, index: int, *, good: bool) -> bool
 
 
 def _limit(limit: Limit, breaches: Sequence[BreachPicture], *, evaluable: bool) -> LimitPicture:
-    statistic, alarm = statistic_in_words(limit.statistic, limit.window_s), limit.alarm
+    statistic, alarm, allowed_s = statistic_in_words(limit.measure, limit.window_s), limit.alarm, limit.allowed_outside_s
     severities = [breach.severity for breach in breaches if breach.statistic == statistic]
     state: State = "action" if "action" in severities else "alert" if severities else "ok"
     return LimitPicture(
         statistic=statistic,
         sp=limit.sp,
-        nor=Span(limit.nor.low, limit.nor.high) if limit.nor else None,
-        par=Span(limit.par.low, limit.par.high) if limit.par else None,
+        nor=_span(limit.nor, allowed_s),
+        par=_span(limit.par, allowed_s),
         alarm=Span(alarm.l, alarm.h) if alarm and (alarm.l, alarm.h) != (None, None) else None,
         alarm_far=Span(alarm.ll, alarm.hh) if alarm and (alarm.ll, alarm.hh) != (None, None) else None,
         state=state if evaluable else "not evaluable",
     )
+
+
+def _span(interval: Bounds | None, allowed_s: float | None) -> Span | None:
+    """Of what is held against it: of time outside the seconds that are allowed."""
+    if interval is None:
+        return None
+    return Span(interval.low, interval.high) if allowed_s is None else Span(None, allowed_s)
 
 
 def _levels(limits: Iterable[LimitPicture]) -> list[float | None]:

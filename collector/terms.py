@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     """How a subscribed scan group is read changed: endpoint, device, group, state, cause."""
     STATISTICS = "statistics"
     """Rolling statistics of roles with limits: window_s, roles -> mean, min, max, std, slope, coverage."""
+    ACCUMULATED = "accumulated"
+    """How figures stand that last longer than a window, so that a start goes on with them: endpoint, device, group, figures."""
     GATEWAY = "gateway"
     """Health of the daemon: read, queued, ..."""
     SINK = "sink"

@@ -84,6 +84,8 @@ LIMIT_COLUMNS = Columns(
         _column("max_age_s", "number"),
         _column("statistic", "text"),
         _column("window_s", "number"),
+        _column("allowed_outside_s", "number", "allowed outside"),
+        _column("within", "text"),
         _column("min_coverage", "number"),
         _column("spans_phases", "yes_no"),
         _column("sp", "number", "setpoint", "target"),

@@ -16,7 +16,7 @@ from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind, OpcUaTag
 
-IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max")
+IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max", "time_outside")
 _LEAST_PERIODS, _MANY_PERIODS = 2, 36_000
 
 
@@ -137,13 +137,23 @@ def _phases(plant: Plant) -> dict[str, tuple[str, ...]]:
 
 
 def phases_are_told(plant: Plant) -> Iterator[Finding]:
-    """A limit of a phase holds only where somebody tells the phase."""
-    roles = {unit.name: unit.context.phase for unit in plant.units}
-    told = {placed.unit for placed in placed_tags(plant) if roles.get(placed.unit) == placed.tag.role}
+    """A limit of a phase, or since one began, holds only where somebody tells the phase; so of a batch."""
+    told = {what: _units_that_tell(plant, what) for what in ("phase", "batch_id")}
     for n, limit, tags in guarded(plant):
-        if limit.phase is not None and tags and told.isdisjoint(tag.unit for tag in tags):
-            where = ", ".join(dict.fromkeys(tag.unit for tag in tags))
-            yield ("limits", n, "phase"), f"no tag tells the phase of {where}, so this is never judged: add a tag with role phase"
+        for key, what in (("phase", "phase"), ("within", "batch_id" if limit.within == "batch" else "phase")):
+            if getattr(limit, key) is not None and tags and told[what].isdisjoint(tag.unit for tag in tags):
+                where = ", ".join(dict.fromkeys(tag.unit for tag in tags))
+                word = what.removesuffix("_id")
+                yield (
+                    ("limits", n, key),
+                    f"no tag tells the {word} of {where}, so this is never judged: add a tag with role {what}",
+                )
+                break
+
+
+def _units_that_tell(plant: Plant, what: str) -> set[str]:
+    roles = {unit.name: getattr(unit.context, what) for unit in plant.units}
+    return {placed.unit for placed in placed_tags(plant) if roles.get(placed.unit) == placed.tag.role}
 
 
 def windows_hold_samples(plant: Plant) -> Iterator[Finding]:

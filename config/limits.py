@@ -11,13 +11,12 @@ from pydantic import AfterValidator, Field, model_validator
 from config.common import Interval, Model, Number, Seconds, YesNo
 from config.expressions.read import read
 from config.expressions.tree import Calculation, Operand, Tree, is_condition
+from config.limit_statistics import Statistic, Within, measure_of, misfits
 from config.text import Name, Text
 
 Priority = Literal["low", "medium", "high", "critical"]
 DEVIATION = "deviation"
 LONGEST_DELAY_S = 30 * 86_400.0
-Statistic = Literal["value", "mean", "min", "max", "std", "slope"]
-
 
 Delay = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False, le=LONGEST_DELAY_S)]
 
@@ -75,9 +74,14 @@ class Limit(Model):
     max_age_s: Seconds | None = None
     """Seconds: how old an operand of another scan group may be; default three periods of the slowest."""
     statistic: Statistic = "value"
-    """value: each raw sample. The others: over the last `window_s`; std is ddof=0, slope is engineering units per minute."""
+    """value: each raw sample. mean, min, max, std (ddof=0), slope (engineering units per minute): over the last `window_s`.
+    time_outside: seconds outside nor or par, over the last `window_s` or `within` a phase or batch."""
     window_s: Seconds | None = None
     """Length of the window in seconds, for a rolling statistic; at least two periods of the tag's group."""
+    allowed_outside_s: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
+    """Of time_outside: seconds outside that are allowed; more are a limit left."""
+    within: Within | None = None
+    """Of time_outside, in place of window_s: phase or batch, since whose beginning time outside is summed up."""
     min_coverage: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.8
     """Share of the window's slots that must hold a good value, above 0 to 1."""
     spans_phases: YesNo = False
@@ -139,8 +143,8 @@ class Limit(Model):
     def measure(self) -> str:
         """What is held against the levels, as events name it: the statistic, or that of the deviation."""
         if self.sp_role is None:
-            return self.statistic
-        return DEVIATION if self.statistic == "value" else f"{self.statistic} {DEVIATION}"
+            return measure_of(self)
+        return DEVIATION if self.statistic == "value" else f"{measure_of(self)} {DEVIATION}"
 
     @property
     def tree(self) -> Tree:
@@ -183,12 +187,8 @@ class Limit(Model):
         for name, interval in (("nor", self.nor), ("par", self.par)):
             if self.sp is not None and interval and self.sp not in interval:
                 raise ValueError(f"sp {self.sp:g} is outside {name}")
-        if self.statistic == "value" and self.window_s is not None:
-            raise ValueError("window_s goes with a rolling statistic (mean, min, max, std, slope), not with value")
-        if self.statistic != "value" and self.window_s is None:
-            raise ValueError(f"statistic {self.statistic} needs window_s, e.g. 60")
-        if self.spans_phases and self.window_s is None and self.expression is None:
-            raise ValueError("spans_phases goes with a window, which a raw value has not: leave it out")
+        for wrong in misfits(self):
+            raise ValueError(wrong)
         return self
 
     def warnings(self) -> list[str]:

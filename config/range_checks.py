@@ -86,6 +86,8 @@ def deadbands_leave_room(plant: Plant) -> Iterator[Finding]:
 
 
 def _widths(limit: Limit) -> Iterator[tuple[str, float]]:
+    if limit.statistic == "time_outside":
+        return  # its deadband is in seconds
     for name, band in (("nor", limit.nor), ("par", limit.par)):
         if band and band.width is not None:
             yield f"{name} {span(band)}", band.width

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.progress import track
 
 from collector.commands.terms import counted, errors, wrong_input
+from collector.monitor.lasting import LASTING
 from collector.report import verdicts
 from collector.report.finished import EARLIEST_NS, FinishedRecord, judged, replayed
 from collector.report.recording import Recording, Wanted, load_recording
@@ -66,6 +67,8 @@ def of_folder(data: Path, limits: Sequence[Limit], asked: Asked) -> Found:
         asked = _narrowed(reader, asked)
         longest_ns = max(layout.period_ns for layout in layouts)
         lead_ns = max([LEAST_LEAD_NS, *(round(limit.window_s * 1e9) for limit in limits if limit.window_s)])
+        if any(limit.statistic in LASTING for limit in limits):
+            lead_ns = max(lead_ns, asked.from_ns - _begun_ns(reader, asked.from_ns))
         after_seq = reader.committed_before(asked.from_ns - lead_ns) if asked.from_ns > EARLIEST_NS + lead_ns else 0
         record = FinishedRecord(limits, asked.from_ns)
         total = reader.totals().seq - after_seq
@@ -78,6 +81,15 @@ def of_folder(data: Path, limits: Sequence[Limit], asked: Asked) -> Found:
     if record.refused:
         found.remarks.append(f"{counted(record.refused, 'scan')} not later than the one before: not judged")
     return found
+
+
+def _begun_ns(reader: Reader, from_ns: int) -> int:
+    """When the oldest of the batches began that ran then; of a unit without batches its phase."""
+    begun: dict[str, dict[str, int]] = {}
+    for event in reader.newest_events(EventKind.BATCH, 1_000_000):
+        if event.body.get("state") == "began" and event.slot_ns <= from_ns:
+            begun.setdefault(event.unit, {})[str(event.body["what"])] = event.slot_ns - LEAST_LEAD_NS
+    return min([from_ns, *(of_unit.get("batch", of_unit.get("phase", from_ns)) for of_unit in begun.values())])
 
 
 def batches(count: int) -> str:
@@ -127,7 +139,7 @@ def of_csv(path: Path, table: Limits, asked: Asked, columns: Mapping[str, str], 
         wrong_input("--from is for records with dates: the times of this one are seconds")
     if asked.batch is not None and asked.batch not in (names := [batch.name for batch in recording.batches]):
         wrong_input(f"{path} has no batch {asked.batch}{did_you_mean(asked.batch, names)}; it has {', '.join(names[:20])}")
-    record = FinishedRecord(table.rows, asked.from_ns)
+    record = FinishedRecord(table.rows, asked.from_ns, from_begin=True)
     events = list(_judged(recording, about, record, table.rows, asked))
     found = _found(record, events, table.rows, asked, verdicts.date if recording.has_dates else verdicts.since_start)
     found.remarks += recording.remarks

@@ -1,6 +1,7 @@
 """The figures that rules are about, of one scan group: raw values and rolling statistics in one array, one cell each.
 
     cells   | value of each limited column | mean, slope, variance, min, max of the columns with a window of 60 s | ... of 600 s |
+            | figures that last longer |
 
 One array, so that one comparison serves all rules. Only columns that have a limit stand in it, and only those with a limit
 on a rolling statistic have a window: memory is what a gateway of 10,000 tags is short of.
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from collector.monitor import statistics
 from collector.monitor.between import Round
+from collector.monitor.lasting import LASTING, Lasting, lasting_cells
 from collector.monitor.statistics import ROW_OF
 from collector.monitor.window import Window
+from collector.terms import Event
 from config.limits import Limit
 from drivers.base import Layout
 
@@ -65,16 +68,27 @@ class _Rolling:
 class Figures:
     """Of the limited columns of a scan group."""
 
-    def __init__(self, layout: Layout, columns: Indices, limits: Iterable[Limit]) -> None:
-        """`columns`: which are limited; `limits`: every row that may ever hold."""
+    def __init__(
+        self,
+        layout: Layout,
+        columns: Indices,
+        limits: Iterable[Limit],
+        accumulated: Iterable[Event] = (),
+        *,
+        from_begin: bool = False,
+    ) -> None:
+        """`columns`: which are limited; `limits`: every row that may ever hold; for the others see `Lasting`."""
+        limits = tuple(limits)
         self._layout = layout
         self._columns = columns
         roles: dict[float, set[str]] = {}
         for limit in limits:
-            if limit.window_s is not None:
+            if limit.window_s is not None and limit.statistic in ROW_OF:
                 roles.setdefault(limit.window_s, set()).add(limit.role)
         at = {window_s: self._standing(wanted) for window_s, wanted in roles.items()}
-        self.values = np.full(len(columns) + statistics.ROWS * sum(map(len, at.values())), np.nan)
+        lasting = lasting_cells(layout, limits)
+        self._first_lasting = len(columns) + statistics.ROWS * sum(map(len, at.values()))
+        self.values = np.full(self._first_lasting + len(lasting), np.nan)
         """Of each cell; of the variance in place of std."""
         self._place = {column: n for n, column in enumerate(columns.tolist())}
         self._first_cell: dict[float, int] = {}
@@ -85,6 +99,9 @@ class Figures:
             self._rolling[window_s] = _Rolling(columns, standing, round(window_s * 1e9), layout.period_ns, rows)
             self._first_cell[window_s] = first
             first += rows.size
+        last = self.values[self._first_lasting :]
+        self.lasting = Lasting(layout, lasting, last, accumulated, from_begin=from_begin) if lasting else None
+        """None where no row is about such a figure."""
         self._good: Bools | None = None
         self._slot_ns = _EARLIEST
         self._settled_ns = np.full(len(self.values), _EARLIEST, np.int64)
@@ -108,6 +125,12 @@ class Figures:
         rolling = self._rolling[window_s]
         return self._first_cell[window_s] + ROW_OF[statistic] * len(rolling.columns) + rolling.place[column]
 
+    def cell_of(self, limit: Limit, column: int) -> int:
+        """Where the figure that a row is about stands."""
+        if self.lasting is not None and limit.statistic in LASTING:
+            return self._first_lasting + self.lasting.cell(limit, column)
+        return self.cell((limit.statistic, limit.window_s), column)
+
     def require(self, limits: Iterable[tuple[int, Limit]], since_ns: Mapping[str, int]) -> None:
         """The limits in force by column, and since when each unit is in its phase."""
         for rolling in self._rolling.values():
@@ -116,14 +139,14 @@ class Figures:
             rolling.since_ns[:] = [since_ns[unit] - self._layout.period_ns for unit in units]
         self._settled_ns.fill(_EARLIEST)
         for index, limit in limits:
-            if limit.window_s is not None:
+            if limit.window_s is not None and limit.statistic in ROW_OF:
                 rolling = self._rolling[limit.window_s]
                 at = ROW_OF[limit.statistic], rolling.place[index]
                 rolling.share[at] = limit.min_coverage
                 if limit.spans_phases:
                     rolling.since_ns[at] = _EARLIEST
             if limit.settle_s:
-                cell = self.cell((limit.statistic, limit.window_s), index)
+                cell = self.cell_of(limit, index)
                 self._settled_ns[cell] = since_ns[self._layout.columns[index].unit] + round(limit.settle_s * 1e9)
         self._all_settled_ns = int(self._settled_ns.max(initial=_EARLIEST))
 
@@ -142,6 +165,8 @@ class Figures:
         """Which cells can be evaluated on the newest scan; None: all."""
         rolling = [part.evaluable() for part in self._rolling.values()]
         settling = self._slot_ns < self._all_settled_ns
+        if self.lasting is not None:
+            rolling.append(self.lasting.evaluable())
         if self._good is None and not settling and all(part.all() for part in rolling):
             return None
         good = np.ones(len(self._columns), np.bool_) if self._good is None else self._good

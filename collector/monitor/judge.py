@@ -50,10 +50,18 @@ class Judge:
     """Holds one scan group against the limits that apply to its units."""
 
     def __init__(
-        self, layout: Layout, limits: Sequence[Limit], before: Iterable[OutsideBefore] = (), *, derived: bool = False
+        self,
+        layout: Layout,
+        limits: Sequence[Limit],
+        before: Iterable[OutsideBefore] = (),
+        accumulated: Iterable[Event] = (),
+        *,
+        derived: bool = False,
+        from_begin: bool = False,
     ) -> None:
-        """`before`: what the run before left outside; of other scan groups too. `derived`: the columns are relations, and
-        rows on relations alone are theirs."""
+        """`before`, `accumulated`: what the run before left outside, and how its lasting figures stood; of other scan groups
+        too. `derived`: the columns are relations, and rows on relations alone are theirs. `from_begin`: a batch begins with
+        the first scan."""
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
         self._limits = tuple(limit for limit in limits if limit.role in roles and limit.is_derived is derived)
@@ -61,15 +69,16 @@ class Judge:
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
         self._minute = Tail(len(self._columns), STATISTICS_WINDOW_NS, layout.period_ns)
-        self._figures = Figures(layout, self._columns, self._limits)
+        self._figures = Figures(layout, self._columns, self._limits, accumulated, from_begin=from_begin)
         self._stamps: tuple[Stamp, ...] | None = None
+        self._recalled: tuple[Stamp, ...] | None = None
         self._since_ns: dict[str, int] = {}
         self._table = RuleTable(())
         self._evaluability: Evaluability | None = None
         """Of `_table`; made when it first has something to tell."""
         self._trackers: dict[int, Tracker] = {}
         self._tracked = Trackers({})
-        self._statistics_slot = 0
+        self._statistics_slot = self._accumulated_slot = 0
         self._resuming = self._left_outside(before)
         """Rules that the run before left outside and that could not be evaluated since."""
         self.active: dict[RuleKey, ActiveRule] = {}
@@ -117,11 +126,38 @@ class Judge:
         self._figures.push(scan.slot_ns, values_limited, good_limited)
         events = self._judge_between(scan.slot_ns, scan.changes) if scan.changes is not None else []
         events += self._enter(scan.slot_ns, stamps) if stamps != self._stamps else []
+        if self._figures.lasting is not None:
+            self._figures.lasting.push(scan.slot_ns, scan.values, good)
         stamp_of = dict(zip(self._layout.units, stamps, strict=True))
         events += self._step(scan, stamp_of)
         events += self._track(scan.slot_ns, scan.values, good, stamp_of)
         events += self._tell_statistics(scan.slot_ns, stamp_of)
+        events += self._tell_accumulated(scan.slot_ns) if self._figures.lasting is not None else []
         return events
+
+    def recall(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
+        """A scan that the run before has judged: lasting figures know it from then on, and nothing else does."""
+        lasting = self._figures.lasting
+        if lasting is not None and scan.slot_ns > lasting.newest_ns:
+            if stamps != self._recalled:
+                self._recalled = stamps
+                self._hold(scan.slot_ns, limits_for(self._limits, self._layout, stamps), stamps)
+            lasting.push(scan.slot_ns, scan.values, (scan.quality == Quality.GOOD) & np.isfinite(scan.values))
+
+    @property
+    def accumulated(self) -> list[Event]:
+        """How lasting figures stand after the newest scan, for a judge that goes on."""
+        lasting = self._figures.lasting
+        return [] if lasting is None else list(lasting.events())
+
+    def _tell_accumulated(self, slot_ns: int) -> list[Event]:
+        slot, before = slot_ns // STATISTICS_WINDOW_NS, self._accumulated_slot
+        self._accumulated_slot = slot
+        return self.accumulated if before != slot else []
+
+    def _hold(self, slot_ns: int, now: list[tuple[int, Limit]], stamps: tuple[Stamp, ...]) -> None:
+        if self._figures.lasting is not None:
+            self._figures.lasting.enter(slot_ns, now, dict(zip(self._layout.units, stamps, strict=True)))
 
     def close(self, slot_ns: int) -> list[Event]:
         """End what is open, when the daemon stops."""
@@ -153,6 +189,7 @@ class Judge:
         now = limits_for(self._limits, self._layout, stamps)
         rules = [rule for index, limit in now for rule in rules_of(index, limit, self._layout.columns[index])]
         self._figures.require(now, self._since_ns)
+        self._hold(slot_ns, now, stamps)
         table, old = RuleTable(rules, self._figures, self._table, self._resuming), self._table
         self._table, self._evaluability = table, None
         return (

@@ -63,7 +63,7 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
             continue
         for limit in rows.get(column.role, ()):
             if fits(limit, column.unit, stamp_of[column.unit]):
-                key = (index, limit.statistic, limit.window_s)
+                key = (index, limit.measure, limit.window_s)
                 if key not in chosen or _specificity(limit) > _specificity(chosen[key]):
                     chosen[key] = limit
     return [(index, limit) for (index, _, _), limit in chosen.items()]
@@ -89,6 +89,8 @@ def rules_of(column: int, limit: Limit, about: Column) -> list[Rule]:
     """The rules of one row of the limit set. A condition is 1 or 0, and must not be below 1."""
     if limit.is_condition:
         return [Rule(column, limit, CONDITION, "low", 1.0, 0.0)]
+    if limit.allowed_outside_s is not None:
+        return [Rule(column, limit, outside_rule(limit), "high", limit.allowed_outside_s, limit.deadband or 0.0)]
     rules = []
     for name, low, high, undamped in _levels(limit):
         band = high - low if low is not None and high is not None else None
@@ -98,6 +100,11 @@ def rules_of(column: int, limit: Limit, about: Column) -> list[Rule]:
                 full_name = name[side == "high"] if isinstance(name, tuple) else f"{name} {side}"
                 rules.append(Rule(column, limit, full_name, "low" if side == "low" else "high", level, deadband))
     return rules
+
+
+def outside_rule(limit: Limit) -> str:
+    """Of a row on time outside a range."""
+    return "PAR time" if limit.par else "NOR time"
 
 
 _Level = tuple[str | tuple[str, str], float | None, float | None, bool]

@@ -24,9 +24,9 @@ _NOBODY: Final[Indices] = np.empty(0, np.int32)
 
 
 class TimeOutside:
-    """Of m columns over the last `window_ns`."""
+    """Of m columns over the last `window_ns`; None: since the beginning, or since `forget`."""
 
-    def __init__(self, window_ns: int, period_ns: int, low: Floats, high: Floats, out: Floats | None = None) -> None:
+    def __init__(self, window_ns: int | None, period_ns: int, low: Floats, high: Floats, out: Floats | None = None) -> None:
         """`low`, `high`: `[m]`, infinite where there is none; `out`: `[m]` to keep the seconds in."""
         self.window_ns, self._most_ns = window_ns, MOST_PERIODS * period_ns
         self.limits = (low, high)
@@ -48,14 +48,39 @@ class TimeOutside:
         self._newest_ns = slot_ns
         before = self._outside
         self._compare(values, bad)
-        changed = self._leave(slot_ns - self.window_ns)
+        changed = self.window_ns is not None and self._leave(slot_ns - self.window_ns)
         if len(before):
             counted = before if bad is None else np.setdiff1d(before, bad, assume_unique=True)
             self.total_ns[counted] += elapsed_ns
-            self._counted.append((slot_ns, elapsed_ns, counted))
+            if self.window_ns is not None:
+                self._counted.append((slot_ns, elapsed_ns, counted))
             changed = True
         if changed:
-            np.multiply(self.total_ns, 1e-9, self.seconds)
+            self._tell()
+
+    def _tell(self) -> None:
+        np.divide(self.total_ns, 1e9, self.seconds)  # rounded once, so 300 s are 300.0: a product would be beyond it
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Whether the last good sample was outside, `[m]`."""
+        now = np.zeros(len(self.seconds), np.bool_)
+        now[self._outside] = True
+        return now
+
+    def forget(self, columns: NDArray[np.bool_]) -> None:
+        """Begin anew for some, `[m]`: what was before is not known of them."""
+        self.total_ns[columns] = 0
+        self._outside = self._outside[~columns[self._outside]]
+        self._counted = deque((slot_ns, ns, who[~columns[who]]) for slot_ns, ns, who in self._counted)
+        self._tell()
+
+    def resume(self, newest_ns: int, total_ns: NDArray[np.int64], outside: NDArray[np.bool_]) -> None:
+        """Go on after the scan of `newest_ns`, with what had been counted up to there."""
+        self._newest_ns = newest_ns
+        np.copyto(self.total_ns, total_ns)
+        self._outside = np.flatnonzero(outside).astype(np.int32)
+        self._tell()
 
     def _compare(self, values: Floats, bad: NDArray[np.intp] | None) -> None:
         np.less(values, self.limits[0], self._below)

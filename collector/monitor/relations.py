@@ -33,6 +33,7 @@ Places = Mapping[tuple[str, str], tuple[Layout, int]]
 """Where the number of a (unit, role) is read."""
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+_Before = tuple[Sequence[OutsideBefore], Sequence[Event]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,7 @@ class _Part:
 class _Board:
     """All relations that one scan group drives."""
 
-    def __init__(
-        self, relations: Sequence[_Relation], operands: Operands, limits: Sequence[Limit], before: Sequence[OutsideBefore]
-    ) -> None:
+    def __init__(self, relations: Sequence[_Relation], operands: Operands, limits: Sequence[Limit], before: _Before) -> None:
         alike: dict[Tree, list[_Relation]] = {}
         for relation in relations:
             alike.setdefault(relation.tree, []).append(relation)
@@ -136,11 +135,11 @@ class _Board:
         self._layout = replace(relations[0].driver, group=f"{relations[0].driver.group}, relations", columns=columns)
         self._parts = [_Part(group, operands) for group in alike.values()]
         self._operands = operands
-        self.judge = Judge(self._layout, limits, before, derived=True)
+        self.judge = Judge(self._layout, limits, *before, derived=True)
         self.id = self._layout.id
 
-    def run(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> list[Event]:
-        """At the slot of `scan`."""
+    def run(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> tuple[Scan, tuple[Stamp, ...]]:
+        """The relations at the slot of `scan`."""
         found = []
         for part in self._parts:
             since = np.array([since_ns.get(unit, EARLIEST // 2) for unit in part.units], np.int64)
@@ -150,13 +149,13 @@ class _Board:
         quality = np.where(known, Quality.GOOD, Quality.BAD).astype(np.uint8)
         status = np.where(known, Status.GOOD, Status.BAD_NO_DATA).astype(np.uint32)
         made = Scan(self._layout, scan.slot_ns, scan.received_ns, values, status, quality)
-        return self.judge.judge(made, tuple(stamps.get(unit, Stamp()) for unit in self._layout.units))
+        return made, tuple(stamps.get(unit, Stamp()) for unit in self._layout.units)
 
 
 class _Driven:
     """Relations that became possible together."""
 
-    def __init__(self, relations: Sequence[_Relation], limits: Sequence[Limit], before: Sequence[OutsideBefore]) -> None:
+    def __init__(self, relations: Sequence[_Relation], limits: Sequence[Limit], before: _Before) -> None:
         self._operands = Operands(source for relation in relations for source in relation.sources)
         by_driver: dict[str, list[_Relation]] = {}
         for relation in relations:
@@ -170,17 +169,23 @@ class _Driven:
     def judge(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> list[Event]:
         """What changes with `scan`."""
         board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
-        return board.run(scan, stamps, since_ns) if board and fresh else []
+        return board.judge.judge(*board.run(scan, stamps, since_ns)) if board and fresh else []
+
+    def recall(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> None:
+        """A scan of the run before."""
+        board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
+        if board and fresh:
+            board.judge.recall(*board.run(scan, stamps, since_ns))
 
 
 class Relations:
     """Of the whole plant. A relation begins with the first scan, lost or not, of the last group that it needs."""
 
-    def __init__(self, limits: Sequence[Limit], before: Sequence[OutsideBefore] = ()) -> None:
-        """`before`: what the run before left outside, of all sorts."""
+    def __init__(self, limits: Sequence[Limit], before: Sequence[OutsideBefore] = (), accumulated: Sequence[Event] = ()) -> None:
+        """`before`, `accumulated`: what the run before left outside, and how its lasting figures stood; of all sorts."""
         self._set = limits
         self._limits = [limit for limit in limits if limit.is_derived]
-        self._before = before
+        self._before = (before, accumulated)
         self._newest: dict[str, Scan] = {}
         """Of each group: what a relation begins with."""
         self._places: dict[tuple[str, str], tuple[Layout, int]] = {}
@@ -198,13 +203,28 @@ class Relations:
         """What changes with `scan`; called for every scan of every group, after the group's own judge."""
         if not self._limits:
             return []
+        self._meet(scan, stamps)
+        return [event for driven in self._driven for event in driven.judge(scan, self._stamps, self._since_ns)]
+
+    def recall(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
+        """A scan that the run before has judged; see `Judge.recall`."""
+        if self._limits:
+            self._meet(scan, stamps)
+            for driven in self._driven:
+                driven.recall(scan, self._stamps, self._since_ns)
+
+    @property
+    def accumulated(self) -> list[Event]:
+        """How lasting figures stand, for relations that go on."""
+        return [event for _, judge in self.judges for event in judge.accumulated]
+
+    def _meet(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
         if scan.layout.id not in self._newest:
             self._learn(scan.layout)
         self._newest[scan.layout.id] = scan
         for unit, stamp in zip(scan.layout.units, stamps, strict=True):
             if self._stamps.get(unit) != stamp:
                 self._stamps[unit], self._since_ns[unit] = stamp, scan.slot_ns
-        return [event for driven in self._driven for event in driven.judge(scan, self._stamps, self._since_ns)]
 
     def _learn(self, layout: Layout) -> None:
         self._places.update(places([layout]))

@@ -75,7 +75,7 @@ class RuleTable:
         keeps its state; `outside`: rules that are outside from the run before."""
         self.rules = tuple(rules)
         self.limits: tuple[tuple[int, Limit], ...] = tuple(dict.fromkeys((rule.column, rule.limit) for rule in rules))
-        cells = [figures.cell((rule.limit.statistic, rule.limit.window_s), rule.column) for rule in rules] if figures else []
+        cells = [figures.cell_of(rule.limit, rule.column) for rule in rules] if figures else []
         self._cell = np.array(cells, np.intp)
         states = before._states() if before else {}
         states |= dict.fromkeys(outside, (True, True, None))

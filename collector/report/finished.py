@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.judge import Judge
+from collector.monitor.lasting import group_of
 from collector.monitor.relations import Relations
 from collector.monitor.resumed import OutsideBefore
 from collector.report.recording import Batch
@@ -35,14 +36,17 @@ RuleName = tuple[Json, ...]
 class FinishedRecord:
     """Judges scans in their order, of as many scan groups as there are."""
 
-    def __init__(self, limits: Sequence[Limit], from_ns: int = EARLIEST_NS) -> None:
-        """What is before `from_ns` is judged too, so that windows are full, but not told."""
-        self._limits, self._from_ns = limits, from_ns
+    def __init__(self, limits: Sequence[Limit], from_ns: int = EARLIEST_NS, *, from_begin: bool = False) -> None:
+        """What is before `from_ns` is judged too, so that windows are full, but not told. `from_begin`: each layout's first
+        scan is the first of its batch."""
+        self._limits, self._from_ns, self._from_begin = limits, from_ns, from_begin
         self._judges: dict[str, tuple[Judge, Tally]] = {}
         self._relations = Relations(limits)
         self._relates = any(limit.is_derived for limit in limits)
         self._verdicts: dict[tuple[str, str, str], Verdict] = {}
         self._before: list[OutsideBefore] = []
+        self._accumulated: dict[RuleName, Event] = {}
+        """How lasting figures stood when the run before ended, by unit and scan group."""
         self._outside: dict[RuleName, Event] = {}
         self.held: set[Limit] = set()
         """The limits that applied at some time."""
@@ -101,10 +105,12 @@ class FinishedRecord:
         """The daemon ended at `slot_ns`; what was outside then is outside for the next run until it can be evaluated. One that
         was killed told nothing: excursions that were open end with what is known."""
         before = list(self._outside.values())
+        found = [event for judge, _ in self._judges.values() for event in judge.accumulated] + self._relations.accumulated
+        self._accumulated.update({group_of(event): event for event in found})
         told = [event for event in self.close(slot_ns) if not killed or event.kind is not EventKind.TRANSITION]
         self._outside = {_key(event): event for event in before}
         self._before = [_heard(event) for event in before]
-        self._relations = Relations(self._limits, self._before)
+        self._relations = Relations(self._limits, self._before, list(self._accumulated.values()))
         return told
 
     @property
@@ -124,7 +130,7 @@ class FinishedRecord:
     def _of(self, layout: Layout) -> tuple[Judge, Tally]:
         if layout.id not in self._judges:
             self._judges[layout.id] = (
-                Judge(layout, self._limits, self._before),
+                Judge(layout, self._limits, self._before, self._accumulated.values(), from_begin=self._from_begin),
                 Tally(layout, self._limits, self._verdicts, self.held),
             )
         return self._judges[layout.id]

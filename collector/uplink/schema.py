@@ -100,6 +100,7 @@ MEASUREMENTS: Mapping[EventKind, Measurement] = {
     EventKind.EXCURSION: Measurement("excursion", ("role",), stamped=True),
     EventKind.BATCH: Measurement("batch"),
     EventKind.STATISTICS: Measurement("statistics", ("role", "window"), stamped=True),
+    EventKind.ACCUMULATED: Measurement("accumulated", ("role", "statistic"), stamped=True),
     EventKind.GATEWAY: _GATEWAY,
     EventKind.DEVICE: _GATEWAY,
     EventKind.GAP: _GATEWAY,
@@ -134,10 +135,20 @@ def _bodies(event: Event) -> Iterator[Mapping[str, Json]]:
         for role, figures in roles.items() if isinstance(roles, dict) else ():
             if isinstance(figures, dict):
                 yield {**figures, "role": role, "window": f"{window:g}" if isinstance(window, int | float) else None}
+    elif event.kind is EventKind.ACCUMULATED:
+        yield from _accumulated(body.get("figures"))
     elif event.kind is EventKind.BATCH:
         yield _told(body)
     else:
         yield body
+
+
+def _accumulated(figures: Json) -> Iterator[Mapping[str, Json]]:
+    """The value of each role; what a start needs beside it is no field."""
+    for statistic, told in figures.items() if isinstance(figures, dict) else ():
+        roles, values = (told.get("roles"), told.get("value")) if isinstance(told, dict) else (None, None)
+        if isinstance(roles, list) and isinstance(values, list):
+            yield from ({"role": role, "statistic": statistic, "value": value} for role, value in zip(roles, values, strict=True))
 
 
 def _told(body: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -90,7 +90,7 @@ def paired_tags(old: Plant, new: Plant) -> Pairs[PlacedTag]:
     )
 
 
-_LIMIT_KEY = ("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "sp_role")
+_LIMIT_KEY = ("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "within", "sp_role")
 
 
 def paired_limits(old: Sequence[Limit], new: Sequence[Limit]) -> Pairs[Limit]:

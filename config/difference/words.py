@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from config.common import Bounds, Model
+from config.limit_statistics import measure_of
 from config.limits import AlarmLimits, Limit
 from config.model import Plant
 from config.sinks import Secret
@@ -98,7 +99,8 @@ def called(tag: Tag) -> str:
 
 def limit_name(limit: Limit) -> str:
     """`limit product_temperature in Dose, DEMO-17 1.0, R-201`; with the statistic where it is not the value itself."""
-    rolling = "" if limit.statistic == "value" else f" ({limit.statistic} over {limit.window_s:g} s)"
+    over = "" if limit.window_s is None else f" over {limit.window_s:g} s"
+    rolling = "" if limit.statistic == "value" else f" ({measure_of(limit)}{over})"
     phase = f" in {limit.phase}" if limit.phase else ""
     recipe = " ".join(part for part in (limit.product, limit.recipe_version) if part)
     rest = "".join(f", {part}" for part in (recipe, limit.unit) if part)
@@ -123,6 +125,8 @@ def assessed(field: str, old: object, new: object) -> str:
         return f" ({_breadth(old, new)})"
     if field in ("ll", "l", "h", "hh"):
         return f" ({_alarming(field, old, new)})"
+    if field == "allowed_outside_s":
+        return f" ({_alarming('h', old, new)})"
     return " (no longer critical: needs approval in gmp)" if field == "cpp" and not new else ""
 
 

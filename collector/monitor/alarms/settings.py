@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.monitor.alarms.alarm import AlarmKey, Settings
-from collector.monitor.limits import CONDITION, holding
+from collector.monitor.limits import CONDITION, holding, outside_rule
 from collector.terms import Stamp
 from config.limits import Limit, Priority
 
 PRIORITY_BY_RULE: Final[Mapping[str, Priority]] = {
     "NOR low": "low", "NOR high": "low", "L": "medium", "H": "medium",
     "PAR low": "high", "PAR high": "high", "LL": "critical", "HH": "critical",
+    "NOR time": "low", "PAR time": "high",
 }  # fmt: skip
 """Leaving NOR is an alert, leaving PAR an action; LL and HH come last."""
 
@@ -33,6 +34,8 @@ def rule_names(limit: Limit) -> list[str]:
     """The rules that a row has."""
     if limit.is_condition:
         return [CONDITION]
+    if limit.allowed_outside_s is not None:
+        return [outside_rule(limit)]
     names = []
     for name, interval in (("NOR", limit.nor), ("PAR", limit.par)):
         if interval:

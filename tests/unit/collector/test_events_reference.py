@@ -35,11 +35,20 @@ _PYTHON: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "yes/no": (bool,),
     "mapping": (dict,),
+    "list": (list,),
     "null": (type(None),),
 }
 
 ELSEWHERE = {EventKind.SUBSCRIPTION, EventKind.DAMAGE, EventKind.RETENTION}
 """What a Modbus device can't have, and a sound disk does not."""
+
+OUTSIDE = {
+    "role": "product_temperature",
+    "statistic": "time_outside",
+    "within": "batch",
+    "nor": [1000.0, None],
+    "allowed_outside_s": 9e9,
+}
 
 Bodies = dict[str, dict[str, str]]
 """Key -> type of each form of a body, by heading: `device`, `gap: overload`."""
@@ -66,7 +75,7 @@ def plant_of(url: str) -> Plant:
             "site": "docs",
             "endpoints": {"controller": {"url": url, "devices": {"R-1-PLC": device}}},
             "units": {"R-1": None},
-            "limits": [{"role": "product_temperature", "par": [1000.0, None]}],
+            "limits": [{"role": "product_temperature", "par": [1000.0, None]}, OUTSIDE],
             "sinks": {"absent": {"kind": "influxdb1", "url": "http://127.0.0.1:9", "database": "none"}},
             "web": None,
             "disk": {"reserve_mb": 1.0},
@@ -209,6 +218,6 @@ def test_events_without_a_unit_have_an_empty_stamp(events: list[Event]) -> None:
     of_units = {event.kind for event in events if event.unit}
     assert of_units == {
         *(EventKind.TRANSITION, EventKind.EVALUABILITY, EventKind.ALARM),
-        *(EventKind.EXCURSION, EventKind.BATCH, EventKind.STATISTICS),
+        *(EventKind.EXCURSION, EventKind.BATCH, EventKind.STATISTICS, EventKind.ACCUMULATED),
     }
     assert all(event.unit or not event.stamp.batch for event in events)

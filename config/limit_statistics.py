@@ -1,0 +1,68 @@
+"""What the statistic of a limit row needs, what goes with it alone, and what events call it. Pure.
+
+value                            each raw sample
+mean, min, max, std, slope       over window_s
+time_outside                     seconds outside nor or par: within window_s, or since the phase or batch began
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from config.limits import Limit
+
+Statistic = Literal["value", "mean", "min", "max", "std", "slope", "time_outside"]
+Within = Literal["phase", "batch"]
+ROLLING: Final = ("mean", "min", "max", "std", "slope")
+"""Of a window alone."""
+
+_OWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "allowed_outside_s": ("time_outside",),
+    "within": ("time_outside",),
+}
+"""Keys that go with some statistics only."""
+
+
+def measure_of(limit: Limit) -> str:
+    """The statistic as events and alarms name it."""
+    if limit.statistic == "time_outside":
+        since = f" in {limit.within}" if limit.within else ""
+        return f"time outside {'PAR' if limit.par else 'NOR'}{since}"
+    return limit.statistic
+
+
+def misfits(limit: Limit) -> Iterator[str]:
+    """What is wrong with the statistic of a row that is right otherwise."""
+    for key, statistics in _OWN.items():
+        if getattr(limit, key) is not None and limit.statistic not in statistics:
+            yield f"{key} goes with statistic {' or '.join(statistics)}, not with {limit.statistic}"
+    if limit.statistic == "time_outside":
+        yield from _time_outside(limit)
+    else:
+        yield from _window(limit)
+
+
+def _window(limit: Limit) -> Iterator[str]:
+    if limit.statistic not in ROLLING and limit.window_s is not None:
+        yield f"window_s goes with a rolling statistic (mean, min, max, std, slope), not with {limit.statistic}"
+    if limit.statistic in ROLLING and limit.window_s is None:
+        yield f"statistic {limit.statistic} needs window_s, e.g. 60"
+    if limit.spans_phases and limit.window_s is None and limit.expression is None:
+        yield "spans_phases goes with a window, which a raw value has not: leave it out"
+
+
+def _time_outside(limit: Limit) -> Iterator[str]:
+    if limit.allowed_outside_s is None:
+        yield "statistic time_outside needs allowed_outside_s: how many seconds outside are allowed, e.g. 300"
+    if (limit.window_s is None) is (limit.within is None):
+        yield "statistic time_outside is of a window or since something began: give window_s, or within: phase or batch"
+    if (limit.nor is None) is (limit.par is None):
+        yield "statistic time_outside is about one range: give nor or par, and the other in a row of its own"
+    if limit.deadband is not None and limit.allowed_outside_s is not None and limit.deadband > limit.allowed_outside_s:
+        yield f"deadband {limit.deadband:g} s is more than allowed_outside_s, so it would never be inside again: lessen it"
+    if limit.alarm is not None:
+        yield "statistic time_outside has one level, allowed_outside_s: leave alarm out"
+    if limit.spans_phases and limit.within is not None:
+        yield "within says since when time counts: leave spans_phases out"

@@ -1,0 +1,131 @@
+"""Limits whose statistic is no window's: how they are written, what is wrong with them, and how a change of them is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.difference import differences
+from config.load import examine, load
+
+PLANT = """\
+site: Works
+endpoints:
+  plc:
+    url: opc.tcp://h
+    devices:
+      D:
+        unit: R-201
+        groups: {main: {period_s: 1}, slow: {period_s: 10}}
+        tags:
+          T1: {address: s=1, role: contents, group: main, range: [0, 100], engineering_unit: °C}
+          T2: {address: s=2, role: jacket, group: slow}
+          T3: {address: s=3, role: sp, group: main}
+          T4: {address: s=4, role: phase, kind: text, group: main}
+          T5: {address: s=5, role: batch_id, kind: text, group: main}
+      E: {unit: R-202, tags: {T6: {address: s=6, role: level}}}
+units: {R-201: {}, R-202: {}}
+limits:
+"""
+LINE = PLANT.count("\n") + 1
+
+
+def written(tmp_path: Path, *rows: str) -> Path:
+    path = tmp_path / "plant.yaml"
+    path.write_text(PLANT + "".join(f"  - {{{row}}}\n" for row in rows), "utf-8")
+    return path
+
+
+def told(tmp_path: Path, *rows: str) -> list[str]:
+    path = written(tmp_path, *rows)
+    examination = examine(path)
+    return [str(fault).removeprefix(f"{path}:") for fault in (*examination.faults, *examination.warnings)]
+
+
+OUTSIDE = "role: contents, statistic: time_outside"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"{OUTSIDE}, within: phase, phase: Hold, par: [60, 70], allowed_outside_s: 300",
+        f"{OUTSIDE}, within: batch, nor: [60, null], allowed_outside_s: 0",
+        f"{OUTSIDE}, window_s: 3600, par: [60, 70], allowed_outside_s: 60, spans_phases: true, deadband: 10, cpp: true",
+        "role: contents, sp_role: sp, statistic: time_outside, within: batch, par: [-1, 1], allowed_outside_s: 5",
+    ],
+)
+def test_what_is_right(tmp_path: Path, row: str) -> None:
+    assert told(tmp_path, row) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ("role: contents, par: [0, 1], within: phase", ": within goes with statistic time_outside, not with value"),
+        (
+            "role: contents, par: [0, 1], statistic: mean, window_s: 60, allowed_outside_s: 5",
+            ": allowed_outside_s goes with statistic time_outside, not with mean",
+        ),
+        (
+            f"{OUTSIDE}, within: phase, par: [60, 70]",
+            ": statistic time_outside needs allowed_outside_s: how many seconds outside are allowed, e.g. 300",
+        ),
+        (
+            f"{OUTSIDE}, par: [60, 70], allowed_outside_s: 300",
+            ": statistic time_outside is of a window or since something began: give window_s, or within: phase or batch",
+        ),
+        (
+            f"{OUTSIDE}, par: [60, 70], allowed_outside_s: 300, window_s: 60, within: batch",
+            ": statistic time_outside is of a window or since something began: give window_s, or within: phase or batch",
+        ),
+        (
+            f"{OUTSIDE}, par: [60, 70], nor: [61, 69], allowed_outside_s: 300, within: batch",
+            ": statistic time_outside is about one range: give nor or par, and the other in a row of its own",
+        ),
+        (
+            f"{OUTSIDE}, par: [60, 70], alarm: {{h: 65}}, allowed_outside_s: 300, within: batch",
+            ": statistic time_outside has one level, allowed_outside_s: leave alarm out",
+        ),
+        (
+            f"{OUTSIDE}, par: [60, 70], allowed_outside_s: 300, within: phase, spans_phases: true",
+            ": within says since when time counts: leave spans_phases out",
+        ),
+        (
+            f"{OUTSIDE}, par: [60, 70], allowed_outside_s: 300, within: phase, deadband: 301",
+            ": deadband 301 s is more than allowed_outside_s, so it would never be inside again: lessen it",
+        ),
+        (
+            "role: jacket, statistic: time_outside, window_s: 15, par: [60, 70], allowed_outside_s: 3",
+            ".window_s: window_s 15 holds fewer than 2 samples of T2 of device D, read every 10 s: lengthen it",
+        ),
+        (
+            "role: level, statistic: time_outside, within: batch, par: [60, 70], allowed_outside_s: 3",
+            ".within: no tag tells the batch of R-202, so this is never judged: add a tag with role batch_id",
+        ),
+        (
+            "role: level, statistic: time_outside, within: phase, par: [60, 70], allowed_outside_s: 3",
+            ".within: no tag tells the phase of R-202, so this is never judged: add a tag with role phase",
+        ),
+        (
+            f"{OUTSIDE}, within: day, par: [60, 70], allowed_outside_s: 300",
+            ".within: found the text 'day', expected one of phase, batch",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, row: str, what: str) -> None:
+    assert told(tmp_path, row) == [f"{LINE}: limits[1]{what}"]
+
+
+def test_two_rows_of_the_same_are_one_too_many(tmp_path: Path) -> None:
+    row = f"{OUTSIDE}, within: phase, par: [60, 70], allowed_outside_s: 300"
+    assert len(told(tmp_path, row, row)) == 1
+    assert told(tmp_path, row, f"{OUTSIDE}, within: batch, par: [60, 70], allowed_outside_s: 300") == []
+
+
+def test_a_change_is_told_in_words(tmp_path: Path) -> None:
+    row = f"{OUTSIDE}, within: phase, phase: Hold, par: [60, 70], allowed_outside_s: %d"
+    old = load(written(tmp_path, row % 300))
+    (line,) = (str(change) for change in differences(old, load(written(tmp_path, row % 600))))
+    assert "limit contents (time outside PAR in phase) in Hold" in line
+    assert "allowed_outside_s 300 → 600 (later: needs approval in gmp)" in line
