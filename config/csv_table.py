@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from config.faults import Fault
 
 _SEPARATORS = ";\t,"
+_ERROR_OF_A_SHEET = re.compile(r"\s*\"?#(?:N/A|VALUE!|DIV/0!|REF!|NUM!|NAME\?|NULL!)")
 _SEP_LINE = re.compile(r"\"?sep=(.)\"?[;,\t]*\s*", re.IGNORECASE)
 _CANT_BE_SHOWN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAX_CELLS = 1_000_000
@@ -40,10 +41,10 @@ class Table:
     faults: list[Fault] = field(default_factory=list)
 
 
-def parse(text: str, file: str, most_cells: int = MAX_CELLS) -> Table:
+def parse(text: str, file: str, most_cells: int = MAX_CELLS, separators: str = _SEPARATORS) -> Table:
     """The table in `text`; `file` is its name in faults. More than `most_cells` are a fault."""
     lines = list(io.StringIO(text, newline=None))
-    separator, begin = _separator(lines)
+    separator, begin = _separator(lines, separators)
     faults = [Fault(file, n, "", what) for n, what in _unshowable(lines)]
     rows = _rows(_Lines(lines, begin), separator, file, faults)
     header = next(rows, None)
@@ -67,18 +68,21 @@ def _unshowable(lines: list[str]) -> Iterator[tuple[int, str]]:
                 yield n, f"character 0x{ord(found[0]):02X} can't be shown: leave it out"
 
 
-def _is_content(line: str) -> bool:
-    return bool(line.strip(" \t\n;,")) and not line.lstrip(" \t").startswith("#")
+def is_content(line: str) -> bool:
+    """Whether a line is neither blank nor a remark; what a spreadsheet writes for an error is none."""
+    if not line.strip(" \t\n;,"):
+        return False
+    return not line.lstrip(" \t").startswith("#") or _ERROR_OF_A_SHEET.match(line) is not None
 
 
-def _separator(lines: list[str]) -> tuple[str, int]:
+def _separator(lines: list[str], separators: str) -> tuple[str, int]:
     """The separator and the index of the line after `sep=`."""
-    first = next((n for n, line in enumerate(lines) if _is_content(line)), 0)
+    first = next((n for n, line in enumerate(lines) if is_content(line)), 0)
     match = _SEP_LINE.fullmatch(lines[first]) if lines else None
-    if match and match[1] in _SEPARATORS:
+    if match and match[1] in separators:
         return match[1], first + 1
     outside_quotes = re.sub(r'"[^"]*"', "", lines[first]) if lines else ""
-    return max(_SEPARATORS, key=outside_quotes.count), 0
+    return max(separators, key=outside_quotes.count), 0
 
 
 class _Lines:
@@ -93,7 +97,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        while self.between_records and self._next < len(self._lines) and not _is_content(self._lines[self._next]):
+        while self.between_records and self._next < len(self._lines) and not is_content(self._lines[self._next]):
             self._next += 1
         if self._next >= len(self._lines):
             raise StopIteration
@@ -129,7 +133,7 @@ def _plain_words(error: csv.Error, separator: str) -> str:
 
 
 def _named(separator: str) -> str:
-    return {"\t": "a tab", ";": "a semicolon", ",": "a comma"}[separator]
+    return {"\t": "a tab", ";": "a semicolon", ",": "a comma", "|": "a bar"}[separator]
 
 
 def _fits(row: Row, header: Row, file: str, separator: str, faults: list[Fault]) -> bool:

@@ -40,19 +40,7 @@ class Files:
 
         Bytes of an older code page are refused rather than guessed at: 0xB0 is ° in one and ∞ in another.
         """
-        content, file = self._bytes(path), str(path)
-        if content.startswith(_ZIPPED):
-            raise ConfigError([Fault(file, 1, "", 'is a workbook, no text: save the table as "CSV UTF-8" and name that file')])
-        if content.startswith(_UTF_16):
-            try:
-                return content.decode("utf-16")
-            except UnicodeDecodeError:
-                raise ConfigError([Fault(file, 1, "", "is no whole UTF-16 text: save it as CSV UTF-8")]) from None
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as exc:
-            how = 'save the table as "CSV UTF-8", in LibreOffice with character set Unicode (UTF-8)'
-            raise _not_utf_8(file, content, exc.start, how) from None
+        return text_of_csv(self._bytes(path), str(path))
 
     def digest(self) -> str:
         """SHA-256, hexadecimal: of the bytes of a lone file; of several, of the lines `digest  name`, sorted by name."""
@@ -76,6 +64,22 @@ class Files:
             raise ConfigError([Fault(file, 1, "", f"is longer than {self._most_bytes} bytes: is it the right file?")])
         self._digests[path] = hashlib.sha256(content).hexdigest()
         return content
+
+
+def text_of_csv(content: bytes, file: str, or_else: str = "") -> str:
+    """As `Files.csv_text`; `or_else` is what may be done about bytes of an older code page. Raises ConfigError."""
+    if content.startswith(_ZIPPED):
+        raise ConfigError([Fault(file, 1, "", 'is a workbook, no text: save the table as "CSV UTF-8" and name that file')])
+    if content.startswith(_UTF_16):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError:
+            raise ConfigError([Fault(file, 1, "", "is no whole UTF-16 text: save it as CSV UTF-8")]) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        how = 'save the table as "CSV UTF-8", in LibreOffice with character set Unicode (UTF-8)'
+        raise _not_utf_8(file, content, exc.start, how + or_else) from None
 
 
 def _not_utf_8(file: str, content: bytes, start: int, how: str) -> ConfigError:

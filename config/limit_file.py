@@ -1,6 +1,8 @@
 """Limits for a finished record: those of a plant file, or a limit table on its own, in YAML or CSV.
 
 a YAML list of limits · a YAML file with `limits:` alone · a CSV limit table · a plant file, of which the limits are taken
+
+One on its own may say no more than a tag, a low and a high: see `plain_limits`.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from config.limit_checks import limits_are_unique
 from config.limits import Limit
 from config.load import load_with_warnings
 from config.model import Plant
-from config.place import Place, Source
+from config.place import Place, Source, inside_list
 from config.places import locate
+from config.plain_limits import PlainTables, plain_item
 from config.tables import Tables
 from config.validation import faults_of, no_keys, told_slips, validated
 from config.yaml_core import Scalar
@@ -40,6 +43,8 @@ class Limits:
     rows: tuple[Limit, ...]
     plant: Plant | None = None
     warnings: tuple[Fault, ...] = ()
+    told: tuple[str, ...] = ()
+    """What columns were taken for, where they are not called as limits call them."""
 
 
 def load_limits(path: Path) -> Limits:
@@ -69,7 +74,9 @@ def _checked(source: Source, files: Files) -> Limits:
     faults = list(told_slips(source, LimitTable))
     data: dict[Scalar, object] = dict(source.data) if isinstance(source.data, dict) else {}
     piece = Piece(data, source.place._replace(inside=dict(source.place.inside)))
-    Tables(files, faults).put_into(piece)
+    plain = PlainTables()
+    Tables(files, faults, plain).put_into(piece)
+    _put_plainly(piece)
     whole = Source(source.file, piece.data, piece.place)
     table, errors = validated(whole.data, LimitTable, Path(source.file).parent)
     faults += faults_of(errors, whole, LimitTable)
@@ -80,4 +87,11 @@ def _checked(source: Source, files: Files) -> Limits:
         faults.append(spot.fault(what.replace("{other}", locate(others[0], whole.place, LimitTable).seen_from(spot))))
     if faults or table is None:
         raise ConfigError(in_order(faults))
-    return Limits(table.limits)
+    return Limits(table.limits, told=tuple(plain.told))
+
+
+def _put_plainly(piece: Piece) -> None:
+    limits, place = piece.data.get("limits"), piece.place.inside.get("limits")
+    if isinstance(limits, list) and place is not None:
+        items = [plain_item(item, place.inside[n]) for n, item in enumerate(limits)]
+        piece.data["limits"], piece.place.inside["limits"] = inside_list(items, place)

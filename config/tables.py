@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeGuard
 
@@ -21,8 +21,9 @@ from config.yaml_core import Scalar
 class Tables:
     """The CSV files of a plant. What is wrong with them goes to `faults`."""
 
-    def __init__(self, files: Files, faults: list[Fault]) -> None:
-        self._files, self._faults = files, faults
+    def __init__(self, files: Files, faults: list[Fault], limits_as: Callable[[Table], Table] = lambda table: table) -> None:
+        """`limits_as`: what is done to a limit table before it is read."""
+        self._files, self._faults, self._limits_as = files, faults, limits_as
         self._tables: dict[Path, Table | None] = {}
         self._sheets: dict[tuple[Path, str], Sheet] = {}
 
@@ -50,7 +51,7 @@ class Tables:
             return None
         key = beside(name, place.file), columns.what
         if key not in self._sheets:
-            self._sheets[key] = sheet(table, columns)
+            self._sheets[key] = sheet(self._limits_as(table) if columns is LIMIT_COLUMNS else table, columns)
             self._faults += self._sheets[key].faults
         return Items(self._sheets[key], parameters, self._faults)
 

@@ -4,64 +4,121 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 import typer
 
 from collector.commands.aligned import aligned
 from collector.commands.export import written
-from collector.commands.judged_record import Asked, Found, batches, of_csv, of_folder
+from collector.commands.judged_record import LATEST_NS, Asked, Found, batches, of_csv, of_folder
 from collector.commands.terms import FAILED, counted, errors, failed, faulty, output, seconds, time_ns, wrong_input
 from collector.report import verdicts
 from collector.report.finished import EARLIEST_NS
+from collector.report.recording import Said
+from collector.report.violations import totals
 from collector.store.files import StoreError
 from collector.store.rows import DamagedRow
 from config.faults import ConfigError
 from config.limit_file import load_limits
 from config.limits import Limit
 
-_ALWAYS = "1970-01-01"
+_ALWAYS, _END = "1970-01-01", "end"
+
+
+class TimeUnit(StrEnum):
+    """What the numbers in a column of times count."""
+
+    ns = "ns"
+    us = "us"
+    ms = "ms"
+    s = "s"
+    min = "min"
+    h = "h"
+    d = "d"
+    excel = "excel"
+
+
+class Dates(StrEnum):
+    """Of dates in three numbers, what stands first."""
+
+    dmy = "dmy"
+    mdy = "mdy"
 
 
 def judge(
     record: Annotated[Path, typer.Option("--data", help="A data folder, or a CSV file of recorded batches.", metavar="DIR|CSV")],
     limits: Annotated[Path, typer.Option(help="A plant file, or a limit table in YAML or CSV.")],
     from_: Annotated[str, typer.Option("--from", help="First slot: ISO time (UTC if it names no zone), or -2h.")] = _ALWAYS,
-    to: Annotated[str, typer.Option(help="End, itself not included: ISO time, now, or e.g. -1h.")] = "now",
+    to: Annotated[str, typer.Option(help="End, itself not included: ISO time, now, -1h, or the record's end.")] = _END,
     unit: Annotated[str | None, typer.Option(help="Only this unit; of a CSV without a column for it, its unit.")] = None,
     batch: Annotated[str | None, typer.Option(help="Only this batch.")] = None,
     batch_column: Annotated[str | None, typer.Option(help="CSV: the column that names the batch.")] = None,
-    time_column: Annotated[str | None, typer.Option(help="CSV: the column with ISO times or seconds.")] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="CSV: the column with the times; none: rows are a period apart.")
+    ] = None,
     phase_column: Annotated[str | None, typer.Option(help="CSV: the column that tells the phase.")] = None,
     period: Annotated[str | None, typer.Option(help="CSV: time between two rows, e.g. 1s or 1min.")] = None,
+    time_unit: Annotated[TimeUnit | None, typer.Option(help="CSV: of times that are numbers.")] = None,
+    zone: Annotated[str | None, typer.Option(help="CSV: of dates that name none, e.g. Europe/Zurich.")] = None,
+    dates: Annotated[Dates | None, typer.Option(help="CSV: whether 03/04/2026 is 3 April (dmy) or March 4 (mdy).")] = None,
+    bad: Annotated[
+        list[str] | None, typer.Option(help="CSV: what marks a bad sample, e.g. -9999; may be given several times.")
+    ] = None,
+    good: Annotated[
+        list[str] | None, typer.Option(help="CSV: a status that is good, e.g. 0; may be given several times.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="CSV: its character set, e.g. cp1252.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
     write_to: Annotated[Path | None, typer.Option("--output", "-o", help="CSV of all excursions and transitions.")] = None,
+    counts_to: Annotated[Path | None, typer.Option("--counts", help="CSV of how often each limit was violated.")] = None,
 ) -> None:
-    """Hold a finished record against limits: every excursion and transition, as the daemon would have told them."""
-    asked = Asked(EARLIEST_NS if from_ == _ALWAYS else time_ns(from_), time_ns(to), unit, batch)
+    """Hold a finished record against limits: every excursion and transition, as the daemon would have told them.
+
+    Example: reactorwatch judge --data batches.csv --limits limits.csv --json > found.json
+
+    with a header tag,low,high in limits.csv, and a row per tag, e.g. TT-101,10,70, named as in batches.csv. What was taken for
+    what is told on standard error.
+    """
+    until_ns = LATEST_NS if to == _END else time_ns(to)
+    asked = Asked(EARLIEST_NS if from_ == _ALWAYS else time_ns(from_), until_ns, unit, batch)
     if asked.from_ns >= asked.to_ns:
         wrong_input(f"--from {from_} is not before --to {to}")
     try:
         table = load_limits(limits)
     except ConfigError as exc:
         faulty(limits, exc)
+    for told in table.told:
+        errors.print(told, markup=False)
     for warning in table.warnings:
         errors.print(f"warning: {warning}", markup=False, style="yellow")
     named = {"batch": batch_column, "time": time_column, "phase": phase_column}
     columns = {key: name for key, name in named.items() if name is not None}
+    day_first = None if dates is None else dates is Dates.dmy
+    said = Said(
+        columns,
+        seconds(period) if period else None,
+        time_unit,
+        _zone(zone),
+        day_first,
+        tuple(bad or ()),
+        tuple(good or ()),
+        encoding,
+    )
     try:
         if record.is_dir():
-            if columns or period:
+            if said != Said():
                 wrong_input(
-                    "--batch-column, --time-column, --phase-column and --period are for CSV files: a data folder tells them"
+                    "columns, --period, --zone and what else is said of times and cells are for CSV files: a data folder tells it"
                 )
             found = of_folder(record, table.rows, asked)
         else:
-            found = of_csv(record, table, asked, columns, seconds(period) if period else None)
-        if write_to:
-            _write(write_to, found)
+            found = of_csv(record, table, asked, said)
+        _write_files(found, write_to, counts_to)
     except ConfigError as exc:
         faulty(record, exc)
     except (StoreError, DamagedRow, OSError) as exc:
@@ -73,17 +130,28 @@ def judge(
         raise typer.Exit(FAILED)
 
 
+def _zone(name: str | None) -> ZoneInfo | None:
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        wrong_input(f"there is no time zone {name!r}: write e.g. Europe/Zurich, America/New_York or UTC")
+
+
 def _tell(found: Found, *, json: bool) -> None:
     remarks = [*found.remarks, *map(_never_held, found.never_held)]
     for remark in remarks:
         errors.print(remark, markup=False, style="yellow")
     if json:
-        told = verdicts.as_json(found.events, found.verdicts, found.when)
+        told = verdicts.as_json(found.events, found.verdicts, found.violations, found.when)
         typer.echo(orjson.dumps({**told, "remarks": remarks}, option=orjson.OPT_INDENT_2).decode())
         return
     odd = [verdict for verdict in found.verdicts if not verdict.fine or verdict.good < verdict.expected]
     for text in aligned(verdicts.TABLE, map(verdicts.line, odd)) if odd else ():
         output.print(text, markup=False)
+    violated = [each for each in totals(found.violations) if each.batches]
+    if violated:
+        for text in ("", *aligned(verdicts.VIOLATIONS, map(verdicts.total_line, violated)), ""):
+            output.print(text, markup=False)
     excursions = sum(verdict.excursions for verdict in found.verdicts)
     left = sum(sum(verdict.left.values()) for verdict in found.verdicts)
     fine = sum(verdict.fine and verdict.good > 0 for verdict in found.verdicts)
@@ -101,12 +169,19 @@ def _never_held(limit: Limit) -> str:
     return f"a limit never held: role {limit.role}{f' ({where})' if where else ''}, {limit.statistic}"
 
 
-def _write(path: Path, found: Found) -> None:
+def _write_files(found: Found, events_to: Path | None, counts_to: Path | None) -> None:
+    if events_to:
+        events = [*verdicts.closed(found.events), *verdicts.transitions(found.events)]
+        _write(events_to, verdicts.HEADER, (verdicts.row(event, found.when) for event in events))
+    if counts_to:
+        rows = (verdicts.violation_row(each, found.when) for each in found.violations)
+        _write(counts_to, verdicts.VIOLATIONS_HEADER, rows)
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     with written(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         writer = csv.writer(text)
-        writer.writerow(verdicts.HEADER)
-        writer.writerows(
-            verdicts.row(event, found.when) for event in [*verdicts.closed(found.events), *verdicts.transitions(found.events)]
-        )
+        writer.writerow(header)
+        writer.writerows(rows)
         text.detach()

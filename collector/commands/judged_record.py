@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from collector.commands.terms import counted, errors, wrong_input
 from collector.monitor.lasting import LASTING
 from collector.report import verdicts
 from collector.report.finished import EARLIEST_NS, FinishedRecord, judged, replayed
-from collector.report.recording import Recording, Wanted, load_recording
+from collector.report.recorded_file import load_recording
+from collector.report.recording import Recording, Said, Wanted
 from collector.report.tally import Verdict
 from collector.report.verdicts import When
+from collector.report.violations import Violation
 from collector.store.files import journal_files
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Stamp
@@ -24,6 +26,8 @@ from config.limits import Limit
 from config.tags import Kind
 from drivers.base import Column, Layout, scan_groups
 
+LATEST_NS = 1 << 62
+"""`--to`, where nobody said it: of a file that is its end, whatever day it is now."""
 LEAST_LEAD_NS = 3_600_000_000_000
 """Of what is judged before `--from`, so that windows are full and rules have their state."""
 
@@ -48,6 +52,7 @@ class Found:
 
     events: list[Event]
     verdicts: list[Verdict]
+    violations: list[Violation]
     never_held: list[Limit]
     when: When
     remarks: list[str] = field(default_factory=list)
@@ -127,14 +132,19 @@ def _narrowed(reader: Reader, asked: Asked) -> Asked:
 # --- a CSV file
 
 
-def of_csv(path: Path, table: Limits, asked: Asked, columns: Mapping[str, str], period_s: float | None) -> Found:
-    """`columns`: those that were named. Raises ConfigError."""
+def of_csv(path: Path, table: Limits, asked: Asked, said: Said) -> Found:
+    """Raises ConfigError."""
     about = _columns_of(table, asked.unit)
     unit = asked.unit or (next(iter(about.values())).unit if table.plant else "")
-    recording = load_recording(
-        path, Wanted({name: column.role for name, column in about.items()}, columns, period_s, unit, _context(table, unit))
-    )
-    errors.print(f"{path}: {batches(len(recording.batches))}; {recording.read_as}", markup=False)
+    roles = {name: column.role for name, column in about.items()}
+    phases = "phase" in said.columns or any(map(_heeds_phases, table.rows))
+    together = any(limit.is_derived for limit in table.rows)
+    recording = load_recording(path, Wanted(roles, said, unit, _context(table, unit), phases, together))
+    count = len({(batch.unit, batch.name) for batch in recording.batches})
+    scans = sum(len(batch.slots_ns) for batch in recording.batches)
+    errors.print(f"{path}: {batches(count)}, {counted(scans, 'scan')}", markup=False)
+    for how in recording.read_as:
+        errors.print(f"  {how}", markup=False)
     if not recording.has_dates and (asked.from_ns != EARLIEST_NS):
         wrong_input("--from is for records with dates: the times of this one are seconds")
     if asked.batch is not None and asked.batch not in (names := [batch.name for batch in recording.batches]):
@@ -144,6 +154,11 @@ def of_csv(path: Path, table: Limits, asked: Asked, columns: Mapping[str, str], 
     found = _found(record, events, table.rows, asked, verdicts.date if recording.has_dates else verdicts.since_start)
     found.remarks += recording.remarks
     return found
+
+
+def _heeds_phases(limit: Limit) -> bool:
+    """Whether a change of phase matters to it, beyond that excursions end there."""
+    return limit.phase is not None or limit.settle_s > 0 or limit.statistic != "value" or limit.is_derived
 
 
 def _columns_of(table: Limits, unit: str | None) -> dict[str, Column]:
@@ -174,10 +189,10 @@ def _judged(
     recording: Recording, about: dict[str, Column], record: FinishedRecord, limits: Sequence[Limit], asked: Asked
 ) -> Iterator[Event]:
     chosen = [batch for batch in recording.batches if asked.takes(batch.unit, batch.name)]
-    until = [batch.before(asked.to_ns) if recording.has_dates else batch for batch in chosen]
+    until = [batch.before(asked.to_ns) if recording.has_dates and asked.to_ns != LATEST_NS else batch for batch in chosen]
     for batch in track(until, "judge", console=errors, transient=True, disable=not errors.is_terminal):
-        columns = tuple(_of_unit(about[role], batch.unit) for role in recording.roles)
-        layout = Layout("recorded", batch.unit, batch.name, recording.period_ns, columns)
+        columns = tuple(_of_unit(about[role], batch.unit) for role in batch.roles or recording.roles)
+        layout = Layout("recorded", batch.unit, batch.name, batch.period_ns or recording.period_ns, columns)
         for events in judged(batch, layout, record, limits):
             yield from events
 
@@ -190,6 +205,7 @@ def _found(record: FinishedRecord, events: Sequence[Event], limits: Sequence[Lim
     return Found(
         [event for event in events if asked.takes(event.unit, event.stamp.batch)],
         [verdict for verdict in record.verdicts if asked.takes(verdict.unit, verdict.batch)],
+        [each for each in record.violations.found if asked.takes(each.unit, each.batch)],
         [limit for limit in limits if limit not in record.held],
         when,
     )

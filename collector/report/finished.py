@@ -21,6 +21,7 @@ from collector.monitor.resumed import OutsideBefore
 from collector.report.recording import Batch
 from collector.report.screen import screened, stretches
 from collector.report.tally import Tally, Verdict
+from collector.report.violations import Violations
 from collector.store.reader import Reader
 from collector.store.rows import ScanRow
 from collector.terms import Event, EventKind, Json, Stamp
@@ -44,6 +45,7 @@ class FinishedRecord:
         self._relations = Relations(limits)
         self._relates = any(limit.is_derived for limit in limits)
         self._verdicts: dict[tuple[str, str, str], Verdict] = {}
+        self.violations = Violations()
         self._before: list[OutsideBefore] = []
         self._accumulated: dict[RuleName, Event] = {}
         """How lasting figures stood when the run before ended, by unit and scan group."""
@@ -90,12 +92,12 @@ class FinishedRecord:
         for judge, tally in self._judges.values():
             events = self._told(judge.close(slot_ns))
             tally.hear(events)
-            tally.flush()
+            tally.close(slot_ns)
             self.refused += judge.refused
             told += events
         for _, judge in self._relations.judges:
             events = self._told(judge.close(slot_ns))
-            Tally(judge.layout, self._limits, self._verdicts, self.held).hear(events)
+            Tally(judge.layout, self._limits, self._verdicts, self.held, self.violations).hear(events)
             told += events
         self._judges.clear()
         self._relations = Relations(self._limits)
@@ -120,18 +122,18 @@ class FinishedRecord:
 
     def count(self, batch: Batch, layout: Layout) -> None:
         """Its samples at once, without a judge."""
-        tally = Tally(layout, self._limits, self._verdicts, self.held)
+        tally = Tally(layout, self._limits, self._verdicts, self.held, self.violations)
         for first, end, stamp in stretches(batch.stamps):
             begin = max(first, int(np.searchsorted(batch.slots_ns, self._from_ns)))
             if begin < end:
                 tally.block(batch.slots_ns[begin:end], batch.values[begin:end], (stamp,))
-        tally.flush()
+        tally.close(int(batch.slots_ns.max()))
 
     def _of(self, layout: Layout) -> tuple[Judge, Tally]:
         if layout.id not in self._judges:
             self._judges[layout.id] = (
                 Judge(layout, self._limits, self._before, self._accumulated.values(), from_begin=self._from_begin),
-                Tally(layout, self._limits, self._verdicts, self.held),
+                Tally(layout, self._limits, self._verdicts, self.held, self.violations),
             )
         return self._judges[layout.id]
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.monitor.limits import limits_for
+from collector.monitor.limits import Rule, limits_for, rules_of
+from collector.report.violations import Key, RawRules, Violations
 from collector.terms import Event, EventKind, Stamp
 from config.limits import DEVIATION, Limit
 from drivers.base import Layout, Quality, Scan
@@ -89,10 +90,17 @@ class Tally:
     """Verdicts of one scan group."""
 
     def __init__(
-        self, layout: Layout, limits: Sequence[Limit], verdicts: dict[tuple[str, str, str], Verdict], held: set[Limit]
+        self,
+        layout: Layout,
+        limits: Sequence[Limit],
+        verdicts: dict[tuple[str, str, str], Verdict],
+        held: set[Limit],
+        violations: Violations,
     ) -> None:
-        """`verdicts`: by (unit, batch, role); those of several groups stand together, as do the limits that `held` anywhere."""
+        """`verdicts`: by (unit, batch, role); those of several groups stand together, as do the limits that `held` anywhere, and
+        the `violations`."""
         self._layout, self._verdicts, self._held = layout, verdicts, held
+        self._violations, self._raw = violations, RawRules()
         self._limits = [limit for limit in limits if not limit.is_derived]
         self._stamps: tuple[Stamp, ...] | None = None
         self._counted = _Counted(np.zeros(0, np.intp), np.zeros(0), np.zeros(0))
@@ -101,15 +109,17 @@ class Tally:
     def scan(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
         """One that was judged."""
         if stamps != self._stamps:
-            self._enter(stamps)
+            self._enter(scan.slot_ns, stamps)
         good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
         self._counted.add(scan.slot_ns, scan.values, good)
+        self._raw.add(np.array([scan.slot_ns]), np.where(good, scan.values, np.nan)[None])
 
     def block(self, slots_ns: NDArray[np.int64], values: NDArray[np.float64], stamps: tuple[Stamp, ...]) -> None:
         """Scans of one context, `[n, k]`; NaN is a bad sample."""
         if stamps != self._stamps:
-            self._enter(stamps)
+            self._enter(int(slots_ns[0]), stamps)
         self._counted.add_all(slots_ns, values)
+        self._raw.add(slots_ns, values)
 
     def hear(self, events: Iterable[Event]) -> None:
         """What the judge tells."""
@@ -118,23 +128,32 @@ class Tally:
                 role, statistic = str(event.body["role"]), str(event.body["statistic"])
                 shown = f"{role} {DEVIATION}" if statistic.endswith(DEVIATION) else role
                 self._verdict(event.unit, event.stamp.batch, shown).hear(event)
+                self._violations.hear(event)
 
-    def flush(self) -> None:
-        """Put what was counted into the verdicts."""
+    def close(self, slot_ns: int) -> None:
+        """Put what was counted into the verdicts; the record ends at `slot_ns`."""
         self._counted.into(self._of)
+        self._raw.close(slot_ns)
 
-    def _enter(self, stamps: tuple[Stamp, ...]) -> None:
-        self.flush()
+    def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> None:
+        self._counted.into(self._of)
         self._stamps = stamps
         batch = {unit: stamp.batch for unit, stamp in zip(self._layout.units, stamps, strict=True)}
         bounds: dict[int, tuple[float, float]] = {}
+        rules: list[tuple[Key, Rule]] = []
         for index, limit in limits_for(self._limits, self._layout, stamps):
             self._held.add(limit)
+            column = self._layout.columns[index]
+            for rule in rules_of(index, limit, column):
+                key = (column.unit, batch[column.unit], column.role, limit.statistic, limit.window_s, rule.name, rule.level)
+                self._violations.of(*key)
+                rules += [(key, rule)] if limit.statistic == "value" else []
             low, high = bounds.get(index, (-np.inf, np.inf))
             if limit.statistic == "value" and limit.par:
                 low = -np.inf if limit.par.low is None else limit.par.low
                 high = np.inf if limit.par.high is None else limit.par.high
             bounds[index] = low, high
+        self._raw.enter(slot_ns, rules, self._violations)
         columns = [self._layout.columns[index] for index in bounds]
         self._of = [self._verdict(column.unit, batch[column.unit], column.role) for column in columns]
         lows, highs = (np.array([pair[side] for pair in bounds.values()]) for side in (0, 1))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from collector.report.export import iso
 from collector.report.tally import Verdict
+from collector.report.violations import Total, Violation, totals
 from collector.terms import Event, EventKind, Json
 
 When = Callable[[int], str]
@@ -64,9 +65,50 @@ def _cell(value: Json) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
 
 
-def as_json(events: Sequence[Event], verdicts: Sequence[Verdict], when: When) -> dict[str, Json]:
-    """The findings and the verdicts."""
+VIOLATIONS = ("role", "limit", "phase", "batches", "runs", "samples", "time", "worst", "left")
+VIOLATIONS_HEADER = (
+    *("unit", "batch", "role", "statistic", "window_s", "rule", "level", "phases"),
+    *("runs", "samples", "duration_s", "worst", "worst_time", "left"),
+)
+
+
+def violation(of: Violation, when: When) -> dict[str, Json]:
+    """By the names of `VIOLATIONS_HEADER`."""
     return {
+        **{"unit": of.unit, "batch": of.batch, "role": of.role, "statistic": of.statistic, "window_s": of.window_s},
+        **{"rule": of.rule, "level": of.level, "phases": list(of.phases), "runs": of.runs, "samples": of.samples},
+        **{"duration_s": of.seconds, "worst": of.worst, "worst_time": None if of.worst is None else when(of.worst_ns)},
+        "left": of.left,
+    }
+
+
+def violation_row(of: Violation, when: When) -> list[str]:
+    """In the order of `VIOLATIONS_HEADER`."""
+    told = violation(of, when) | {"phases": " | ".join(of.phases)}
+    return [_cell(told[name]) for name in VIOLATIONS_HEADER]
+
+
+def total_line(of: Total) -> list[str]:
+    """In the order of `VIOLATIONS`."""
+    raw = of.worst is not None
+    counts = [str(of.runs) if raw else "", str(of.samples) if raw else ""]
+    worst = f"{of.worst:.6g}" if of.worst is not None else ""
+    return [of.role, of.shown, of.phases, str(of.batches), *counts, f"{of.seconds:g} s", worst, f"{of.left}x"]
+
+
+def total(of: Total) -> dict[str, Json]:
+    """For machines."""
+    return {
+        **{"role": of.role, "limit": of.shown, "phases": of.phases, "batches": of.batches, "runs": of.runs},
+        **{"samples": of.samples, "duration_s": of.seconds, "worst": of.worst, "left": of.left},
+    }
+
+
+def as_json(events: Sequence[Event], verdicts: Sequence[Verdict], violations: Sequence[Violation], when: When) -> dict[str, Json]:
+    """The findings, the verdicts, and how often each limit was violated."""
+    return {
+        "violations": [violation(each, when) for each in violations],
+        "totals": [total(each) for each in totals(violations)],
         "excursions": [_found(event, when) for event in closed(events)],
         "transitions": [_found(event, when) for event in transitions(events)],
         "evaluability": [_found(event, when) for event in evaluability(events)],

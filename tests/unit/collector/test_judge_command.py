@@ -52,13 +52,19 @@ def test_batches_of_a_csv_file(files: tuple[Path, Path], tmp_path: Path) -> None
     record, limits = files
     result = judge("--data", record, "--limits", limits, "-o", tmp_path / "found.csv")
     assert result.exit_code == 1
-    table, last = result.stdout.splitlines()[:-1], result.stdout.splitlines()[-1]
+    (*table, last) = result.stdout.splitlines()
+    blank = table.index("")
+    table, violations = table[:blank], [line.split() for line in table[blank + 1 : -1]]
     assert [line.split()[:4] for line in table[1:]] == [["1", "TT", "1", "2"], ["1", "PT", "0", "0"], ["2", "PT", "0", "0"]]
     assert "2 s" in table[1] and "PAR high 1x" in table[1] and table[1].endswith("100 %")
     assert table[2].endswith("83.33 %, 1 s not evaluable")
+    assert violations == [
+        ["role", "limit", "phase", "batches", "runs", "samples", "time", "worst", "left"],
+        ["TT", "PAR", "high", "70", "Dose", "1", "1", "2", "2", "s", "72", "1x"],
+    ]
     assert last == "2 batches, 1 excursion, rules left 1 times; 3 of 4 courses of a role were inside all limits"
     assert "batch from column batch_id, phase from column phase, period 1 s" in result.stderr
-    assert "column PT: 1 cells are no number, the first is 'Bad' on line 9: bad samples" in result.stderr
+    assert "column PT: 1 cell is no number ('Bad' 1x), the first on line 9: bad samples" in result.stderr
     with (tmp_path / "found.csv").open(newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))
     excursion = found[0]
@@ -77,6 +83,16 @@ def test_batches_of_a_csv_file(files: tuple[Path, Path], tmp_path: Path) -> None
         ("PAR high", "outside"),
         ("PAR high", "inside"),
     ]
+
+
+def test_how_often_each_limit_was_violated_as_csv(files: tuple[Path, Path], tmp_path: Path) -> None:
+    judge("--data", files[0], "--limits", files[1], "--counts", tmp_path / "counts.csv")
+    with (tmp_path / "counts.csv").open(newline="", encoding="utf-8") as file:
+        found = {(row["batch"], row["role"], row["rule"]): row for row in csv.DictReader(file)}
+    assert [key for key, row in found.items() if row["runs"] != "0"] == [("1", "TT", "PAR high")]
+    of = found["1", "TT", "PAR high"]
+    named = ("level", "phases", "runs", "samples", "duration_s", "worst", "worst_time", "left")
+    assert [of[name] for name in named] == ["70.0", "Dose", "1", "2", "2.0", "72.0", "3.0", "1"]
 
 
 def test_for_machines(files: tuple[Path, Path]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.report.recording import Recording, Wanted, load_recording
+from collector.report.recorded_file import load_recording
+from collector.report.recording import Recording, Said, Wanted
 from config.faults import ConfigError
 
 SECOND_NS = 1_000_000_000
@@ -16,9 +17,8 @@ SECOND_NS = 1_000_000_000
 def read(folder: Path, content: str | bytes, *, period_s: float | None = None, unit: str = "", **named: str | None) -> Recording:
     file = folder / "run-7.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_recording(
-        file, Wanted({"TT": "TT", "PT": "PT"}, {key: name for key, name in named.items() if name}, period_s, unit)
-    )
+    said = Said({key: name for key, name in named.items() if name}, period_s)
+    return load_recording(file, Wanted({"TT": "TT", "PT": "PT"}, said, unit))
 
 
 def told(recording: Recording) -> dict[str, list[list[float | None]]]:
@@ -61,17 +61,27 @@ def test_the_batch_column_can_be_said(tmp_path: Path) -> None:
 
 
 def test_what_is_no_number_is_a_bad_sample_and_told_with_its_line(tmp_path: Path) -> None:
-    recording = read(tmp_path, "batch_id,TT,PT\n1,,1\n1,Bad,2\n1,nan,inf\n1,1_0,4\n1,I/O Timeout,5\n")
+    recording = read(tmp_path, "batch_id,TT,PT\n1,,1\n1,Bad,2\n1,nan,inf\n1,Bad,4\n1,I/O Timeout,5\n")
     assert told(recording) == {"1": [[None, 1.0], [None, 2.0], [None, None], [None, 4.0], [None, 5.0]]}
     assert recording.remarks == (
-        "column TT: 4 cells are no number, the first is 'Bad' on line 3: bad samples",
-        "column PT: 1 cells are no number, the first is 'inf' on line 4: bad samples",
+        "column TT: 4 cells are no number ('Bad' 2x, 'nan' 1x, 'I/O Timeout' 1x), the first on line 3: bad samples",
+        "column TT: 1 cell is empty, the first on line 2: bad samples",
+        "column PT: 1 cell is no number ('inf' 1x), the first on line 4: bad samples",
     )
 
 
-def test_thousands_are_no_decimals(tmp_path: Path) -> None:
-    recording = read(tmp_path, "batch_id;TT\n1;1.234,5\n1;1234,5\n")
-    assert told(recording) == {"1": [[None], [1234.5]]}
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (("1.234,5", "1234,5", "1.234"), (1234.5, 1234.5, 1234.0)),
+        (("1,234.5", "1234.5", "1,234"), (1234.5, 1234.5, 1234.0)),
+        (("1'234.5", "-1234.5", "\u22122.5"), (1234.5, -1234.5, -2.5)),
+        (("2,5", "-1e3", "1 234,5"), (2.5, -1000.0, 1234.5)),
+    ],
+)
+def test_thousands_are_no_decimals(tmp_path: Path, cells: tuple[str, ...], values: tuple[float, ...]) -> None:
+    recording = read(tmp_path, "batch_id;TT\n" + "".join(f"1;{cell}\n" for cell in cells))
+    assert told(recording) == {"1": [[value] for value in values]}
 
 
 @pytest.mark.parametrize(
@@ -111,9 +121,41 @@ def test_the_context_is_stamped_on_its_rows(tmp_path: Path) -> None:
     assert [batch.unit for batch in read(tmp_path, text, unit="R-2").batches] == ["R-2"]
 
 
-def test_rows_that_are_not_later_are_told(tmp_path: Path) -> None:
-    recording = read(tmp_path, "batch_id,time,TT\n1,0,20\n1,2,20\n1,1,20\n1,2,20\n1,3,20\n")
-    assert recording.remarks == ("batch 1: 2 rows not later than the one before, the first on line 4: not judged",)
+def test_rows_are_put_in_the_order_of_time_and_that_is_told(tmp_path: Path) -> None:
+    recording = read(tmp_path, "batch_id,time,TT,PT\n1,0,20,9\n1,2,21,1\n1,1,22,\n1,2,25,3\n1,3,23,4\n1,1,22,5\n")
+    (batch,) = recording.batches
+    assert [slot_ns // SECOND_NS for slot_ns in batch.slots_ns.tolist()] == [0, 1, 2, 3]
+    assert batch.values.tolist() == [[20.0, 9.0], [22.0, 5.0], [21.0, 1.0], [23.0, 4.0]]
+    assert recording.remarks == (
+        "column PT: 1 cell is empty, the first on line 4: bad samples",
+        "batch 1: 2 rows later than one after it: put in the order of time, the first is line 4",
+        "batch 1: 2 rows of a moment that another row had: taken as one with it, of each column the first good sample, "
+        "the first is line 5",
+        "batch 1: 1 row of a moment that another row had say otherwise of a sample: the first one counts, the first is line 5",
+    )
+
+
+def test_of_dates_the_order_of_day_and_month_is_that_of_all_rows(tmp_path: Path) -> None:
+    def days(*cells: str) -> list[str]:
+        recording = read(tmp_path, "time;TT\n" + "".join(f"{cell};1\n" for cell in cells))
+        return [str(np.datetime64(slot_ns, "ns"))[:16] for slot_ns in recording.batches[0].slots_ns.tolist()]
+
+    assert days("03/04/2026 23:50", "04/04/2026 00:10") == ["2026-04-03T23:50", "2026-04-04T00:10"]
+    assert days("04/03/2026 23:50", "04/04/2026 00:10") == ["2026-04-03T23:50", "2026-04-04T00:10"]
+    assert days("03/13/2026 23:50", "3/14/2026 0:10") == ["2026-03-13T23:50", "2026-03-14T00:10"]
+    assert days("Nov 26, 2026 11:05:00 PM", "Nov 27, 2026 12:05:00 AM") == ["2026-11-26T23:05", "2026-11-27T00:05"]
+    assert days("20261126T170500+0100", "2026-11-26 17:06:00 CET") == ["2026-11-26T16:05", "2026-11-26T16:06"]
+
+
+def test_the_last_digit_of_nanoseconds_is_kept(tmp_path: Path) -> None:
+    recording = read(tmp_path, "time,TT\n2026-11-23T14:00:00.250000001Z,1\n2026-11-23T14:00:01.250000002Z,2\n")
+    assert [slot_ns % SECOND_NS for slot_ns in recording.batches[0].slots_ns.tolist()] == [250000001, 250000002]
+
+
+def test_irregular_rows_have_the_median_as_period(tmp_path: Path) -> None:
+    recording = read(tmp_path, "time,TT\n" + "".join(f"{at},1\n" for at in (0, 9.9, 20.1, 30.2, 40.5, 50.5)))
+    assert recording.period_ns == 10_100_000_000
+    assert "the median, for rows are 9.9 to 10.3 s apart" in " ".join(recording.read_as)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +171,7 @@ def test_rows_that_are_not_later_are_told(tmp_path: Path) -> None:
         ("batch_id,time,TT\n1,,2\n", {}, 2, "'' is no time"),
         ("batch_id,TT\n1,2\n", {"time": "clock"}, 1, "no column 'clock'"),
         ('batch_id,TT,PT\n1,"2,5",3.5\n', {}, 1, "a decimal point and numbers with a decimal comma"),
+        ("batch_id,TT\n1,20\n1,1_0\n", {}, 3, "'1_0' is no number"),
         ('batch_id,TT\n1,"2,500"\n', {}, 1, "'2,500' may be with a decimal comma or with thousands"),
     ],
 )

@@ -1,0 +1,222 @@
+"""The time of the rows of a recorded file, as plants write it, in nanoseconds.
+
+    2026-11-26T17:05:00.250+01:00   26.11.2026 17:05:00   11/26/2026 5:05 PM   26-Nov-26 17:05:00     dates
+    1795712700   1795712700000   46352.7118 (told to be Excel's days)                                 dates
+    0.5   0,5   00:01:30   0 days 00:01:30                                                            time since the beginning
+
+What a cell leaves open is asked of the whole column (which of 03/04 is the day); what that leaves open is told, or refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as Exact
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.report.recorded_cells import number
+from collector.report.recorded_dates import Moment, clock_ns, moment_of
+from config.csv_cells import Decimal
+
+Times = NDArray[np.int64]
+NS_OF: Final = {
+    **{"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000},
+    **{"min": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000},
+}
+_GRIDS_NS: Final = tuple(round(s * 1e9) for s in (3600, 600, 300, 60, 30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.01, 0.001))
+EXCEL: Final = "excel"
+"""Days since the end of 1899, as spreadsheets count."""
+_EXCEL_EPOCH_DAYS: Final = 25_569
+_LEAST_EPOCH_S: Final = 1e8
+_HOUR_NS: Final = 3_600_000_000_000
+_SPAN = re.compile(
+    r"(?:(?P<d>[0-9]+) ?d(?:ays?)?,? )?(?P<h>[0-9]{1,5}):(?P<min>[0-5][0-9])(?::(?P<s>[0-5][0-9])(?:[.,](?P<f>[0-9]{1,12}))?)?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ADVICE: Final = "write seconds, or e.g. 2026-11-23T14:00:00Z, the same in all rows"
+
+
+class NoTime(Exception):
+    """`row` of the column can't be read; the text says why, and what to do."""
+
+    def __init__(self, row: int, what: str) -> None:
+        super().__init__(what)
+        self.row, self.what = row, what
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known of a column of times beforehand."""
+
+    decimal: Decimal
+    unit: str | None = None
+    """Of numbers: a key of `NS_OF`, or `EXCEL`."""
+    zone: ZoneInfo | None = None
+    """Of dates that name none."""
+    day_first: bool | None = None
+    """Of dates such as 03/04/2026; None: by what the column leaves possible."""
+    is_called_a_date: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of times: of local ones the moment as the clock on the wall showed it."""
+
+    wall_ns: Times
+    is_local: NDArray[np.bool_]
+    """Names no zone."""
+    has_dates: bool
+    told: str
+    """How it was read."""
+
+
+def read_times(cells: Sequence[str], how: Reading) -> Column:
+    """`[n]` of a column. Raises NoTime."""
+    distinct = dict.fromkeys(cells)
+    plain = [cell for cell in distinct if cell]
+    if len(plain) < len(distinct):
+        raise NoTime(cells.index(""), "'' is no time: every row needs its time")
+    if not np.isnan(number(plain[0], how.decimal)):
+        _all_are(cells, lambda cell: not np.isnan(number(cell, how.decimal)))
+        return _of_numbers(cells, how)
+    if _SPAN.fullmatch(plain[0]):
+        _all_are(cells, lambda cell: _SPAN.fullmatch(cell) is not None)
+        return _of_spans(cells)
+    return _of_dates(cells, distinct, how)
+
+
+def _all_are(cells: Sequence[str], alike: Callable[[str], bool]) -> None:
+    """Raises NoTime where one is not written as the first."""
+    for cell in dict.fromkeys(cells):
+        if not alike(cell):
+            raise NoTime(cells.index(cell), f"{cell!r} is no time: {_ADVICE}")
+
+
+# --- numbers
+
+
+def _of_numbers(cells: Sequence[str], how: Reading) -> Column:
+    values = [Exact(cell.replace(",", ".") if how.decimal is Decimal.COMMA else cell) for cell in cells]
+    largest, unit, told = float(max(map(abs, values))), how.unit, ""
+    if unit == EXCEL:
+        stamps, grid = _as_meant([value - _EXCEL_EPOCH_DAYS for value in values], "d")
+        return Column(stamps, np.ones(len(cells), np.bool_), True, f"days as Excel counts them{grid}")
+    if unit in (None, "s") and largest >= _LEAST_EPOCH_S:
+        unit = "s" if largest < 1e11 else "ms" if largest < 1e14 else "us" if largest < 1e17 else "ns"
+    has_dates = unit is not None and largest * NS_OF[unit] >= _LEAST_EPOCH_S * 1e9
+    if unit is None:
+        _refuse_days_of_a_sheet(cells, values, how)
+        unit, told = "s", ": taken as seconds, say --time-unit if they are others"
+    stamps, grid = _as_meant(values, unit)
+    what = f"numbers, {unit} since 1970 UTC" if has_dates else f"numbers, {unit} since the beginning{told}"
+    return Column(stamps, np.zeros(len(cells), np.bool_), has_dates, what + grid)
+
+
+def _as_meant(values: Sequence[Exact], unit: str) -> tuple[Times, str]:
+    """Ten seconds in hours are 0.0027778, which is anything from 9.99990 to 10.00026 s: of minutes, hours and days the roundest
+    times are taken that all digits allow and that leave the rows apart, and told."""
+    scale = NS_OF[unit]
+    exact = np.array([round(value * scale) for value in values], np.int64)
+    digits = max(-int(value.as_tuple().exponent) for value in values)
+    if scale <= NS_OF["s"] or digits <= 0:
+        return exact, ""
+    most_ns = scale / 2 / 10**digits
+    for grid_ns in _GRIDS_NS:
+        rounded = (exact + grid_ns // 2) // grid_ns * grid_ns
+        if np.abs(rounded - exact).max() <= most_ns and bool(((np.diff(rounded) == 0) == (np.diff(exact) == 0)).all()):
+            return rounded, f", their digits taken as multiples of {grid_ns / 1e9:g} s"
+    return exact, ""
+
+
+def _refuse_days_of_a_sheet(cells: Sequence[str], values: Sequence[Exact], how: Reading) -> None:
+    steps = [abs(one - other) for one, other in zip(values[1:], values, strict=False)]
+    if how.is_called_a_date and 30_000 < values[0] < 80_000 and steps and sorted(steps)[len(steps) // 2] < 1:
+        raise NoTime(0, f"{cells[0]!r} may be days as Excel counts them, or seconds: say --time-unit excel, or --time-unit s")
+
+
+def _of_spans(cells: Sequence[str]) -> Column:
+    found: dict[str, int] = {}
+    clock = all(":" in cell and len(cell.split(":")) == 2 for cell in cells)
+    for cell in dict.fromkeys(cells):
+        match = _SPAN.fullmatch(cell)
+        assert match is not None
+        found[cell] = clock_ns(int(match["d"] or 0) * 24 + int(match["h"]), match)
+    stamps = np.array([found[cell] for cell in cells], np.int64)
+    steps = np.diff(stamps)
+    over = np.flatnonzero(steps < -12 * _HOUR_NS)
+    if len(over) and stamps.max() < 24 * _HOUR_NS:
+        raise NoTime(
+            int(over[0]) + 1, f"{cells[int(over[0]) + 1]!r} is after midnight, and there is no date: name a column with dates"
+        )
+    return Column(stamps, np.zeros(len(cells), np.bool_), False, "hours:minutes" if clock else "hours:minutes:seconds")
+
+
+# --- dates
+
+
+def _of_dates(cells: Sequence[str], distinct: dict[str, None], how: Reading) -> Column:
+    parts: dict[str, Moment] = {}
+    for cell in distinct:
+        part = moment_of(cell)
+        if part is None:
+            raise NoTime(cells.index(cell), f"{cell!r} is no time: {_ADVICE}")
+        parts[cell] = part
+    day_first, told = _order(parts, how)
+    moments: dict[str, int] = {}
+    for cell, found in parts.items():
+        date = found.date
+        year, month, day = date.year, date.one, date.other
+        if date.order == "dmy" or (date.order == "?" and day_first):
+            month, day = day, month
+        try:
+            moment = datetime(year, month, day, tzinfo=found.zone or UTC)
+        except ValueError:
+            raise NoTime(cells.index(cell), f"{cell!r} is no date: {_ADVICE}") from None
+        moments[cell] = (moment - _EPOCH) // timedelta(seconds=1) * 1_000_000_000 + found.clock_ns
+    wall_ns = np.array([moments[cell] for cell in cells], np.int64)
+    is_local = np.array([parts[cell].zone is None for cell in cells], np.bool_)
+    return Column(wall_ns, is_local, True, "dates" + told + _zone_told(is_local, how))
+
+
+def _zone_told(is_local: NDArray[np.bool_], how: Reading) -> str:
+    if not is_local.any():
+        return ""
+    return f", local time of {how.zone.key}" if how.zone else " without a zone: taken as UTC, say --zone if they are others"
+
+
+def _order(parts: dict[str, Moment], how: Reading) -> tuple[bool, str]:
+    """Whether the day stands first in dates of three numbers, and what is told of that."""
+    open_dates = {(date.year, date.one, date.other): cell for cell, moment in parts.items() if (date := moment.date).order == "?"}
+    if not open_dates:
+        return True, ""
+    if how.day_first is not None:
+        return how.day_first, f", {'day.month' if how.day_first else 'month/day'}"
+    day_first = all(one <= 31 and other <= 12 for _, one, other in open_dates)
+    month_first = all(one <= 12 and other <= 31 for _, one, other in open_dates)
+    if day_first != month_first:
+        return day_first, f", {'day.month' if day_first else 'month/day'}"
+    if any(moment.half_days for moment in parts.values()):
+        return False, ", month/day as it goes with AM and PM, say --dates dmy if not"
+    if _days(open_dates, day_first=True) == _days(open_dates, day_first=False):
+        shown = next(iter(open_dates.values()))
+        return True, f", {shown!r} read as day.month, say --dates mdy if not"
+    order = _days(open_dates, day_first=True) < _days(open_dates, day_first=False)
+    return (
+        order,
+        f", {'day.month' if order else 'month/day'}: so they follow each other, say --dates {'mdy' if order else 'dmy'} if not",
+    )
+
+
+def _days(dates: dict[tuple[int, int, int], str], *, day_first: bool) -> int:
+    """How many days lie between the first and the last; very many where one is none."""
+    try:
+        days = [datetime(year, two if day_first else one, one if day_first else two, tzinfo=UTC) for year, one, two in dates]
+    except ValueError:
+        return 1 << 40
+    return (max(days) - min(days)).days

@@ -1,0 +1,74 @@
+"""Limit tables on their own that say no more than a tag, a low and a high."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.faults import ConfigError
+from config.limit_file import load_limits
+
+
+def rows(path: Path, text: str) -> list[tuple[str, float | None, float | None]]:
+    path.write_text(text, "utf-8")
+    return [(limit.role, limit.par.low, limit.par.high) for limit in load_limits(path).rows if limit.par]
+
+
+WANTED = [("TT-101", 10.0, 70.5), ("Jacket temp. (°C)", None, 95.0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tag,low,high\nTT-101,10,70.5\nJacket temp. (°C),,95\n",
+        "Tag Name;Description;Unit;Lower limit;Upper limit\nTT-101;product;°C;10;70,5\nJacket temp. (°C);;degC;;95\n",
+        "variable\tmin\tmax\nTT-101\t10\t70.5\nJacket temp. (°C)\t\t95\n",
+        "role,PAR low,PAR high,EU\nTT-101,10,70.5,°C\nJacket temp. (°C),,95,°C\n",
+    ],
+)
+def test_a_table_as_anybody_writes_it(tmp_path: Path, text: str) -> None:
+    assert rows(tmp_path / "limits.csv", text) == WANTED
+
+
+def test_yaml(tmp_path: Path) -> None:
+    text = "- {tag: TT-101, low: 10, high: 70.5}\n- {tag: Jacket temp. (°C), high: 95}\n"
+    assert rows(tmp_path / "limits.yaml", text) == WANTED
+    assert (
+        rows(tmp_path / "limits.json", '[{"tag": "TT-101", "par": [10, 70.5]}, {"role": "Jacket temp. (°C)", "high": 95}]')
+        == WANTED
+    )
+
+
+def test_low_and_high_beside_other_levels_are_alarm_limits(tmp_path: Path) -> None:
+    (tmp_path / "limits.csv").write_text("tag,NOR low,NOR high,PAR low,PAR high,low,high\nTT-101,20,60,10,70,15,65\n", "utf-8")
+    (limit,) = load_limits(tmp_path / "limits.csv").rows
+    assert limit.par and limit.nor and limit.alarm
+    assert (limit.par.low, limit.nor.high, limit.alarm.l, limit.alarm.h) == (10, 60, 15, 65)
+
+
+def test_what_was_taken_for_what_is_told(tmp_path: Path) -> None:
+    (tmp_path / "limits.csv").write_text("tag,unit,low,high,remark\nTT-101,°C,10,70,x\n", "utf-8")
+    (told,) = load_limits(tmp_path / "limits.csv").told
+    assert told.endswith(
+        "limits.csv: tag taken as role, unit passed over, low taken as par_low, high taken as par_high, remark passed over"
+    )
+    (tmp_path / "limits.csv").write_text("tag,unit,low\nTT-101,R-201,10\n", "utf-8")
+    assert load_limits(tmp_path / "limits.csv").rows[0].unit == "R-201"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "words"),
+    [
+        ("limits.csv", "tag,low,high\nTT-101,10,70\nPT-101,5,1\n", 3, "low 5 is not below high 1"),
+        ("limits.csv", "tag,low,hihg\nTT-101,10,70\n", 1, "unknown column 'hihg'"),
+        ("limits.csv", "tag,low,high\nTT-101,,\n", 2, "limits nothing"),
+        ("limits.yaml", "- {tag: TT-101, low: 1, high: 2}\n- tag: PT-101\n  low: soon\n", 3, "number"),
+    ],
+)
+def test_faults_keep_their_lines(tmp_path: Path, name: str, text: str, line: int, words: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_limits(tmp_path / name)
+    (fault,) = refused.value.faults
+    assert (fault.line, words in fault.what) == (line, True), str(fault)
