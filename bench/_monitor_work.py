@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.aligned import aligned
 from collector.monitor.bands import QuietBands
 from collector.monitor.drift import Cusum, Ewma
 from collector.monitor.outside import TimeOutside
@@ -57,7 +58,9 @@ class Work:
     def __init__(self, tags: int, window_scans: int, *, panes: bool, bad_share: float = 0.0) -> None:
         self._course = course(tags, bad_share)
         self._slot_ns, self._at = 1_700_000_000 * SECOND_NS, 0
-        self.cells = np.full((FIGURES, tags), np.nan)
+        self._flat = aligned(FIGURES * tags)
+        self._flat.fill(np.nan)
+        self.cells = self._flat.reshape(FIGURES, tags)
         centre, window_ns = np.full(tags, CENTRE), window_scans * SECOND_NS
         self._window = Window(tags, window_ns, SECOND_NS, panes=panes, out=self.cells[MEAN : HIGH + 1])
         self._ewma = Ewma(0.1, centre, self.cells[EWMA])
@@ -82,11 +85,12 @@ class Work:
         np.copyto(self.cells[VALUE], values)
         if bad is not None:
             self.cells[VALUE, bad] = np.nan
+        values = self.cells[VALUE]
         self._window.push(self._slot_ns, values, good)
         self._ewma.push(values, bad)
         self._cusum.push(values, bad)
         self._outside.push(self._slot_ns, values, bad)
-        self.changed += len(self._bands.step(self.cells.reshape(-1)))
+        self.changed += len(self._bands.step(self._flat))
 
 
 def bands(tags: int) -> QuietBands:
@@ -114,7 +118,7 @@ def _arrays(found: object, seen: set[int]) -> Iterator[NDArray[np.generic]]:
             yield from _arrays(found.base, seen)
         else:
             yield found
-    elif isinstance(found, (str, bytes, int, float, type)):
+    elif isinstance(found, (str, bytes, bytearray, int, float, type)):
         return
     elif hasattr(found, "__iter__"):
         for item in found:

@@ -13,12 +13,18 @@ So many rules of a cell cost what two cost. NaN is in no order with anything: wh
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
+
+from collector.monitor.aligned import aligned
+from collector.monitor.marks import Marks
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
+_NOBODY: Final = np.empty(0, np.intp)
 
 
 class QuietBands:
@@ -28,53 +34,48 @@ class QuietBands:
         """Of each rule `[r]` its cell, side, level, where it is inside again, and whether it is outside now."""
         self.outside = outside
         """`[r]`; changed by `step` only."""
-        self._cell, self._high, self._level, self._back = cell, high, level, back
         self._by_cell: Indices = np.argsort(cell, kind="stable")
         self._starts: Indices = np.searchsorted(cell[self._by_cell], np.arange(cells + 1))
-        self._floor, self._ceiling = np.full(cells, -np.inf), np.full(cells, np.inf)
-        self._left = np.empty((2, cells), np.bool_)
-        self._below, self._above = self._left
-        self._settle(np.unique(cell), self._by_cell)
+        # it changes beyond the level; once outside where it is not beyond `back`, so the next float is still quiet
+        inside = np.where(high, -np.inf, level), np.where(high, level, np.inf)
+        beyond = np.where(high, np.nextafter(back, np.inf), -np.inf), np.where(high, np.inf, np.nextafter(back, -np.inf))
+        self._quiet = np.ascontiguousarray(np.array([inside, beyond])[:, :, self._by_cell].transpose(2, 0, 1))
+        """Of each rule, cell by cell, floor and ceiling while it is inside and while it is outside: `[r, 2, 2]`."""
+        self._floor, self._ceiling = aligned(cells), aligned(cells)
+        self._floor.fill(-np.inf)
+        self._ceiling.fill(np.inf)
+        self._left = Marks(cells)
+        if len(cell):
+            ruled, state = np.unique(cell), outside[self._by_cell].view(np.int8)
+            self._settle(ruled, self._quiet[np.arange(len(cell)), state], self._starts[ruled])
 
     def step(self, values: Floats, known: Bools | None = None) -> Indices:
         """The rules that change with `values` `[c]`, in ascending order; `known` `[c]`: of which cells (None: all)."""
-        np.less(values, self._floor, self._below)
-        np.greater(values, self._ceiling, self._above)
-        if not np.count_nonzero(self._left):
-            return self._by_cell[:0]
-        left = self._below | self._above
+        np.less(values, self._floor, self._left.below)
+        np.greater(values, self._ceiling, self._left.above)
+        if not self._left.any():
+            return _NOBODY
+        cells = self._left.places()
         if known is not None:
-            left &= known
-        return self._change(np.flatnonzero(left), values)
+            cells = cells[known[cells]]
+        return self._change(cells, values[cells]) if len(cells) else cells
 
     def _change(self, cells: Indices, values: Floats) -> Indices:
-        rules = self._rules_of(cells)
-        value, sign = values[self._cell[rules]], np.where(self._high[rules], 1.0, -1.0)
-        bound = np.where(self.outside[rules], self._back[rules], self._level[rules])
-        beyond = sign * value > sign * bound
-        changed: Indices = rules[beyond != self.outside[rules]]
+        first = self._starts[cells]
+        counts = self._starts[cells + 1] - first
+        ends = counts.cumsum()
+        places = (first - ends + counts).repeat(counts) + np.arange(ends[-1])
+        rules = self._by_cell[places]
+        state, values = self.outside[rules], values.repeat(counts)
+        quiet = self._quiet[places, state.view(np.int8)]
+        changes = (values < quiet[:, 0]) | (values > quiet[:, 1])
+        changed: Indices = rules[changes]
         self.outside[changed] ^= True
-        self._settle(cells, rules)
+        self._settle(cells, self._quiet[places, (state ^ changes).view(np.int8)], ends - counts)
         changed.sort()
         return changed
 
-    def _rules_of(self, cells: Indices) -> Indices:
-        """Cell by cell."""
-        first, counts = self._starts[cells], self._starts[cells + 1] - self._starts[cells]
-        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        rules: Indices = self._by_cell[np.repeat(first, counts) + nth]
-        return rules
-
-    def _settle(self, cells: Indices, rules: Indices) -> None:
-        """The quiet bands of `cells`, `rules` being all of theirs, cell by cell."""
-        if not len(cells):
-            return
-        high, outside = self._high[rules], self.outside[rules]
-        level, back = self._level[rules], self._back[rules]
-        # it changes beyond the level; once outside where it is not beyond `back`, so the next float is still quiet
-        floor = np.where(outside & high, np.nextafter(back, np.inf), np.where(~outside & ~high, level, -np.inf))
-        ceiling = np.where(outside & ~high, np.nextafter(back, -np.inf), np.where(~outside & high, level, np.inf))
-        counts = self._starts[cells + 1] - self._starts[cells]
-        begins = np.cumsum(counts) - counts
-        self._floor[cells] = np.maximum.reduceat(floor, begins)
-        self._ceiling[cells] = np.minimum.reduceat(ceiling, begins)
+    def _settle(self, cells: Indices, quiet: Floats, begins: Indices) -> None:
+        """`quiet`: floor and ceiling of the rules of `cells`, `[n, 2]`, those of a cell in a row from where it `begins`."""
+        self._floor[cells] = np.maximum.reduceat(quiet[:, 0], begins)
+        self._ceiling[cells] = np.minimum.reduceat(quiet[:, 1], begins)

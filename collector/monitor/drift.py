@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from collector.monitor.aligned import aligned
+
 Floats = NDArray[np.float64]
 
 
@@ -20,12 +22,13 @@ class Ewma:
 
     def __init__(self, weight: ArrayLike, start: Floats, out: Floats | None = None) -> None:
         """`weight`: λ, above 0 to 1, of all or `[m]`; `start`: `[m]`, NaN: the first good sample; `out`: `[m]` to keep it in."""
-        self._weight = np.broadcast_to(np.asarray(weight, np.float64), start.shape).copy()
-        self.value = start.copy() if out is None else out
+        self._weight = aligned(len(start))
+        np.copyto(self._weight, weight)
+        self.value = aligned(len(start)) if out is None else out
         """NaN before the first good sample."""
         np.copyto(self.value, start)
         self._unseen = bool(np.isnan(start).any())
-        self._step = np.empty_like(self.value)
+        self._step = aligned(len(start))
 
     def push(self, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
         """A sample of each column but those `bad` (None: of all)."""
@@ -51,11 +54,13 @@ class Cusum:
 
     def __init__(self, target: Floats, slack: float | Floats, out: Floats | None = None) -> None:
         """`target`: `[m]`; `slack`: k, of all or `[m]`; `out`: `[2, m]` to keep it in."""
-        self._above, self._below = target + slack, target - slack
-        self.sums = np.empty((2, len(target))) if out is None else out
+        self._above, self._below = aligned(len(target)), aligned(len(target))
+        np.add(target, slack, self._above)
+        np.subtract(target, slack, self._below)
+        self.sums = aligned(2, len(target)) if out is None else out
         """High and low, `[2, m]`."""
         self.sums.fill(0.0)
-        self._steps = np.empty_like(self.sums)
+        self._steps = aligned(2, len(target))
         self._high_steps, self._low_steps = self._steps
 
     def push(self, values: Floats, bad: NDArray[np.intp] | None = None) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor import statistics
+from collector.monitor.aligned import aligned
 from collector.monitor.between import Round
 from collector.monitor.lasting import LASTING, Lasting, lasting_cells
 from collector.monitor.statistics import ROW_OF
@@ -88,7 +89,8 @@ class Figures:
         at = {window_s: self._standing(wanted) for window_s, wanted in roles.items()}
         lasting = lasting_cells(layout, limits)
         self._first_lasting = len(columns) + statistics.ROWS * sum(map(len, at.values()))
-        self.values = np.full(self._first_lasting + len(lasting), np.nan)
+        self.values = aligned(self._first_lasting + len(lasting))
+        self.values.fill(np.nan)
         """Of each cell; of the variance in place of std."""
         self._place = {column: n for n, column in enumerate(columns.tolist())}
         self._first_cell: dict[float, int] = {}

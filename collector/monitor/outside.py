@@ -15,6 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.aligned import aligned
+from collector.monitor.marks import Marks
+
 MOST_PERIODS: Final = 3
 _EARLIEST: Final = -(1 << 62)
 
@@ -32,15 +35,14 @@ class TimeOutside:
         self.limits = (low, high)
         """May be exchanged; what came before stays judged by those of its time."""
         self.total_ns = np.zeros(len(low), np.int64)
-        self.seconds = np.empty(len(low)) if out is None else out
+        self.seconds = aligned(len(low)) if out is None else out
         self.seconds.fill(0.0)
         self._newest_ns = _EARLIEST
         self._counted: deque[tuple[int, int, Indices]] = deque()
         """(slot, ns, columns that were outside before it), oldest first."""
         self._outside = _NOBODY
         """Columns whose last good sample was outside."""
-        self._compared = np.empty((2, len(low)), np.bool_)
-        self._below, self._above = self._compared
+        self._left = Marks(len(low))
 
     def push(self, slot_ns: int, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
         """A sample of each column but those `bad` (None: of all), of a slot after the newest."""
@@ -48,18 +50,14 @@ class TimeOutside:
         self._newest_ns = slot_ns
         before = self._outside
         self._compare(values, bad)
-        changed = self.window_ns is not None and self._leave(slot_ns - self.window_ns)
+        while self._counted and self.window_ns is not None and self._counted[0][0] <= slot_ns - self.window_ns:
+            _, ns, columns = self._counted.popleft()
+            self._count(columns, -ns)  # whole numbers: subtracting leaves nothing behind
         if len(before):
             counted = before if bad is None else np.setdiff1d(before, bad, assume_unique=True)
-            self.total_ns[counted] += elapsed_ns
+            self._count(counted, elapsed_ns)
             if self.window_ns is not None:
                 self._counted.append((slot_ns, elapsed_ns, counted))
-            changed = True
-        if changed:
-            self._tell()
-
-    def _tell(self) -> None:
-        np.divide(self.total_ns, 1e9, self.seconds)  # rounded once, so 300 s are 300.0: a product would be beyond it
 
     @property
     def outside(self) -> NDArray[np.bool_]:
@@ -73,32 +71,28 @@ class TimeOutside:
         self.total_ns[columns] = 0
         self._outside = self._outside[~columns[self._outside]]
         self._counted = deque((slot_ns, ns, who[~columns[who]]) for slot_ns, ns, who in self._counted)
-        self._tell()
+        np.divide(self.total_ns, 1e9, self.seconds)
 
     def resume(self, newest_ns: int, total_ns: NDArray[np.int64], outside: NDArray[np.bool_]) -> None:
         """Go on after the scan of `newest_ns`, with what had been counted up to there."""
         self._newest_ns = newest_ns
         np.copyto(self.total_ns, total_ns)
         self._outside = np.flatnonzero(outside).astype(np.int32)
-        self._tell()
+        np.divide(self.total_ns, 1e9, self.seconds)
 
     def _compare(self, values: Floats, bad: NDArray[np.intp] | None) -> None:
-        np.less(values, self.limits[0], self._below)
-        np.greater(values, self.limits[1], self._above)
-        if not np.count_nonzero(self._compared) and (bad is None or not len(self._outside)):
-            self._outside = _NOBODY
+        before = self._outside
+        np.less(values, self.limits[0], self._left.below)
+        np.greater(values, self.limits[1], self._left.above)
+        self._outside = self._left.places().astype(np.int32) if self._left.any() else _NOBODY
+        if bad is None:
             return
-        now = self._below | self._above
-        if bad is not None:
-            now[bad] = False
-            now[np.intersect1d(self._outside, bad, assume_unique=True)] = True
-        self._outside = np.flatnonzero(now).astype(np.int32)
+        if len(self._outside):
+            self._outside = np.setdiff1d(self._outside, bad, assume_unique=True)
+        if len(before):  # where nothing is known, it stays as it was
+            stays = np.intersect1d(before, bad, assume_unique=True)
+            self._outside = np.union1d(self._outside, stays).astype(np.int32)
 
-    def _leave(self, edge_ns: int) -> bool:
-        """What is not after `edge_ns` counts no more; True: there was any."""
-        left = False
-        while self._counted and self._counted[0][0] <= edge_ns:
-            _, ns, columns = self._counted.popleft()
-            self.total_ns[columns] -= ns  # whole numbers: subtracting leaves nothing behind
-            left = True
-        return left
+    def _count(self, columns: Indices, ns: int) -> None:
+        self.total_ns[columns] += ns
+        self.seconds[columns] = self.total_ns[columns] / 1e9  # rounded once, so 300 s are 300.0: a product would be beyond it
