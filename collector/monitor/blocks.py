@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from collector.monitor.aligned import aligned
 from collector.monitor.summaries import Floats, Scratch, Summary, merge
 
 
@@ -29,13 +30,13 @@ class Block:
     def __init__(self, columns: int, rows: int) -> None:
         """`rows`: how many scans are kept with their samples."""
         self.summary = Summary.empty(columns)
-        self.rows: Floats = np.empty((rows, columns))
+        self.rows: Floats = aligned(rows, columns)
         """NaN where bad."""
         self.bad: list[NDArray[np.intp] | None] = []
         """Of each scan the columns without a good sample; None: all are good."""
         self.times: list[int] = []
 
-    def keep(self, slot_ns: int, values: Floats, bad: NDArray[np.intp] | None, *, samples: bool) -> Floats:
+    def keep(self, slot_ns: int, values: ArrayLike, bad: NDArray[np.intp] | None, *, samples: bool) -> Floats:
         """Note a scan; its row `[m]`, NaN where bad. Without `samples` only the newest row stays, and the first and last time."""
         at = len(self.times) if samples else 0
         row: Floats = self.rows[at]

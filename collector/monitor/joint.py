@@ -9,75 +9,84 @@ call together. With many columns it is the other way round: one after the other 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from collector.monitor.summaries import AVERAGES, HIGH, LOW, MEAN, ROWS, SQUARES, Floats, Scratch, Summary, Times
+from collector.monitor.aligned import aligned
+from collector.monitor.suffixes import Suffixes
+from collector.monitor.summaries import AVERAGES, HIGH, LOW, MEAN, ROWS, SQUARES, Floats, Sample, Scratch, Summary, Times
 
 FEW_COLUMNS: Final = 1_000
 
-Sample = tuple[int, Floats, NDArray[np.intp] | None]
-"""(slot, row `[m]`, columns without a good sample)."""
-
 
 class Joint:
-    """The three summaries of a window that scans join."""
+    """The summaries of a window that scans join."""
 
-    def __init__(self, columns: int, scratch: Scratch) -> None:
-        self._scratch, self._few = scratch, columns <= FEW_COLUMNS
-        rows = np.empty((ROWS, 3, columns))
-        self.block, self.running, self.suffix = self.places = tuple(Summary(rows[:, place], Times(0)) for place in range(3))
-        for place in self.places:
-            place.clear(0)
-        wide = columns if self._few else 0
-        self._at_once = {count: _AtOnce(rows[:, :count], wide, self.places) for count in (2, 3)}
+    def __init__(self, columns: int, scratch: Scratch, *, suffixes: bool) -> None:
+        """`suffixes`: the third place is needed."""
+        self._scratch = scratch
+        places = 3 if suffixes else 2
+        rows = aligned(ROWS, places, columns)
+        summaries = [Summary(rows[:, place]) for place in range(places)]
+        self.block, self.running = summaries[:2]
+        few = columns <= FEW_COLUMNS
+        self.suffix = summaries[2] if suffixes and few else None
+        """None: suffixes are built row by row."""
+        times = [summary.times for summary in summaries]
+        self._at_once = {count: _AtOnce(rows[:, :count], times[:count]) for count in range(2, places + 1)} if few else None
 
-    def add(self, newest: Sample, older: Sample | None) -> None:
-        """`newest` joins the block and what runs, `older` the suffix."""
-        slot_ns, row, bad = newest
-        alike = self._few and bad is None and self._alike(self.block) and self._alike(self.running)
-        if not alike or (older is not None and (older[2] is not None or not self._alike(self.suffix))):
-            self.block.add(slot_ns, row, bad, self._scratch)
-            self.running.add(slot_ns, row, bad, self._scratch)
-            if older is not None:
-                self.suffix.add(*older, self._scratch)
-        elif older is None:
-            self._at_once[2].add((slot_ns, slot_ns), (row, row))
-        else:
-            self._at_once[3].add((slot_ns, slot_ns, older[0]), (row, row, older[1]))
-
-    @staticmethod
-    def _alike(summary: Summary) -> bool:
-        return isinstance(summary.times.count, float)
+    def add(self, newest: Sample, building: Suffixes | None) -> None:
+        """`newest` joins the block and what runs, an older scan the suffix that is built."""
+        older = None if building is None else building.missing()
+        if self._at_once is not None and newest[2] is None and (older is None or older[2] is None):
+            together = self._at_once[2 if older is None else 3]
+            if together.alike:
+                together.add(newest, older)
+                if older is not None and building is not None:
+                    building.keep()
+                return
+        self.block.add(newest, self._scratch)
+        self.running.add(newest, self._scratch)
+        if older is not None and building is not None:
+            building.add(older)
 
 
 class _AtOnce:
-    """`Summary.add` of the first places, each with a row of its own, all good. Views are made once: they cost as much as
-    a small addition."""
+    """`Summary.add` of the first places, all good. Views are made once: they cost as much as a small addition."""
 
-    def __init__(self, rows: Floats, columns: int, places: Sequence[Summary]) -> None:
+    def __init__(self, rows: Floats, times: list[Times]) -> None:
         """`rows`: `[ROWS, places, m]`."""
-        count = rows.shape[1]
-        self._places = tuple(zip(range(count), places, strict=False))
+        _, count, columns = rows.shape
+        self._places = tuple(enumerate(times))
         self._mean, self._averages, self._low, self._high = rows[MEAN], rows[AVERAGES], rows[LOW], rows[HIGH]
-        self._samples, self._differences = np.empty((count, columns)), np.empty((count, columns))
-        self._rows = tuple(self._samples)
-        self._terms = np.empty((3, count, columns))
+        self._samples, self._differences = aligned(count, columns), aligned(count, columns)
+        self._newest, self._older = self._samples[:2], self._samples[2:]
+        self._terms = aligned(3, count, columns)
         self._squares = self._terms[SQUARES]
-        factors = np.empty((3, count))
-        self._share, self._reach, self._kept = factors
-        self._spread = factors[:, :, None]
+        self._factors = array("d", [0.0] * (3 * count))
+        self._spread = np.frombuffer(self._factors).reshape(3, count, 1)
 
-    def add(self, slots_ns: Sequence[int], rows: Sequence[Floats]) -> None:
-        """A scan for each place."""
+    @property
+    def alike(self) -> bool:
+        """No sample was bad in any of them."""
+        for _, times in self._places:  # noqa: SIM110  # a generator costs as much as an addition
+            if not times.alike:
+                return False
+        return True
+
+    def add(self, newest: Sample, older: Sample | None) -> None:
+        """A scan for the first two places, and one for the third."""
+        slot_ns, row, _ = newest
         samples, differences, terms = self._samples, self._differences, self._terms
-        share, reach, kept = self._share, self._reach, self._kept
-        for place, summary in self._places:
-            np.copyto(self._rows[place], rows[place])
-            share[place], reach[place], kept[place] = summary.join(slots_ns[place])
+        np.copyto(self._newest, row)
+        if older is not None:
+            np.copyto(self._older, older[1])
+        factors, count = self._factors, len(self._places)
+        for place, times in self._places:
+            share, reach, kept = times.join(slot_ns if place < 2 or older is None else older[0])
+            factors[place], factors[count + place], factors[2 * count + place] = share, reach, kept  # type: ignore[assignment]  # all alike
         np.subtract(samples, self._mean, differences)
         np.minimum(self._low, samples, out=self._low)
         np.maximum(self._high, samples, out=self._high)

@@ -14,16 +14,22 @@ floats. The first bad sample makes arrays `[m]` of them, of this summary alone; 
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.aligned import aligned
 from collector.monitor.statistics import NS_PER_MINUTE
 
 Floats = NDArray[np.float64]
 Weight = float | Floats
 """Of all columns alike, or `[m]`."""
+Factors = tuple[Weight, Weight, Weight]
+"""What comes newly in has this share of the mean; the factors of difference and of difference²."""
+Sample = tuple[int, Floats, NDArray[np.intp] | None]
+"""(slot, row `[m]`, columns without a good sample, in which the row is NaN; None: all are good)."""
 
 MEAN, WITH_TIME, SQUARES, LOW, HIGH = range(5)
 ROWS: Final = 5
@@ -33,22 +39,72 @@ _NOTHING: Final = np.array([0.0, 0.0, 0.0, np.inf, -np.inf])[:, None]
 
 
 class Times:
-    """The left half: of the times of the good samples of each column. Never changed in place, so it may be shared."""
+    """The left half: of the times of the good samples of each column. Arrays are never changed in place: they may be shared."""
 
     __slots__ = ("count", "mean", "origin_ns", "spread")
 
-    def __init__(self, origin_ns: int, count: Weight = 0.0, mean: Weight = 0.0, spread: Weight = 0.0) -> None:
+    def __init__(self, origin_ns: int) -> None:
+        self.clear(origin_ns)
+
+    def clear(self, origin_ns: int) -> None:
+        """Of no scan."""
         self.origin_ns = origin_ns
-        self.count = count
-        self.mean = mean
+        self.count: Weight = 0.0
+        self.mean: Weight = 0.0
         """Minutes after `origin_ns`."""
-        self.spread = spread
+        self.spread: Weight = 0.0
         """Σ (t − t̄)², min²."""
+
+    def take(self, other: Times) -> None:
+        """Become a copy."""
+        self.origin_ns, self.count, self.mean, self.spread = other.origin_ns, other.count, other.mean, other.spread
+
+    @property
+    def alike(self) -> bool:
+        """No sample was bad: the figures are of all columns."""
+        return isinstance(self.count, float)
 
     @property
     def nothing(self) -> bool:
         """No scan has joined."""
         return isinstance(self.count, float) and self.count == 0.0
+
+    def join(self, slot_ns: int) -> Factors:
+        """A scan joins in every column."""
+        before = self.count
+        count = self.count = before + 1.0
+        share = 1.0 / count
+        kept = before * share
+        return share, self._reach(slot_ns, share, kept), kept
+
+    def join_some(self, slot_ns: int, bad: NDArray[np.intp], columns: int) -> Factors:
+        """A scan joins in every column but those `bad`."""
+        good = np.ones(columns)
+        good[bad] = 0.0
+        before = self.count
+        count = self.count = before + good
+        share = good / np.maximum(count, 1.0)
+        kept = before * share
+        return share, self._reach(slot_ns, share, kept), kept
+
+    def _reach(self, slot_ns: int, share: Weight, kept: Weight) -> Weight:
+        ahead = (slot_ns - self.origin_ns) / NS_PER_MINUTE - self.mean
+        reach = ahead * kept
+        self.mean = self.mean + ahead * share
+        self.spread = self.spread + ahead * reach
+        return reach
+
+    def merge(self, older: Times, newer: Times) -> Factors:
+        """Become the times of both; it may be one of the two."""
+        count = older.count + newer.count
+        share = newer.count / (max(count, 1.0) if isinstance(count, float) else np.maximum(count, 1.0))
+        kept = older.count * share
+        ahead = (newer.origin_ns - older.origin_ns) / NS_PER_MINUTE + newer.mean - older.mean
+        reach = ahead * kept
+        self.spread = older.spread + newer.spread + ahead * reach
+        self.mean = older.mean + ahead * share
+        self.origin_ns, self.count = older.origin_ns, count
+        return share, reach, kept
 
 
 class Scratch:
@@ -57,18 +113,18 @@ class Scratch:
     __slots__ = ("_factors", "_spread", "_squares", "difference", "moments", "terms")
 
     def __init__(self, columns: int) -> None:
-        self.difference = np.empty(columns)
-        self.terms = np.empty((3, columns))
+        self.difference = aligned(columns)
+        self.terms = aligned(3, columns)
         self.moments, self._squares = self.terms[WITH_TIME:], self.terms[SQUARES]
-        self._factors = np.empty(3)
-        self._spread = self._factors[:, None]
+        self._factors = array("d", (0.0, 0.0, 0.0))  # a number is put into it at a third of what it takes to put it into numpy's
+        self._spread = np.frombuffer(self._factors)[:, None]
 
     def weigh(self, share: Weight, reach: Weight, kept: Weight) -> None:
         """`terms` of `difference` d: d · share, d · reach, d² · kept."""
         difference, terms = self.difference, self.terms
         if isinstance(share, float):
             factors = self._factors
-            factors[MEAN], factors[WITH_TIME], factors[SQUARES] = share, reach, kept
+            factors[MEAN], factors[WITH_TIME], factors[SQUARES] = share, reach, kept  # type: ignore[assignment]  # all alike
             np.multiply(difference, self._spread, terms)
         else:
             for factor, term in zip((share, reach, kept), terms, strict=True):
@@ -81,69 +137,50 @@ class Summary:
 
     __slots__ = ("averages", "high", "low", "mean", "moments", "rows", "times")
 
-    def __init__(self, rows: Floats, times: Times) -> None:
-        """`rows`: `[ROWS, m]`, which this summary writes."""
+    def __init__(self, rows: Floats) -> None:
+        """Of nothing yet; `rows`: `[ROWS, m]`, which this summary writes."""
         self.rows = rows
         self.averages, self.mean, self.moments = rows[AVERAGES], rows[MEAN], rows[WITH_TIME:LOW]
         self.low, self.high = rows[LOW], rows[HIGH]
-        self.times = times
+        self.times = Times(0)
+        self.clear(0)
 
     @classmethod
     def empty(cls, columns: int) -> Summary:
-        """Of nothing yet."""
-        summary = cls(np.empty((ROWS, columns)), Times(0))
-        summary.clear(0)
-        return summary
+        """In rows of its own."""
+        return cls(aligned(ROWS, columns))
 
     def clear(self, origin_ns: int) -> None:
         """Of nothing again."""
         np.copyto(self.rows, _NOTHING)
-        self.times = Times(origin_ns)
+        self.times.clear(origin_ns)
 
     def take(self, other: Summary) -> None:
         """Become a copy."""
         np.copyto(self.rows, other.rows)
-        self.times = other.times
+        self.times.take(other.times)
 
-    def add(self, slot_ns: int, row: Floats, bad: NDArray[np.intp] | None, scratch: Scratch) -> None:
-        """One scan joins: `row` `[m]`, NaN in the columns `bad` (None: all are good)."""
-        np.subtract(row, self.mean, scratch.difference)
+    def add(self, sample: Sample, scratch: Scratch) -> None:
+        """A scan joins."""
+        self.become(self, sample, scratch)
+
+    def become(self, before: Summary, sample: Sample, scratch: Scratch) -> None:
+        """What `before` is once a scan has joined; it may be the same."""
+        slot_ns, row, bad = sample
+        np.subtract(row, before.mean, scratch.difference)
+        times = self.times
+        if before is not self:
+            times.take(before.times)
         if bad is None:
-            scratch.weigh(*self.join(slot_ns))
-            np.minimum(self.low, row, out=self.low)
-            np.maximum(self.high, row, out=self.high)
+            scratch.weigh(*times.join(slot_ns))
+            np.minimum(before.low, row, out=self.low)
+            np.maximum(before.high, row, out=self.high)
         else:
             scratch.difference[bad] = 0.0
-            scratch.weigh(*self._join_some(slot_ns, bad))
-            np.fmin(self.low, row, self.low)
-            np.fmax(self.high, row, self.high)
-        np.add(self.averages, scratch.terms, self.averages)
-
-    def join(self, slot_ns: int) -> tuple[Weight, Weight, Weight]:
-        """A scan joins the times of every column; its share of the mean, and the factors of difference and of difference²."""
-        times = self.times
-        minute = (slot_ns - times.origin_ns) / NS_PER_MINUTE
-        count = times.count + 1.0
-        share = 1.0 / count
-        kept = times.count * share
-        ahead = minute - times.mean
-        reach = ahead * kept
-        self.times = Times(times.origin_ns, count, times.mean + ahead * share, times.spread + ahead * reach)
-        return share, reach, kept
-
-    def _join_some(self, slot_ns: int, bad: NDArray[np.intp]) -> tuple[Weight, Weight, Weight]:
-        """The same, but of the columns `bad`."""
-        times = self.times
-        minute = (slot_ns - times.origin_ns) / NS_PER_MINUTE
-        good = np.ones(self.rows.shape[1])
-        good[bad] = 0.0
-        count = times.count + good
-        share = good / np.maximum(count, 1.0)
-        kept = times.count * share
-        ahead = minute - times.mean
-        reach = ahead * kept
-        self.times = Times(times.origin_ns, count, times.mean + ahead * share, times.spread + ahead * reach)
-        return share, reach, kept
+            scratch.weigh(*times.join_some(slot_ns, bad, len(row)))
+            np.fmin(before.low, row, self.low)
+            np.fmax(before.high, row, self.high)
+        np.add(before.averages, scratch.terms, self.averages)
 
 
 def merge(older: Summary, newer: Summary, into: Summary, scratch: Scratch) -> None:
@@ -154,21 +191,8 @@ def merge(older: Summary, newer: Summary, into: Summary, scratch: Scratch) -> No
             into.take(only)
         return
     np.subtract(newer.mean, older.mean, scratch.difference)
-    into_times, share, reach, kept = _merged_times(older.times, newer.times)
-    scratch.weigh(share, reach, kept)
+    scratch.weigh(*into.times.merge(older.times, newer.times))
     np.add(scratch.moments, newer.moments, scratch.moments)
     np.add(older.averages, scratch.terms, into.averages)
     np.minimum(older.low, newer.low, out=into.low)
     np.maximum(older.high, newer.high, out=into.high)
-    into.times = into_times
-
-
-def _merged_times(older: Times, newer: Times) -> tuple[Times, Weight, Weight, Weight]:
-    """The times of both; the newer's share of the mean, and the factors of difference and of difference²."""
-    count = older.count + newer.count
-    share = newer.count / (max(count, 1.0) if isinstance(count, float) else np.maximum(count, 1.0))
-    kept = older.count * share
-    ahead = (newer.origin_ns - older.origin_ns) / NS_PER_MINUTE + newer.mean - older.mean
-    reach = ahead * kept
-    spread = older.spread + newer.spread + ahead * reach
-    return Times(older.origin_ns, count, older.mean + ahead * share, spread), share, reach, kept

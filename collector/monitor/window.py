@@ -18,17 +18,20 @@ A column's results are the same, bit for bit, whatever its neighbours' samples a
 
 from __future__ import annotations
 
+from array import array
+from contextvars import Context
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from collector.monitor import statistics
+from collector.monitor.aligned import aligned
 from collector.monitor.blocks import Block, BlockQueue
 from collector.monitor.joint import Joint
-from collector.monitor.statistics import SLOPE, VARIANCE, Statistics
+from collector.monitor.statistics import Statistics
 from collector.monitor.suffixes import Suffixes
-from collector.monitor.summaries import Floats, Scratch, Summary, Times, merge
+from collector.monitor.summaries import Floats, Scratch, Summary, merge
 
 PANES: Final = 60
 _MOST_BLOCK_SCANS: Final = 64
@@ -48,16 +51,19 @@ class Window:
         self.refused = 0
         """Slots not after the newest: they never enter."""
         self.newest_ns = _EARLIEST
-        self.results = np.full((statistics.ROWS, columns), np.nan) if out is None else out
+        self.results = aligned(statistics.ROWS, columns) if out is None else out
         """As of the newest slot; a row per statistic as `statistics` numbers them."""
+        self._unwarned = _without_warnings()
         self._scratch = Scratch(columns)
         self._queue = BlockQueue(columns, period_ns, 0 if panes else 1, self._scratch)
         self._spare: list[Block] = []
         self._open = self._new_block()
-        self._joint = Joint(columns, self._scratch)
+        self._joint = Joint(columns, self._scratch, suffixes=not panes)
         self._running = self._joint.running
-        self._whole = Summary(self.results, Times(0))
-        self._slope, self._variance = self.results[SLOPE], self.results[VARIANCE]
+        self._whole = Summary(self.results)
+        self.results.fill(np.nan)
+        self._divisors = array("d", (0.0, 0.0))
+        self._divisor_rows = np.frombuffer(self._divisors)[:, None]
         self._running_from = 0
         """Number of the block that `running` begins with."""
         self._cut = 0
@@ -75,12 +81,14 @@ class Window:
             return False
         self.newest_ns = slot_ns
         bad = None if good is None else np.flatnonzero(~good)
-        with np.errstate(over="ignore", invalid="ignore"):  # the largest floats are data too: their std is inf
-            self._add(slot_ns, np.asarray(values, np.float64), bad if bad is not None and len(bad) else None)
-            back = self._forward_panes() if self._panes else self._forward()
-            self._queue.prepare(slot_ns - self.window_ns)
-            self._tell(back)
+        self._unwarned.run(self._bring_forward, slot_ns, values, bad if bad is not None and len(bad) else None)
         return True
+
+    def _bring_forward(self, slot_ns: int, values: ArrayLike, bad: NDArray[np.intp] | None) -> None:
+        self._add(slot_ns, values, bad)
+        back = self._forward_panes() if self._panes else self._forward()
+        self._queue.prepare(slot_ns - self.window_ns)
+        self._tell(back)
 
     @property
     def count(self) -> float | Floats:
@@ -100,7 +108,7 @@ class Window:
 
     # --- a scan joins ---------------------------------------------------------------------------------------------
 
-    def _add(self, slot_ns: int, values: Floats, bad: NDArray[np.intp] | None) -> None:
+    def _add(self, slot_ns: int, values: ArrayLike, bad: NDArray[np.intp] | None) -> None:
         if self._panes and self._open.times and self._pane(slot_ns) != self._pane(self._open.times[0]):
             self._close()
         block, building = self._open, self._building
@@ -109,10 +117,7 @@ class Window:
         if self._running.times.nothing:
             self._running.clear(slot_ns)
         row = block.keep(slot_ns, values, bad, samples=not self._panes)
-        older = building.missing() if building.number == self._queue.first + 1 else None
-        self._joint.add((slot_ns, row, bad), older)
-        if older is not None:
-            building.keep()
+        self._joint.add((slot_ns, row, bad), building if building.number == self._queue.first + 1 else None)
         if not self._panes and len(block.times) == self._block_scans:
             self._close()
 
@@ -209,7 +214,7 @@ class Window:
         self._clear_open()
         summary.clear(kept[0][0] if kept else 0)
         for time, values, bad in kept:
-            summary.add(time, block.keep(time, values, bad, samples=True), bad, self._scratch)
+            summary.add((time, block.keep(time, values, bad, samples=True), bad), self._scratch)
         self._running.take(summary)
 
     # --- results --------------------------------------------------------------------------------------------------
@@ -234,12 +239,21 @@ class Window:
         if count == 0.0:
             self.results.fill(np.nan)
             return
-        np.multiply(self._slope, 1.0 / spread if spread > 0.0 else np.nan, self._slope)
-        np.multiply(self._variance, 1.0 / count, self._variance)
+        self._divisors[0], self._divisors[1] = 1.0 / spread if spread > 0.0 else np.nan, 1.0 / count
+        np.multiply(self._whole.moments, self._divisor_rows, self._whole.moments)
 
     def _divide_each(self, count: Floats, spread: Floats) -> None:
         flat = spread <= 0.0
-        np.multiply(self._slope, 1.0 / np.where(flat, 1.0, spread), self._slope)
-        np.multiply(self._variance, 1.0 / np.maximum(count, 1.0), self._variance)
-        self._slope[flat] = np.nan
+        slope, variance = self._whole.moments
+        np.multiply(slope, 1.0 / np.where(flat, 1.0, spread), slope)
+        np.multiply(variance, 1.0 / np.maximum(count, 1.0), variance)
+        slope[flat] = np.nan
         self.results[:, count == 0.0] = np.nan
+
+
+def _without_warnings() -> Context:
+    """What is computed in it may overflow: the largest floats are data too, their std is inf. To enter it costs a
+    hundredth of a scan of a small group, `np.errstate` twenty times as much."""
+    context = Context()
+    context.run(np.seterr, over="ignore", invalid="ignore")
+    return context
