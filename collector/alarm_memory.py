@@ -14,7 +14,7 @@ import structlog
 
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.alarms.settings import Book
-from collector.monitor.relations import expression_roles
+from collector.monitor.relation import expression_roles
 from collector.monitor.resumed import OutsideBefore
 from collector.store.reader import Reader
 from collector.store.registry import Registry

@@ -72,6 +72,8 @@ class Judge:
         self._figures = Figures(layout, self._columns, self._limits, accumulated, from_begin=from_begin)
         self._stamps: tuple[Stamp, ...] | None = None
         self._recalled: tuple[Stamp, ...] | None = None
+        self._stamp_of: dict[str, Stamp] = {}
+        """Of each unit, since the newest scan."""
         self._since_ns: dict[str, int] = {}
         self._table = RuleTable(())
         self._evaluability: Evaluability | None = None
@@ -128,10 +130,9 @@ class Judge:
         events += self._enter(scan.slot_ns, stamps) if stamps != self._stamps else []
         if self._figures.lasting is not None:
             self._figures.lasting.push(scan.slot_ns, scan.values, good)
-        stamp_of = dict(zip(self._layout.units, stamps, strict=True))
-        events += self._step(scan, stamp_of)
-        events += self._track(scan.slot_ns, scan.values, good, stamp_of)
-        events += self._tell_statistics(scan.slot_ns, stamp_of)
+        events += self._step(scan, self._stamp_of)
+        events += self._track(scan.slot_ns, scan.values, good, self._stamp_of)
+        events += self._tell_statistics(scan.slot_ns, self._stamp_of)
         events += self._tell_accumulated(scan.slot_ns) if self._figures.lasting is not None else []
         return events
 
@@ -161,7 +162,7 @@ class Judge:
 
     def close(self, slot_ns: int) -> list[Event]:
         """End what is open, when the daemon stops."""
-        stamps = dict(zip(self._layout.units, self._stamps or (), strict=False))
+        stamps = self._stamp_of
         ended = [excursion for tracker in self._trackers.values() for excursion in tracker.end(slot_ns, "stopped")]
         self.open.clear()
         rules = self._end_rules(slot_ns, self._table, RuleTable(()), stamps)
@@ -170,7 +171,7 @@ class Judge:
 
     def _judge_between(self, slot_ns: int, changes: Changes) -> list[Event]:
         """What came before `slot_ns`, under the limits that held until then; of raw values alone."""
-        stamp_of = dict(zip(self._layout.units, self._stamps or (), strict=False))
+        stamp_of = self._stamp_of
         raw = {column for column, limit in self._table.limits if limit.statistic == "value"}
         events: list[Event] = []
         for each in rounds(changes, slot_ns, self._layout, raw):
@@ -181,11 +182,11 @@ class Judge:
 
     def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> list[Event]:
         """A new context: other limits."""
-        before = dict(zip(self._layout.units, self._stamps or (), strict=False))
+        before = self._stamp_of
         for unit, stamp in zip(self._layout.units, stamps, strict=True):
             if before.get(unit) != stamp:
                 self._since_ns[unit] = slot_ns
-        self._stamps = stamps
+        self._stamps, self._stamp_of = stamps, dict(zip(self._layout.units, stamps, strict=True))
         now = limits_for(self._limits, self._layout, stamps)
         rules = [rule for index, limit in now for rule in rules_of(index, limit, self._layout.columns[index])]
         self._figures.require(now, self._since_ns)
@@ -193,7 +194,7 @@ class Judge:
         table, old = RuleTable(rules, self._figures, self._table, self._resuming), self._table
         self._table, self._evaluability = table, None
         return (
-            self._resume(slot_ns, table, dict(zip(self._layout.units, stamps, strict=True)))
+            self._resume(slot_ns, table, self._stamp_of)
             + self._end_rules(slot_ns, old, table, before)
             + self._end_trackers(slot_ns, now, before)
         )

@@ -36,6 +36,9 @@ class Source:
     window_s: float | None = None
     min_coverage: float = 1.0
 
+    def __hash__(self) -> int:
+        return hash((self.layout.id, self.column, self.statistic, self.window_s))  # all of the layout takes as long as it is wide
+
 
 class _Rolling:
     """The cells of one window length in one scan group."""

@@ -10,116 +10,70 @@ What comes out follows from the order of the scans alone, so replaying the journ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.formula import Formula
 from collector.monitor.judge import Judge
-from collector.monitor.operands import EARLIEST, Operands, Source
+from collector.monitor.operands import EARLIEST, Operands
+from collector.monitor.relation import Possible, Relation
 from collector.monitor.resumed import OutsideBefore
 from collector.terms import Event, Stamp
 from config.expressions.tree import Tree
 from config.limits import Limit
-from config.tags import Kind
-from drivers.base import Column, Layout, Quality, Scan, Status
+from drivers.base import Layout, Quality, Scan, Status
 
-AGE_PERIODS = 3
-"""Of the slowest operand: how old one may be where the row does not say."""
-
-Places = Mapping[tuple[str, str], tuple[Layout, int]]
-"""Where the number of a (unit, role) is read."""
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 _Before = tuple[Sequence[OutsideBefore], Sequence[Event]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Relation:
-    """One for one unit."""
+class _Context:
+    """The stamp of every unit, and since which slot it has it. The units of a scan are looked at only when something changed
+    since its group was looked at last: there may be hundreds, and a change is rare."""
 
-    unit: str
-    limit: Limit
-    tree: Tree
-    sources: tuple[Source, ...]
-    driver: Layout
+    def __init__(self) -> None:
+        self.stamps: dict[str, Stamp] = {}
+        self.since_ns: dict[str, int] = {}
+        self.version = 0
+        """Counts changes."""
+        self._seen: dict[str, tuple[int, tuple[Stamp, ...]]] = {}
 
-    @property
-    def column(self) -> Column:
-        """As a judge sees it."""
-        if self.limit.sp_role is None:
-            return Column(self.limit.role, self.limit.role, self.unit, Kind.REAL)
-        return replace(self.sources[0].layout.columns[self.sources[0].column], kind=Kind.REAL)
-
-    @property
-    def ages_ns(self) -> list[int]:
-        """How old each source may be."""
-        slowest_ns = max(source.layout.period_ns for source in self.sources)
-        given_s = self.limit.max_age_s
-        age_ns = AGE_PERIODS * slowest_ns if given_s is None else round(given_s * 1e9)
-        return [0 if source.layout.id == self.driver.id else age_ns for source in self.sources]
-
-
-def places(layouts: Iterable[Layout]) -> Places:
-    """Of every role that is a number."""
-    return {
-        (column.unit, column.role): (layout, index)
-        for layout in layouts
-        for index, column in enumerate(layout.columns)
-        if column.kind in (Kind.REAL, Kind.INTEGER)
-    }
-
-
-def expression_roles(layouts: Iterable[Layout], limits: Iterable[Limit]) -> set[tuple[str, str]]:
-    """(unit, name) of each expression that is limited."""
-    found = _relations(places(layouts), limits)
-    return {(each.unit, each.limit.role) for each in found if each.limit.expression is not None}
-
-
-def _relations(where: Places, limits: Iterable[Limit]) -> list[_Relation]:
-    """Each once: rows of one role or name, of several phases, say the same of it."""
-    units = dict.fromkeys(unit for unit, _ in where)
-    found: dict[tuple[str, str], _Relation] = {}
-    for limit in limits:
-        for unit in units if limit.is_derived else ():
-            if limit.unit in (None, unit) and (unit, limit.role) not in found and (made := _relation(where, limit, unit)):
-                found[unit, limit.role] = made
-    return list(found.values())
-
-
-def _relation(where: Places, limit: Limit, unit: str) -> _Relation | None:
-    """None where the unit lacks one of the roles."""
-    tree = limit.tree
-    operands = Formula.of(tree).operands
-    keys = [(operand.unit or unit, operand.role) for operand in operands]
-    if not all(key in where for key in keys):
-        return None
-    sources = tuple(
-        Source(*where[key], operand.statistic, operand.window_s, limit.min_coverage if operand.window_s else 1.0)
-        for key, operand in zip(keys, operands, strict=True)
-    )
-    fastest = sources[0] if limit.sp_role else min(sources, key=lambda source: source.layout.period_ns)
-    return _Relation(unit, limit, tree, sources, fastest.layout)
+    def observe(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
+        """The stamps of the units of a scan, in their order."""
+        if self._seen.get(scan.layout.id) == (self.version, stamps):
+            return
+        for unit, stamp in zip(scan.layout.units, stamps, strict=True):
+            if self.stamps.get(unit) != stamp:
+                self.stamps[unit], self.since_ns[unit] = stamp, scan.slot_ns
+                self.version += 1
+        self._seen[scan.layout.id] = self.version, stamps
 
 
 class _Part:
     """One formula for several units."""
 
-    def __init__(self, relations: Sequence[_Relation], operands: Operands) -> None:
+    def __init__(self, relations: Sequence[Relation], operands: Operands) -> None:
         self._formula = Formula.of(relations[0].tree)
         self.units = [relation.unit for relation in relations]
         self._cells = np.array([[operands.cell_of[source] for source in each.sources] for each in relations], np.intp).T
         self._ages_ns = np.array([relation.ages_ns for relation in relations], np.int64).T
         self._periods_ns = np.array([[source.layout.period_ns for source in each.sources] for each in relations], np.int64).T
+        self._since_ns = np.full(len(relations), EARLIEST // 2, np.int64)
         self._spans = np.array([relation.limit.spans_phases for relation in relations], np.bool_)
 
-    def evaluate(self, slot_ns: int, since_ns: Times, operands: Operands) -> tuple[Floats, NDArray[np.bool_]]:
-        """Of each unit the number, of a condition 1 or 0, and whether it is known; `since_ns`: of its context."""
+    def enter(self, since_ns: Mapping[str, int]) -> None:
+        """Since when each unit has its context."""
+        self._since_ns[:] = [since_ns.get(unit, EARLIEST // 2) for unit in self.units]
+
+    def evaluate(self, slot_ns: int, operands: Operands) -> tuple[Floats, NDArray[np.bool_]]:
+        """Of each unit the number, of a condition 1 or 0, and whether it is known."""
         cells = self._cells
         known = slot_ns - operands.slots_ns[cells] <= self._ages_ns
-        known &= self._spans | (operands.begins_ns[cells] >= since_ns - self._periods_ns)
+        known &= self._spans | (operands.begins_ns[cells] >= self._since_ns - self._periods_ns)
         values, sure = self._formula.evaluate(operands.values[cells], known)
         return values.astype(np.float64), sure
 
@@ -127,8 +81,8 @@ class _Part:
 class _Board:
     """All relations that one scan group drives."""
 
-    def __init__(self, relations: Sequence[_Relation], operands: Operands, limits: Sequence[Limit], before: _Before) -> None:
-        alike: dict[Tree, list[_Relation]] = {}
+    def __init__(self, relations: Sequence[Relation], operands: Operands, limits: Sequence[Limit], before: _Before) -> None:
+        alike: dict[Tree, list[Relation]] = {}
         for relation in relations:
             alike.setdefault(relation.tree, []).append(relation)
         columns = tuple(relation.column for group in alike.values() for relation in group)
@@ -137,45 +91,54 @@ class _Board:
         self._operands = operands
         self.judge = Judge(self._layout, limits, *before, derived=True)
         self.id = self._layout.id
+        self._version = -1
+        self._stamps: tuple[Stamp, ...] = ()
 
-    def run(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> tuple[Scan, tuple[Stamp, ...]]:
+    def run(self, scan: Scan, context: _Context) -> tuple[Scan, tuple[Stamp, ...]]:
         """The relations at the slot of `scan`."""
-        found = []
-        for part in self._parts:
-            since = np.array([since_ns.get(unit, EARLIEST // 2) for unit in part.units], np.int64)
-            found.append(part.evaluate(scan.slot_ns, since, self._operands))
+        if self._version != context.version:
+            self._enter(context)
+        found = [part.evaluate(scan.slot_ns, self._operands) for part in self._parts]
         values = np.concatenate([value for value, _ in found])
         known = np.concatenate([sure for _, sure in found])
         quality = np.where(known, Quality.GOOD, Quality.BAD).astype(np.uint8)
         status = np.where(known, Status.GOOD, Status.BAD_NO_DATA).astype(np.uint32)
         made = Scan(self._layout, scan.slot_ns, scan.received_ns, values, status, quality)
-        return made, tuple(stamps.get(unit, Stamp()) for unit in self._layout.units)
+        return made, self._stamps
+
+    def _enter(self, context: _Context) -> None:
+        self._version = context.version
+        self._stamps = tuple(context.stamps.get(unit, Stamp()) for unit in self._layout.units)
+        for part in self._parts:
+            part.enter(context.since_ns)
 
 
 class _Driven:
     """Relations that became possible together."""
 
-    def __init__(self, relations: Sequence[_Relation], limits: Sequence[Limit], before: _Before) -> None:
+    def __init__(self, relations: Sequence[Relation], limits: Sequence[Limit], before: _Before) -> None:
         self._operands = Operands(source for relation in relations for source in relation.sources)
-        by_driver: dict[str, list[_Relation]] = {}
+        by_driver: dict[str, list[Relation]] = {}
         for relation in relations:
             by_driver.setdefault(relation.driver.id, []).append(relation)
+        self.layouts = tuple(dict.fromkeys(source.layout.id for relation in relations for source in relation.sources))
+        """Ids of those that they need."""
         self.boards = {id_: _Board(group, self._operands, limits, before) for id_, group in by_driver.items()}
 
     def take(self, scan: Scan) -> None:
         """A scan that came before them."""
         self._operands.take(scan)
 
-    def judge(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> list[Event]:
+    def judge(self, scan: Scan, context: _Context) -> list[Event]:
         """What changes with `scan`."""
         board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
-        return board.judge.judge(*board.run(scan, stamps, since_ns)) if board and fresh else []
+        return board.judge.judge(*board.run(scan, context)) if board and fresh else []
 
-    def recall(self, scan: Scan, stamps: Mapping[str, Stamp], since_ns: Mapping[str, int]) -> None:
+    def recall(self, scan: Scan, context: _Context) -> None:
         """A scan of the run before."""
         board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
         if board and fresh:
-            board.judge.recall(*board.run(scan, stamps, since_ns))
+            board.judge.recall(*board.run(scan, context))
 
 
 class Relations:
@@ -183,16 +146,16 @@ class Relations:
 
     def __init__(self, limits: Sequence[Limit], before: Sequence[OutsideBefore] = (), accumulated: Sequence[Event] = ()) -> None:
         """`before`, `accumulated`: what the run before left outside, and how its lasting figures stood; of all sorts."""
-        self._set = limits
-        self._limits = [limit for limit in limits if limit.is_derived]
+        self._limits = limits
         self._before = (before, accumulated)
+        self._possible = Possible(limits)
+        self._any = any(limit.is_derived for limit in limits)
         self._newest: dict[str, Scan] = {}
         """Of each group: what a relation begins with."""
-        self._places: dict[tuple[str, str], tuple[Layout, int]] = {}
-        self._made: set[tuple[str, str]] = set()
         self._driven: list[_Driven] = []
-        self._stamps: dict[str, Stamp] = {}
-        self._since_ns: dict[str, int] = {}
+        self._driven_by: dict[str, list[_Driven]] = {}
+        """By id of each layout that they need."""
+        self._context = _Context()
 
     @property
     def judges(self) -> Iterator[tuple[str, Judge]]:
@@ -201,37 +164,34 @@ class Relations:
 
     def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
         """What changes with `scan`; called for every scan of every group, after the group's own judge."""
-        if not self._limits:
+        if not self._any:
             return []
-        self._meet(scan, stamps)
-        return [event for driven in self._driven for event in driven.judge(scan, self._stamps, self._since_ns)]
+        return [event for driven in self._meet(scan, stamps) for event in driven.judge(scan, self._context)]
 
     def recall(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
         """A scan that the run before has judged; see `Judge.recall`."""
-        if self._limits:
-            self._meet(scan, stamps)
-            for driven in self._driven:
-                driven.recall(scan, self._stamps, self._since_ns)
+        for driven in self._meet(scan, stamps) if self._any else ():
+            driven.recall(scan, self._context)
 
     @property
     def accumulated(self) -> list[Event]:
         """How lasting figures stand, for relations that go on."""
         return [event for _, judge in self.judges for event in judge.accumulated]
 
-    def _meet(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
+    def _meet(self, scan: Scan, stamps: tuple[Stamp, ...]) -> Sequence[_Driven]:
+        """Whoever needs it."""
         if scan.layout.id not in self._newest:
             self._learn(scan.layout)
         self._newest[scan.layout.id] = scan
-        for unit, stamp in zip(scan.layout.units, stamps, strict=True):
-            if self._stamps.get(unit) != stamp:
-                self._stamps[unit], self._since_ns[unit] = stamp, scan.slot_ns
+        self._context.observe(scan, stamps)
+        return self._driven_by.get(scan.layout.id, ())
 
     def _learn(self, layout: Layout) -> None:
-        self._places.update(places([layout]))
-        new = [each for each in _relations(self._places, self._limits) if (each.unit, each.limit.role) not in self._made]
-        self._made.update((each.unit, each.limit.role) for each in new)
+        new = self._possible.learn(layout)
         if new:
-            driven = _Driven(new, self._set, self._before)
-            for scan in self._newest.values():
-                driven.take(scan)
+            driven = _Driven(new, self._limits, self._before)
+            for id_ in driven.layouts:
+                self._driven_by.setdefault(id_, []).append(driven)
+                if id_ in self._newest:
+                    driven.take(self._newest[id_])
             self._driven.append(driven)
