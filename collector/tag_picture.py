@@ -160,10 +160,17 @@ def _limit(limit: Limit, breaches: Sequence[BreachPicture], *, evaluable: bool) 
         sp=limit.sp,
         nor=_span(limit.nor, allowed_s),
         par=_span(limit.par, allowed_s),
-        alarm=Span(alarm.l, alarm.h) if alarm and (alarm.l, alarm.h) != (None, None) else None,
+        alarm=_alarm_span(limit),
         alarm_far=Span(alarm.ll, alarm.hh) if alarm and (alarm.ll, alarm.hh) != (None, None) else None,
         state=state if evaluable else "not evaluable",
     )
+
+
+def _alarm_span(limit: Limit) -> Span | None:
+    if limit.decision_interval is not None:
+        return Span(None, limit.decision_interval)
+    alarm = limit.alarm
+    return Span(alarm.l, alarm.h) if alarm and (alarm.l, alarm.h) != (None, None) else None
 
 
 def _span(interval: Bounds | None, allowed_s: float | None) -> Span | None:

@@ -127,7 +127,7 @@ def status_in_words(status: int) -> str:
 
 def side_of(rule: str) -> Side:
     """Of a rule's name: `NOR low`, `HH` ..."""
-    return "high" if rule in ("H", "HH") or rule.endswith((" high", " time")) else "low"
+    return "high" if rule in ("H", "HH") or rule.endswith((" high", " time", "interval")) else "low"
 
 
 def severity_of(rule: str) -> Literal["action", "alert"]:
@@ -142,7 +142,8 @@ def beyond_in_words(rule: str, statistic: str, level: float, engineering_unit: s
     if rule.endswith(" time"):
         return f"longer than {_with_unit(level_in_words(level), statistic, engineering_unit)}"
     side = "above" if side_of(rule) == "high" else "below"
-    return f"{side} {rule.partition(' ')[0]} {_with_unit(level_in_words(level), statistic, engineering_unit)}"
+    name = rule.removesuffix(" low").removesuffix(" high")
+    return f"{side} {name} {_with_unit(level_in_words(level), statistic, engineering_unit)}"
 
 
 def _with_unit(figure: str, statistic: str, engineering_unit: str | None) -> str:

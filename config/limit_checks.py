@@ -16,7 +16,7 @@ from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind, OpcUaTag
 
-IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max", "time_outside")
+IN_UNITS_OF_THE_TAG = ("value", "mean", "min", "max", "time_outside", "ewma")
 _LEAST_PERIODS, _MANY_PERIODS = 2, 36_000
 
 
@@ -165,6 +165,11 @@ def windows_hold_samples(plant: Plant) -> Iterator[Finding]:
                 f"window_s {limit.window_s:g} holds fewer than 2 samples of {slow}, read every {slow.period_s:g} s: lengthen it"
             )
             yield ("limits", n, "window_s"), what
+        constant_s = limit.time_constant_s
+        slow = next((tag for tag in tags if constant_s and tag.period_s and constant_s < tag.period_s), None)
+        if constant_s and slow:
+            what = f"time_constant_s {constant_s:g} is shorter than the period of {slow}, {slow.period_s:g} s: lengthen it"
+            yield ("limits", n, "time_constant_s"), what
 
 
 def _periods(limit: Limit, tag: PlacedTag) -> float:

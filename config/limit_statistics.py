@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from config.limits import Limit
 
-Statistic = Literal["value", "mean", "min", "max", "std", "slope", "time_outside"]
+Statistic = Literal["value", "mean", "min", "max", "std", "slope", "time_outside", "ewma", "cusum_high", "cusum_low"]
 Within = Literal["phase", "batch"]
 ROLLING: Final = ("mean", "min", "max", "std", "slope")
 """Of a window alone."""
 
+CUSUM: Final = ("cusum_high", "cusum_low")
+
 _OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "allowed_outside_s": ("time_outside",),
     "within": ("time_outside",),
+    "time_constant_s": ("ewma",),
+    "slack": CUSUM,
+    "decision_interval": CUSUM,
 }
 """Keys that go with some statistics only."""
 
@@ -30,7 +35,9 @@ def measure_of(limit: Limit) -> str:
     if limit.statistic == "time_outside":
         since = f" in {limit.within}" if limit.within else ""
         return f"time outside {'PAR' if limit.par else 'NOR'}{since}"
-    return limit.statistic
+    if limit.statistic == "ewma":
+        return f"ewma {limit.time_constant_s:g} s"
+    return limit.statistic.replace("_", " ")
 
 
 def misfits(limit: Limit) -> Iterator[str]:
@@ -40,7 +47,11 @@ def misfits(limit: Limit) -> Iterator[str]:
             yield f"{key} goes with statistic {' or '.join(statistics)}, not with {limit.statistic}"
     if limit.statistic == "time_outside":
         yield from _time_outside(limit)
-    else:
+    elif limit.statistic in CUSUM:
+        yield from _cusum(limit)
+    elif limit.statistic == "ewma" and limit.time_constant_s is None:
+        yield "statistic ewma needs time_constant_s: after so long a step shows by 63 %, e.g. 600"
+    if limit.statistic != "time_outside":
         yield from _window(limit)
 
 
@@ -49,7 +60,7 @@ def _window(limit: Limit) -> Iterator[str]:
         yield f"window_s goes with a rolling statistic (mean, min, max, std, slope), not with {limit.statistic}"
     if limit.statistic in ROLLING and limit.window_s is None:
         yield f"statistic {limit.statistic} needs window_s, e.g. 60"
-    if limit.spans_phases and limit.window_s is None and limit.expression is None:
+    if limit.spans_phases and limit.statistic == "value" and limit.expression is None:
         yield "spans_phases goes with a window, which a raw value has not: leave it out"
 
 
@@ -66,3 +77,15 @@ def _time_outside(limit: Limit) -> Iterator[str]:
         yield "statistic time_outside has one level, allowed_outside_s: leave alarm out"
     if limit.spans_phases and limit.within is not None:
         yield "within says since when time counts: leave spans_phases out"
+
+
+def _cusum(limit: Limit) -> Iterator[str]:
+    missing = [key for key in ("slack", "decision_interval") if getattr(limit, key) is None]
+    if limit.sp is None and limit.sp_role is None:
+        missing.insert(0, "sp or sp_role")
+    if missing:
+        yield f"statistic {limit.statistic} needs {', '.join(missing)}, in engineering units"
+    if limit.nor or limit.par or limit.alarm:
+        yield f"statistic {limit.statistic} has one level, decision_interval: leave nor, par and alarm out"
+    if limit.deadband is not None and limit.decision_interval is not None and limit.deadband > limit.decision_interval:
+        yield f"deadband {limit.deadband:g} is more than decision_interval, so it would never be inside again: lessen it"

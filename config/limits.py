@@ -75,13 +75,20 @@ class Limit(Model):
     """Seconds: how old an operand of another scan group may be; default three periods of the slowest."""
     statistic: Statistic = "value"
     """value: each raw sample. mean, min, max, std (ddof=0), slope (engineering units per minute): over the last `window_s`.
-    time_outside: seconds outside nor or par, over the last `window_s` or `within` a phase or batch."""
+    time_outside: seconds outside nor or par, over the last `window_s` or `within` a phase or batch.
+    ewma: moving average of `time_constant_s`. cusum_high, cusum_low: sum of what is beyond `sp` by more than `slack`."""
     window_s: Seconds | None = None
     """Length of the window in seconds, for a rolling statistic; at least two periods of the tag's group."""
     allowed_outside_s: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
     """Of time_outside: seconds outside that are allowed; more are a limit left."""
     within: Within | None = None
     """Of time_outside, in place of window_s: phase or batch, since whose beginning time outside is summed up."""
+    time_constant_s: Seconds | None = None
+    """Of ewma, in seconds: after so long 63 % of a step show."""
+    slack: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
+    """Of cusum_high, cusum_low: engineering units from the setpoint that are not summed up; half the shift that matters."""
+    decision_interval: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] | None = None
+    """Of cusum_high, cusum_low: the sum, in engineering units, beyond which the limit is left."""
     min_coverage: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.8
     """Share of the window's slots that must hold a good value, above 0 to 1."""
     spans_phases: YesNo = False
@@ -180,15 +187,15 @@ class Limit(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Limit:
-        if self.nor is None and self.par is None and self.alarm is None and not self.is_condition:
+        for wrong in misfits(self):
+            raise ValueError(wrong)
+        if self.nor is None and self.par is None and self.alarm is None and not self.is_condition and not self.decision_interval:
             raise ValueError("limits nothing: give nor, par or alarm")
         if self.nor and self.par and not self.par.encloses(self.nor):
             raise ValueError("nor reaches outside par: the normal operating range lies inside the proven acceptable range")
         for name, interval in (("nor", self.nor), ("par", self.par)):
             if self.sp is not None and interval and self.sp not in interval:
                 raise ValueError(f"sp {self.sp:g} is outside {name}")
-        for wrong in misfits(self):
-            raise ValueError(wrong)
         return self
 
     def warnings(self) -> list[str]:

@@ -143,7 +143,7 @@ class Outside:
         evaluable: Bools = told & self._running
         return evaluable
 
-    def told(self) -> Mapping[str, list[Json]]:
+    def told(self) -> Mapping[str, Sequence[Json]]:
         """Whole numbers, so that a start goes on exactly."""
         coverage = self._coverage
         return {

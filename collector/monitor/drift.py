@@ -26,9 +26,13 @@ class Ewma:
         np.copyto(self._weight, weight)
         self.value = aligned(len(start)) if out is None else out
         """NaN before the first good sample."""
+        self._step = aligned(len(start))
+        self.begin(start)
+
+    def begin(self, start: Floats) -> None:
+        """Anew, as at first."""
         np.copyto(self.value, start)
         self._unseen = bool(np.isnan(start).any())
-        self._step = aligned(len(start))
 
     def push(self, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
         """A sample of each column but those `bad` (None: of all)."""
@@ -55,13 +59,17 @@ class Cusum:
     def __init__(self, target: Floats, slack: float | Floats, out: Floats | None = None) -> None:
         """`target`: `[m]`; `slack`: k, of all or `[m]`; `out`: `[2, m]` to keep it in."""
         self._above, self._below = aligned(len(target)), aligned(len(target))
-        np.add(target, slack, self._above)
-        np.subtract(target, slack, self._below)
+        self.aim(target, slack)
         self.sums = aligned(2, len(target)) if out is None else out
         """High and low, `[2, m]`."""
         self.sums.fill(0.0)
         self._steps = aligned(2, len(target))
         self._high_steps, self._low_steps = self._steps
+
+    def aim(self, target: Floats, slack: float | Floats) -> None:
+        """At another target from the next sample on; the sums stay."""
+        np.add(target, slack, self._above)
+        np.subtract(target, slack, self._below)
 
     def push(self, values: Floats, bad: NDArray[np.intp] | None = None) -> None:
         """A sample of each column but those `bad` (None: of all)."""

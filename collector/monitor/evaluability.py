@@ -32,6 +32,7 @@ class Why(IntEnum):
     OPERAND = 3
     WINDOW = 4
     SETTLING = 5
+    SEEN = 6
 
 
 CAUSES: Final[Mapping[Why, str]] = {
@@ -41,6 +42,7 @@ CAUSES: Final[Mapping[Why, str]] = {
     Why.OPERAND: "an operand is missing or too old, or the result is no number",
     Why.WINDOW: "the window holds too few good samples, or begins before the phase",
     Why.SETTLING: "it settles after a change",
+    Why.SEEN: "too little was seen since it began, or it was not seen to begin",
 }
 
 
@@ -60,6 +62,7 @@ class Evaluability:
         names = [statistic_of(limit) for _, limit in limits]
         self._statistics = list(dict.fromkeys(names))
         self._windowed = np.array([limit.window_s is not None for _, limit in limits], np.bool_)
+        self._counts = np.array([limit.statistic == "time_outside" for _, limit in limits], np.bool_)
         self._settle_ns = np.array([round(limit.settle_s * 1e9) for _, limit in limits], np.int64)
         unit_at = {unit: at for at, unit in enumerate(layout.units)}
         self._unit = np.array([unit_at[layout.columns[column].unit] for column, _ in limits], np.intp)
@@ -91,7 +94,7 @@ class Evaluability:
 
     def _why(self, scan: Scan, changed: Rows, evaluable: NDArray[np.bool_], since_ns: Mapping[str, int]) -> NDArray[np.intp]:
         raw = Why.OPERAND if self._derived else Why.LOST if scan.lost else Why.SAMPLE
-        why = np.where(self._windowed[changed], Why.WINDOW, raw)
+        why = np.where(self._counts[changed], Why.SEEN, np.where(self._windowed[changed], Why.WINDOW, raw))
         if self._settle_ns[changed].any():
             since = np.array([since_ns[unit] for unit in self._layout.units], np.int64)[self._unit[changed]]
             why[(scan.slot_ns < since + self._settle_ns[changed]) & (why != Why.LOST)] = Why.SETTLING

@@ -1,4 +1,4 @@
-"""Figures that remember more than a window does: seconds outside a range since a phase or batch began, or within a window.
+"""Figures that remember more than a window does: seconds outside a range since a phase or batch began, EWMA, CUSUM.
 
     scan ──> enter: where a phase or batch began, what was summed up begins anew ──> push ──> one cell each, for rules
 
@@ -15,13 +15,14 @@ from typing import Final
 import numpy as np
 
 from collector.monitor.accumulated import Outside
+from collector.monitor.drifting import Averages, Sums
 from collector.monitor.lasting_cells import UNKNOWN_NS, Bools, Cell, CellKey, Entered, Floats, Known, Part
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import Limit
 from config.tags import Kind
 from drivers.base import Layout
 
-LASTING: Final = ("time_outside",)
+LASTING: Final = ("time_outside", "ewma", "cusum_high", "cusum_low")
 """The statistics that are such figures."""
 _Sort = tuple[str, float | None, str | None]
 _NO_STAMP: Final = Stamp()
@@ -44,11 +45,15 @@ def lasting_cells(layout: Layout, limits: Iterable[Limit]) -> list[Cell]:
 
 
 def _sort(cell: Cell) -> _Sort:
-    return cell.limit.statistic, cell.limit.window_s, cell.limit.within
+    return cell.limit.statistic.partition("_high")[0].partition("_low")[0], cell.limit.window_s, cell.limit.within
 
 
 def _part(sort: _Sort, cells: Sequence[Cell], layout: Layout, values: Floats) -> Part:
-    _, window_s, _ = sort
+    statistic, window_s, _ = sort
+    if statistic == "ewma":
+        return Averages(cells, layout.period_ns, values)
+    if statistic == "cusum":
+        return Sums(cells, values)
     window_ns = None if window_s is None else round(window_s * 1e9)
     return Outside(len(cells), window_ns, cells[0].limit.within, layout.period_ns, values)
 

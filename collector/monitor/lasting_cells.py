@@ -87,5 +87,5 @@ class Part(Protocol):
     def evaluable(self) -> Bools:
         """Which can be told now."""
 
-    def told(self) -> Mapping[str, list[Json]]:
+    def told(self) -> Mapping[str, Sequence[Json]]:
         """What `resume` needs, by its name, of each cell."""

@@ -21,6 +21,8 @@ MOST_DEADBAND = 0.1
 
 CONDITION = "condition"
 """The rule of an expression that must hold."""
+DECISION = "decision interval"
+"""The rule of a CUSUM."""
 RuleKey = tuple[int, str, str, float | None, float]
 
 
@@ -91,6 +93,8 @@ def rules_of(column: int, limit: Limit, about: Column) -> list[Rule]:
         return [Rule(column, limit, CONDITION, "low", 1.0, 0.0)]
     if limit.allowed_outside_s is not None:
         return [Rule(column, limit, outside_rule(limit), "high", limit.allowed_outside_s, limit.deadband or 0.0)]
+    if limit.decision_interval is not None:
+        return [Rule(column, limit, DECISION, "high", limit.decision_interval, limit.deadband or 0.0)]
     rules = []
     for name, low, high, undamped in _levels(limit):
         band = high - low if low is not None and high is not None else None
@@ -126,7 +130,7 @@ def _levels(limit: Limit) -> list[_Level]:
 def _deadband(limit: Limit, about: Column, band: float | None, *, undamped: bool) -> float:
     if limit.deadband is not None:
         return limit.deadband
-    if undamped or limit.statistic not in ("value", "mean", "min", "max") or about.low is None or about.high is None:
+    if undamped or limit.statistic not in ("value", "mean", "min", "max", "ewma") or about.low is None or about.high is None:
         return 0.0
     deadband = DEFAULT_DEADBAND * (about.high - about.low)
     return deadband if band is None else min(deadband, MOST_DEADBAND * band)

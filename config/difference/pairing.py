@@ -90,7 +90,18 @@ def paired_tags(old: Plant, new: Plant) -> Pairs[PlacedTag]:
     )
 
 
-_LIMIT_KEY = ("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "within", "sp_role")
+_LIMIT_KEY = (
+    "product",
+    "recipe_version",
+    "unit",
+    "phase",
+    "role",
+    "statistic",
+    "window_s",
+    "within",
+    "time_constant_s",
+    "sp_role",
+)
 
 
 def paired_limits(old: Sequence[Limit], new: Sequence[Limit]) -> Pairs[Limit]:

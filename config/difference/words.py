@@ -14,7 +14,7 @@ from config.sinks import Secret
 from config.tags import Tag
 
 _WORDS = {"nor": "NOR", "par": "PAR", "sp": "SP", "cpp": "CPP", "ll": "LL", "l": "L", "h": "H", "hh": "HH"}
-_WITH_UNIT = {"range", "nor", "par", "sp", "deadband", "ll", "l", "h", "hh"}
+_WITH_UNIT = {"range", "nor", "par", "sp", "deadband", "slack", "decision_interval", "ll", "l", "h", "hh"}
 """Keys whose values are in the tag's engineering unit."""
 
 
@@ -125,7 +125,7 @@ def assessed(field: str, old: object, new: object) -> str:
         return f" ({_breadth(old, new)})"
     if field in ("ll", "l", "h", "hh"):
         return f" ({_alarming(field, old, new)})"
-    if field == "allowed_outside_s":
+    if field in ("allowed_outside_s", "decision_interval", "slack"):
         return f" ({_alarming('h', old, new)})"
     return " (no longer critical: needs approval in gmp)" if field == "cpp" and not new else ""
 

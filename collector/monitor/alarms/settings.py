@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.monitor.alarms.alarm import AlarmKey, Settings
-from collector.monitor.limits import CONDITION, holding, outside_rule
+from collector.monitor.limits import CONDITION, DECISION, holding, outside_rule
 from collector.terms import Stamp
 from config.limits import Limit, Priority
 
@@ -36,6 +36,8 @@ def rule_names(limit: Limit) -> list[str]:
         return [CONDITION]
     if limit.allowed_outside_s is not None:
         return [outside_rule(limit)]
+    if limit.decision_interval is not None:
+        return [DECISION]
     names = []
     for name, interval in (("NOR", limit.nor), ("PAR", limit.par)):
         if interval:

@@ -42,6 +42,8 @@ _PYTHON: dict[str, tuple[type, ...]] = {
 ELSEWHERE = {EventKind.SUBSCRIPTION, EventKind.DAMAGE, EventKind.RETENTION}
 """What a Modbus device can't have, and a sound disk does not."""
 
+EWMA = {"role": "product_temperature", "statistic": "ewma", "time_constant_s": 60, "par": [1000.0, None]}
+CUSUM = {"role": "product_temperature", "statistic": "cusum_low", "sp": 1.0, "slack": 1.0, "decision_interval": 9e9}
 OUTSIDE = {
     "role": "product_temperature",
     "statistic": "time_outside",
@@ -75,7 +77,7 @@ def plant_of(url: str) -> Plant:
             "site": "docs",
             "endpoints": {"controller": {"url": url, "devices": {"R-1-PLC": device}}},
             "units": {"R-1": None},
-            "limits": [{"role": "product_temperature", "par": [1000.0, None]}, OUTSIDE],
+            "limits": [{"role": "product_temperature", "par": [1000.0, None]}, OUTSIDE, EWMA, CUSUM],
             "sinks": {"absent": {"kind": "influxdb1", "url": "http://127.0.0.1:9", "database": "none"}},
             "web": None,
             "disk": {"reserve_mb": 1.0},

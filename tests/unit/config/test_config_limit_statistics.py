@@ -43,6 +43,7 @@ def told(tmp_path: Path, *rows: str) -> list[str]:
     return [str(fault).removeprefix(f"{path}:") for fault in (*examination.faults, *examination.warnings)]
 
 
+CUSUM = "role: contents, statistic: cusum_high"
 OUTSIDE = "role: contents, statistic: time_outside"
 
 
@@ -53,6 +54,9 @@ OUTSIDE = "role: contents, statistic: time_outside"
         f"{OUTSIDE}, within: batch, nor: [60, null], allowed_outside_s: 0",
         f"{OUTSIDE}, window_s: 3600, par: [60, 70], allowed_outside_s: 60, spans_phases: true, deadband: 10, cpp: true",
         "role: contents, sp_role: sp, statistic: time_outside, within: batch, par: [-1, 1], allowed_outside_s: 5",
+        "role: contents, statistic: ewma, time_constant_s: 600, nor: [60, 70], alarm: {h: 75}, spans_phases: true",
+        f"{CUSUM}, sp: 65, slack: 0.25, decision_interval: 20",
+        "role: contents, sp_role: sp, statistic: cusum_low, slack: 0, decision_interval: 20, deadband: 20",
     ],
 )
 def test_what_is_right(tmp_path: Path, row: str) -> None:
@@ -108,6 +112,36 @@ def test_what_is_right(tmp_path: Path, row: str) -> None:
             ".within: no tag tells the phase of R-202, so this is never judged: add a tag with role phase",
         ),
         (
+            "role: contents, statistic: ewma, par: [60, 70]",
+            ": statistic ewma needs time_constant_s: after so long a step shows by 63 %, e.g. 600",
+        ),
+        (
+            "role: contents, statistic: ewma, par: [60, 70], time_constant_s: 600, window_s: 60",
+            ": window_s goes with a rolling statistic (mean, min, max, std, slope), not with ewma",
+        ),
+        ("role: contents, statistic: ewma, time_constant_s: 600", ": limits nothing: give nor, par or alarm"),
+        (
+            "role: jacket, statistic: ewma, par: [60, 70], time_constant_s: 9",
+            ".time_constant_s: time_constant_s 9 is shorter than the period of T2 of device D, 10 s: lengthen it",
+        ),
+        (
+            "role: contents, par: [60, 70], time_constant_s: 9",
+            ": time_constant_s goes with statistic ewma, not with value",
+        ),
+        (
+            "role: contents, par: [60, 70], slack: 9",
+            ": slack goes with statistic cusum_high or cusum_low, not with value",
+        ),
+        (CUSUM, ": statistic cusum_high needs sp or sp_role, slack, decision_interval, in engineering units"),
+        (
+            f"{CUSUM}, sp: 65, slack: 1, decision_interval: 5, par: [60, 70]",
+            ": statistic cusum_high has one level, decision_interval: leave nor, par and alarm out",
+        ),
+        (
+            f"{CUSUM}, sp: 65, slack: 1, decision_interval: 5, deadband: 6",
+            ": deadband 6 is more than decision_interval, so it would never be inside again: lessen it",
+        ),
+        (
             f"{OUTSIDE}, within: day, par: [60, 70], allowed_outside_s: 300",
             ".within: found the text 'day', expected one of phase, batch",
         ),
@@ -129,3 +163,7 @@ def test_a_change_is_told_in_words(tmp_path: Path) -> None:
     (line,) = (str(change) for change in differences(old, load(written(tmp_path, row % 600))))
     assert "limit contents (time outside PAR in phase) in Hold" in line
     assert "allowed_outside_s 300 → 600 (later: needs approval in gmp)" in line
+    row = f"{CUSUM}, sp: 65, slack: 1, decision_interval: %d"
+    old = load(written(tmp_path, row % 20))
+    (line,) = (str(change) for change in differences(old, load(written(tmp_path, row % 15))))
+    assert "limit contents (cusum high): decision_interval 20 → 15 °C (sooner)" in line

@@ -39,6 +39,9 @@ LIMITS: list[dict[str, Any]] = [
         **{"role": "temperature", "sp_role": "setpoint", "statistic": "time_outside", "within": "batch"},
         **{"par": [-5, 5], "allowed_outside_s": 3},
     },
+    {"role": "temperature", "statistic": "ewma", "time_constant_s": 1, "spans_phases": True, "nor": [62, 68]},
+    {"role": "temperature", "statistic": "cusum_high", "sp": 65, "slack": 1, "decision_interval": 14},
+    {"role": "temperature", "sp_role": "setpoint", "statistic": "cusum_low", "slack": 0.5, "decision_interval": 1.5},
 ]
 PLANT = Plant.model_validate(
     {"site": "Basel", "endpoints": (endpoint_of({"plc": {"main": 1.0}}),), "units": {"R-201": {}}, "limits": LIMITS}
