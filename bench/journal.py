@@ -68,15 +68,18 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def append(journal: Journal, signals: Sequence[Signals], seconds_per_commit: int = 1) -> int:
-    """All of them in the order of time; samples."""
-    samples, pending = 0, []
-    for second, scans in enumerate(zip(*(each.scans(BEGIN_NS) for each in signals), strict=True)):
+def append(journal: Journal, signals: Sequence[Signals], seconds_per_commit: int = 1) -> float:
+    """All of them in the order of time; CPU seconds of the commits alone, for it is not the journal that makes the scans."""
+    pending: list[Stamped] = []
+    used_s = 0.0
+    for second, scans in enumerate(zip(*(each.scans(BEGIN_NS) for each in signals), strict=True), 1):
         pending += [Stamped(scan, STAMP * len(scan.layout.units)) for scan in scans]
-        if (second + 1) % seconds_per_commit == 0:
-            samples = journal.append(pending, scans[0].slot_ns + SECOND_NS).samples
+        if second % seconds_per_commit == 0 or second == len(signals[0].values):
+            cpu = Cpu()
+            journal.append(pending, scans[0].slot_ns)
+            used_s += cpu.used_s
             pending = []
-    return journal.append(pending, BEGIN_NS).samples if pending else samples
+    return used_s
 
 
 def finish(data: Path) -> None:
@@ -174,9 +177,10 @@ def cost(signals: Sequence[Signals], seconds: int) -> None:
     with folder() as data, folder() as other:
         with closing(Journal(data)) as journal:
             append(journal, [Signals(each.layout, each.values[:1], each.texts[:1]) for each in short])  # layouts are written once
-            cpu = Cpu()
-            samples = append(journal, short) - sum(each.values.shape[1] for each in short)
-            appended_ms = cpu.used_s * 1e7 / samples
+            before = journal.totals.samples
+            appended_s = append(journal, short)
+            samples = journal.totals.samples - before
+            appended_ms = appended_s * 1e7 / samples
         finish(data)
         cpu = Cpu()
         compact(data)
@@ -192,7 +196,8 @@ def sizes(signals: Sequence[Signals], rival_s: int) -> None:
     """Bytes of an hour as it is appended, and compacted; then all of it is read."""
     with folder() as data, folder() as other:
         with closing(Journal(data)) as journal:
-            samples = append(journal, signals, 10)
+            append(journal, signals, 10)
+            samples = journal.totals.samples
         hot_bytes = size(data)
         finish(data)
         compact(data)
@@ -223,7 +228,8 @@ def size_only(name: str, signals: Sequence[Signals]) -> None:
     """Bytes per sample when compacted, beside Parquet."""
     with folder() as data:
         with closing(Journal(data)) as journal:
-            samples = append(journal, signals, 60)
+            append(journal, signals, 60)
+            samples = journal.totals.samples
         finish(data)
         compact(data)
         check(data, signals)

@@ -68,7 +68,7 @@ def size_of(flags: int, layout: Layout) -> int:
 def take_apart(blobs: Sequence[bytes], layout: Layout) -> Columns:
     """The columns of `blobs`."""
     sizes = [size_of(flags, layout) for flags in range(_MOST_FLAGS + 1)]
-    kinds = np.frombuffer(bytes([_kind(blob, sizes) for blob in blobs]), np.uint8)
+    kinds = _kinds(blobs, np.array(sizes))
     places = np.cumsum(kinds <= _MOST_FLAGS) - 1
     k, i, m = len(layout.columns), len(layout.integer_columns), int((kinds <= _MOST_FLAGS).sum())
     found = [flags for flags in np.unique(kinds).tolist() if flags <= _MOST_FLAGS]
@@ -93,11 +93,13 @@ def take_apart(blobs: Sequence[bytes], layout: Layout) -> Columns:
     return columns
 
 
-def _kind(blob: bytes, sizes: Sequence[int]) -> int:
-    if not blob:
-        return LOST
-    flags = blob[0]
-    return flags if flags <= _MOST_FLAGS and len(blob) >= sizes[flags] else WHOLE
+def _kinds(blobs: Sequence[bytes], sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
+    lengths = np.array([len(blob) for blob in blobs], np.int64)
+    kinds = np.frombuffer(b"".join([blob[:1] or b"\0" for blob in blobs]), np.uint8).copy()
+    fits = (kinds <= _MOST_FLAGS) & (lengths >= sizes[np.minimum(kinds, _MOST_FLAGS)])
+    kinds[~fits] = WHOLE
+    kinds[lengths == 0] = LOST
+    return kinds
 
 
 def _rests(blobs: Sequence[bytes], kinds: NDArray[np.uint8], sizes: Sequence[int]) -> tuple[bytes, ...]:
@@ -129,12 +131,13 @@ def put_together(columns: Columns, layout: Layout) -> list[bytes]:
     places = np.cumsum(columns.kinds <= _MOST_FLAGS) - 1
     for flags in np.unique(columns.flags).tolist():
         rows = np.flatnonzero(columns.kinds == flags)
+        where = slice(None) if len(rows) == columns.values.shape[1] else places[rows]
         size = size_of(flags, layout)
-        table = np.empty((len(rows), size), np.uint8)
-        table[:, 0] = flags
+        fixed = np.empty((len(rows), size), np.uint8)
+        fixed[:, 0] = flags
         for part, first, last in _parts(columns, flags):
-            table[:, first:last] = np.ascontiguousarray(part[:, places[rows]].T).view(np.uint8).reshape(len(rows), -1)
-        fixed = table.tobytes()
+            fixed[:, first:last].view(part.dtype)[...] = part[:, where].T
+        table = fixed.tobytes()
         for n, row in enumerate(rows.tolist()):
-            blobs[row] = fixed[n * size : (n + 1) * size] + blobs[row]
+            blobs[row] = table[n * size : (n + 1) * size] + blobs[row]
     return blobs

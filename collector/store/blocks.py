@@ -10,7 +10,7 @@ The index alone tells when and where each row is, so that a history reads it and
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -104,20 +104,48 @@ class Block:
         )
 
 
-def block_of(rows: Sequence[StoredScan], layout: Layout) -> Block:
-    """The scans of one layout, ascending by their numbers, as they were appended."""
-    seq, slot, received, lost_status, _, stamps, blobs = zip(*rows, strict=True)
-    columns = take_apart(blobs, layout)
-    index = Index(
-        np.array(seq, np.int64),
-        np.array(slot, np.int64),
-        np.array(received, np.int64),
-        np.array(stamps, np.int64),
-        np.array(lost_status, np.int64),
-        columns.kinds,
-        chunks.common_source(columns),
-        *_joined(columns.rests),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class Appended:
+    """Scans as they were appended, n of them, ascending by their numbers. An object for each would be one more for the garbage
+    collector to look at again and again."""
+
+    numbers: NDArray[np.int64]
+    """`[6, n]`: seq, slot, received, lost status, layout, stamps."""
+    blobs: Sequence[bytes]
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, int, int, int, int, int, bytes]]) -> Appended:
+        """Rows as `StoredScan` has them. Raises DamagedRow for what is no number or no blob."""
+        if not rows:
+            return cls(np.zeros((6, 0), np.int64), ())
+        *numbers, blobs = zip(*rows, strict=True)
+        try:
+            return cls(np.array(numbers, np.int64), blobs)
+        except (ValueError, TypeError, OverflowError):
+            raise DamagedRow(f"rows {rows[0][0]!r} to {rows[-1][0]!r} have columns of other types") from None
+
+    def by_layout(self) -> dict[int, Appended]:
+        """Those of each layout, by its key, in the order of the keys."""
+        layouts = self.numbers[4]
+        order = np.argsort(layouts, kind="stable")
+        bounds = np.flatnonzero(np.diff(layouts[order])) + 1
+        parts = np.split(order, bounds) if len(order) else []
+        return {
+            int(layouts[rows[0]]): Appended(self.numbers[:, rows], [self.blobs[row] for row in rows.tolist()]) for rows in parts
+        }
+
+
+def joined(parts: Sequence[Appended]) -> Appended:
+    """One behind the other; at least one."""
+    return Appended(np.concatenate([part.numbers for part in parts], axis=1), [blob for part in parts for blob in part.blobs])
+
+
+def block_of(rows: Appended, layout: Layout) -> Block:
+    """The scans of one layout."""
+    seq, slot, received, lost_status, _, stamps = rows.numbers
+    columns = take_apart(rows.blobs, layout)
+    common = chunks.common_source(columns)
+    index = Index(seq, slot, received, stamps, lost_status, columns.kinds, common, *_joined(columns.rests))
     return Block(layout, index, columns)
 
 
@@ -208,26 +236,29 @@ def decode_block(layout: Layout, index: Index, data: Sequence[bytes]) -> Block:
     k, m = len(layout.columns), int(index.with_columns.sum())
     if len(data) != k:
         raise DamagedRow(f"layout {layout.id} has {k} columns, the block {len(data)} chunks")
-    tags = [chunks.decode(chunk, m, index.common_source) for chunk in data]
+    values, tags = chunks.decode_all(data, m, index.common_source)
     integers = np.zeros((len(layout.integer_columns), m), np.int64)
     for n, column in enumerate(layout.integer_columns.tolist()):
-        held = tags[column].integers
+        held = tags[column].integers if column in tags else None
         if held is None:
             raise DamagedRow(f"layout {layout.id}: the integers of a column are missing")
         integers[n] = held
     any_of = int(np.bitwise_or.reduce(index.kinds[index.with_columns], initial=0))
     columns = Columns(
         index.kinds,
-        _stacked([tag.values for tag in tags], np.zeros(m)),
-        _stacked([tag.status for tag in tags], np.zeros(m, np.uint32)) if any_of & HAS_STATUS else None,
-        _stacked([tag.quality for tag in tags], np.zeros(m, np.uint8)) if any_of & HAS_QUALITY else None,
-        _stacked([tag.source_ns for tag in tags], np.zeros(m, np.int64)) if any_of & HAS_SOURCE else None,
+        values,
+        _filled(np.zeros((k, m), np.uint32), {at: tag.status for at, tag in tags.items()}) if any_of & HAS_STATUS else None,
+        _filled(np.zeros((k, m), np.uint8), {at: tag.quality for at, tag in tags.items()}) if any_of & HAS_QUALITY else None,
+        _filled(np.zeros((k, m), np.int64), {at: tag.source_ns for at, tag in tags.items()}) if any_of & HAS_SOURCE else None,
         integers,
         index.rests,
     )
     return Block(layout, index, columns)
 
 
-def _stacked(parts: Sequence[NDArray[Number] | None], empty: NDArray[Number]) -> NDArray[Number]:
-    """`[k, m]`, `empty` where a column has none."""
-    return np.array([empty if part is None else part for part in parts])
+def _filled(table: NDArray[Number], rows: Mapping[int, NDArray[Number] | None]) -> NDArray[Number]:
+    """`[k, m]`, with the rows that there are."""
+    for at, row in rows.items():
+        if row is not None:
+            table[at] = row
+    return table

@@ -12,7 +12,8 @@ m is the number of the block's rows that have columns. A series is told in `inte
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,38 +74,60 @@ def encode(columns: Columns, layout: Layout) -> Iterator[Chunk]:
     """A chunk of each column, in their order, some columns' work at a time."""
     common = common_source(columns)
     at_once = max(1, SLAB // max(1, columns.values.shape[1]))
-    integer_at = {int(column): n for n, column in enumerate(layout.integer_columns)}
+    integer_at = np.full(len(layout.columns), -1)
+    integer_at[layout.integer_columns] = np.arange(len(layout.integer_columns))
     for first in range(0, len(layout.columns), at_once):
         slab = slice(first, min(first + at_once, len(layout.columns)))
-        yield from _encode_slab(columns, layout, slab, common, integer_at)
+        yield from _encode_slab(columns, layout, slab, common, integer_at[slab])
 
 
 def _encode_slab(
-    columns: Columns, layout: Layout, slab: slice, common: NDArray[np.int64] | None, integer_at: dict[int, int]
+    columns: Columns, layout: Layout, slab: slice, common: NDArray[np.int64] | None, integer_at: NDArray[np.intp]
 ) -> Iterator[Chunk]:
+    """`integer_at [c]`: which of the integer columns each is, -1 where it is none."""
     values = columns.values[slab]
-    scalings = [(column.scale, column.offset) for column in layout.columns[slab]]
-    coded = value_series.encode(values, scalings)
+    integers, follows = _integers(columns, values, integer_at)
+    floats = np.flatnonzero(~follows)
+    scalings = [(layout.columns[slab.start + n].scale, layout.columns[slab.start + n].offset) for n in floats.tolist()]
+    coded = dict(zip(floats.tolist(), value_series.encode(values[floats], scalings), strict=True))
+    status = {} if columns.status is None else _where_any(columns.status[slab])
     sources = [] if columns.source_ns is None else _sources(columns.source_ns[slab], common)
-    for n, (column, summary) in enumerate(zip(range(slab.start, slab.stop), _summaries(columns, slab), strict=True)):
-        parts, body = 0, [coded[n]]
-        if columns.status is not None and columns.status[column].any():
+    quality = None if columns.quality is None else columns.quality[slab]
+    for n, summary in enumerate(_summaries(columns, slab)):
+        parts, body = 0, [b"", coded.get(n, b"")]
+        if n in status:
             parts |= _STATUS
-            body += integer_series.encode(columns.status[column].astype(np.int64)[None])
-        if columns.quality is not None and columns.quality[column].any():
+            body.append(status[n])
+        if quality is not None and quality[n].any():
             parts |= _QUALITY
-            body.append(columns.quality[column].tobytes())
+            body.append(quality[n].tobytes())
         if sources:
             parts |= _SOURCE if sources[n] else _COMMON_SOURCE
             body.append(sources[n])
-        if column in integer_at:
-            integers = columns.integers[integer_at[column]]
-            parts |= _INTEGERS
-            body += integer_series.encode(integers[None])
-            if integers.astype(np.float64).tobytes() == values[n].tobytes():
-                parts |= _FOLLOWS
-                del body[0]
-        yield Chunk(summary, frames.pack(bytes([parts]) + b"".join(body)))
+        if n in integers:
+            parts |= _INTEGERS if n in coded else _INTEGERS | _FOLLOWS
+            body.append(integers[n])
+        body[0] = bytes((parts,))
+        yield Chunk(summary, frames.pack(b"".join(body)))
+
+
+def _integers(
+    columns: Columns, values: NDArray[np.float64], integer_at: NDArray[np.intp]
+) -> tuple[dict[int, bytes], NDArray[np.bool_]]:
+    """The series of the integer columns among the rows of `values`, and which rows follow from theirs to the bit."""
+    follows = np.zeros(len(values), bool)
+    rows = np.flatnonzero(integer_at >= 0)
+    if not len(rows):
+        return {}, follows
+    integers = columns.integers[integer_at[rows]]
+    follows[rows] = (integers.astype(np.float64).view(np.int64) == values[rows].view(np.int64)).all(axis=1)
+    return dict(zip(rows.tolist(), integer_series.encode(integers), strict=True)), follows
+
+
+def _where_any(status: NDArray[np.uint32]) -> dict[int, bytes]:
+    """The series of the rows of `status` that are not all 0."""
+    rows = np.flatnonzero(status.any(axis=1))
+    return dict(zip(rows.tolist(), integer_series.encode(status[rows].astype(np.int64)), strict=True)) if len(rows) else {}
 
 
 def _sources(source_ns: NDArray[np.int64], common: NDArray[np.int64] | None) -> list[bytes]:
@@ -144,10 +167,35 @@ def summaries(values: NDArray[np.float64], good: NDArray[np.bool_]) -> list[Summ
 
 def decode(data: bytes, count: int, common: NDArray[np.int64] | None) -> Tag:
     """What `encode` made of a column of `count` rows. Raises DamagedRow."""
-    payload = frames.unpack(data)
+    with _damage():
+        return _decode(frames.unpack(data), count, common)
+
+
+def decode_all(data: Sequence[bytes], count: int, common: NDArray[np.int64] | None) -> tuple[NDArray[np.float64], dict[int, Tag]]:
+    """Of columns of `count` rows the values, `[k, count]`, and of those that are more than values all. Raises DamagedRow."""
+    values, tags = np.empty((len(data), count)), {}
+    plain: list[int] = []
+    payloads: list[bytes] = []
+    with _damage():
+        for column, each in enumerate(data):
+            payload = frames.unpack(each)
+            if payload[0]:
+                tags[column] = _decode(payload, count, common)
+                values[column] = tags[column].values
+            else:
+                plain.append(column)
+                payloads.append(payload)
+        value_series.decode_into(values, plain, payloads, 1)
+    return values, tags
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
     try:
-        return _decode(payload, count, common)
-    except (ValueError, IndexError, struct.error) as exc:
+        yield
+    except (ValueError, IndexError, TypeError, struct.error) as exc:
+        if isinstance(exc, DamagedRow):
+            raise
         raise DamagedRow(f"a chunk is damaged: {exc}") from None
 
 

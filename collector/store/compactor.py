@@ -18,11 +18,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
+from collector.store.blocks import Appended, joined
 from collector.store.daily import DailyFile
 from collector.store.files import Connect, StoreError, connect, inode_of, journal_files, open_compactor
 from collector.store.quarantine import ROWS_NEVER_GIVEN
-from collector.store.rows import DamagedRow, StoredScan
+from collector.store.rows import DamagedRow
 from collector.store.segment_writer import Segment, SegmentWriter
+from drivers.base import Layout
 
 HOT_S = 600.0
 """Younger rows stay as they were appended: sinks and the page read them most."""
@@ -41,6 +43,7 @@ class Compactor:
         self._left: set[int] = set()
         """Inodes of files that are finished and compacted, or can't be: there may be another of the same name."""
         self._bytes_at_once = 1 << 16
+        self._layouts: dict[str, Layout] = {}
         self.faults: dict[Path, str] = {}
         """Files that can't be compacted, and why: they stay as they are."""
 
@@ -59,7 +62,10 @@ class Compactor:
                 self._left.add(inode)
 
     def _file(self, path: Path, now_ns: int, *, finished: bool) -> Iterator[None]:
-        with closing(open_compactor(path, self._connect)) as connection, closing(DailyFile.open(path, self._connect)) as file:
+        with (
+            closing(open_compactor(path, self._connect)) as connection,
+            closing(DailyFile.open(path, self._connect, self._layouts)) as file,
+        ):
             writing = SegmentWriter(connection, self._turn, self._bytes_at_once)
             yield from writing.clean()
             while segment := _next_segment(connection, file, now_ns, finished=finished):
@@ -71,16 +77,16 @@ class Compactor:
             self._bytes_at_once = writing.bytes_at_once
 
     def _segment(self, writing: SegmentWriter, file: DailyFile, segment: Segment) -> Iterator[None]:
-        by_layout: dict[int, list[StoredScan]] = {}
-        at, scans = segment.after_seq, 0
+        parts: list[Appended] = []
+        at = segment.after_seq
         while at < segment.last_seq:
-            rows = list(file.scans.stored(at, segment.last_seq, _ROWS_AT_ONCE))
-            for row in rows:
-                by_layout.setdefault(row.layout, []).append(row)
-            scans += len(rows)
-            at = rows[-1].seq if len(rows) == _ROWS_AT_ONCE else segment.last_seq
+            parts.append(rows := file.scans.appended(at, segment.last_seq, _ROWS_AT_ONCE))
+            at = int(rows.numbers[0, -1]) if len(rows.blobs) == _ROWS_AT_ONCE else segment.last_seq
             yield
-        samples = sum(len(file.layout(key).columns) * sum(row.blob != b"" for row in rows) for key, rows in by_layout.items())
+        scans, by_layout = sum(len(rows.blobs) for rows in parts), joined(parts).by_layout()
+        parts.clear()
+        yield
+        samples = sum(len(file.layout(key).columns) * sum(map(bool, rows.blobs)) for key, rows in by_layout.items())
         if (samples, scans) != (segment.samples, segment.scans):
             raise StoreError(f"{file.path}: rows up to {segment.last_seq} are not those that were committed")
         for key in list(by_layout):

@@ -90,6 +90,8 @@ class DailyFile:
     connection: sqlite3.Connection
     first_seq: int
     before: Totals
+    known: dict[str, Layout]
+    """Layouts by their ids, of any file: each is made of its text once."""
     layouts: dict[int, Layout] = field(default_factory=dict)
     stamps: dict[int, tuple[Stamp, ...]] = field(default_factory=dict)
     digests: dict[tuple[str, int], bytes] = field(default_factory=dict)
@@ -101,11 +103,11 @@ class DailyFile:
         self.scans = Scans(self.connection, self.layout)
 
     @classmethod
-    def open(cls, path: Path, connect: Connect = connect) -> DailyFile:
-        """Raises StoreError."""
+    def open(cls, path: Path, connect: Connect = connect, known: dict[str, Layout] | None = None) -> DailyFile:
+        """`known` are layouts that were read before, and takes what is read here. Raises StoreError."""
         connection = open_reader(path, connect)
         first_seq, samples, scans = connection.execute("SELECT first_seq, samples_before, scans_before FROM meta").fetchone()
-        return cls(path, connection, first_seq, Totals(first_seq - 1, samples, scans))
+        return cls(path, connection, first_seq, Totals(first_seq - 1, samples, scans), {} if known is None else known)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -156,7 +158,7 @@ class DailyFile:
             row = self.connection.execute("SELECT id, body FROM layouts WHERE key = ?", (key,)).fetchone()
             if row is None or self.digest("layouts", key).hex()[:16] != row[0]:
                 raise DamagedRow(f"layout {key} of {self.path.name} is damaged or gone")
-            self.layouts[key] = Layout.from_json(row[1])
+            self.layouts[key] = self.known.get(row[0]) or self.known.setdefault(row[0], Layout.from_json(row[1]))
         return self.layouts[key]
 
     def stamp(self, key: int) -> tuple[Stamp, ...]:

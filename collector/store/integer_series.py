@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 
 _HEAD = struct.Struct("<BBBqq")
 _UNITS = (6, 3, 2)
-_WIDTHS = (0, 1, 2, 4, 8)
+_WIDTHS = np.array([0, 1, 2, 4, 8])
 _BOUNDS = np.array([0, (1 << 8) - 1, (1 << 16) - 1, (1 << 32) - 1], np.uint64)
 """The greatest number that each width but the last holds."""
+_STRETCHES, _LOOKED_AT = 8, 16
+_LEAST_OF_STEPS = 4
+"""Fewer numbers have no course."""
 Integers = NDArray[np.int64]
 
 
@@ -37,7 +40,7 @@ def encode(numbers: Integers, *, stamps: bool = False) -> list[bytes]:
     else:
         orders, residuals, bases, steps = _courses(numbers)
     zigzag = (residuals << 1 ^ residuals >> 63).view(np.uint64)
-    widths = np.array(_WIDTHS)[np.searchsorted(_BOUNDS, zigzag.max(axis=1))]
+    widths = _WIDTHS[np.searchsorted(_BOUNDS, zigzag.max(axis=1))]
     bodies = [b""] * len(numbers)
     for width in set(widths.tolist()) - {0}:
         rows = np.flatnonzero(widths == width)
@@ -48,34 +51,72 @@ def encode(numbers: Integers, *, stamps: bool = False) -> list[bytes]:
 
 
 def _in_units(series: Integers) -> tuple[Integers, Integers]:
+    """The power of ten that all of a row are multiples of, and how many of it they are."""
     units = np.zeros(len(series), np.int64)
     for unit in _UNITS:
-        whole = (units == 0) & (series % 10**unit == 0).all(axis=1)
-        units[whole] = unit
-    return units, series // 10 ** units[:, None]
+        first = series[:, : _LOOKED_AT + 1] % 10**unit
+        likely = np.flatnonzero((units == 0) & ~first.any(axis=1))
+        units[likely[~(series[likely] % 10**unit).any(axis=1)]] = unit
+    whole = units != 0
+    if whole.any():
+        series[whole] //= 10 ** units[whole, None]
+    return units, series
 
 
-def _courses(series: Integers) -> tuple[NDArray[np.uint8], Integers, Integers, Integers]:
+def _courses(series: Integers) -> tuple[Integers, Integers, Integers, Integers]:
     """Of each row the order that leaves least: orders, residuals, bases, steps."""
-    middle = np.clip(np.rint(series.mean(axis=1)), -(2.0**62), 2.0**62).astype(np.int64)
-    level = series - middle[:, None]
-    first = np.zeros_like(series)
-    first[:, 1:] = series[:, 1:] - series[:, :-1]
-    second = np.zeros_like(series)
-    second[:, 2:] = first[:, 2:] - first[:, 1:-1]
-    left = [np.abs(residual.astype(np.float64)).sum(axis=1) for residual in (level, first, second)]
-    orders = np.argmin(left, axis=0).astype(np.uint8)
-    residuals = np.where((orders == 0)[:, None], level, np.where((orders == 1)[:, None], first, second))
-    bases = np.where(orders == 0, middle, series[:, 0])
-    steps = np.where(orders == 2, first[:, 1] if series.shape[1] > 1 else 0, 0)
+    orders, bases = _orders(series)
+    steps = np.zeros(len(series), np.int64)
+    residuals = np.empty_like(series)
+    for order in set(orders.tolist()):
+        rows: slice | NDArray[np.intp] = slice(None) if (orders == order).all() else np.flatnonzero(orders == order)
+        part = series[rows]
+        if order == 0:
+            residuals[rows] = part - bases[rows, None]
+            continue
+        bases[rows] = part[:, 0]
+        left = np.zeros_like(part)
+        np.subtract(part[:, 1:], part[:, :-1], out=left[:, 1:])
+        if order == 2:
+            steps[rows] = left[:, 1]
+            left[:, 2:] -= left[:, 1:-1].copy()
+            left[:, 1] = 0
+        residuals[rows] = left
     return orders, residuals, bases, steps
+
+
+def _orders(series: Integers) -> tuple[Integers, Integers]:
+    """Of each row the order that leaves least in some stretches of it, and its middle there: which one is taken is a matter of
+    size only, and rows are much alike from end to end."""
+    count = series.shape[1]
+    if count > _STRETCHES * _LOOKED_AT:
+        begins = np.linspace(0, count - _LOOKED_AT, _STRETCHES).astype(np.int64)
+        series = series[:, (begins[:, None] + np.arange(_LOOKED_AT)).ravel()]
+        parts = series.astype(np.float64).reshape(len(series), _STRETCHES, _LOOKED_AT)
+    else:
+        parts = series.astype(np.float64)[:, None]
+    middle = parts.mean(axis=(1, 2))
+    bases = np.clip(np.rint(middle), -(2.0**62), 2.0**62).astype(np.int64)
+    if count < _LEAST_OF_STEPS:
+        return np.zeros(len(series), np.int64), bases
+    first = parts[:, :, 1:] - parts[:, :, :-1]
+    second = first[:, :, 1:] - first[:, :, :-1]
+    left = [_mean_size(each) for each in (parts - middle[:, None, None], first, second)]
+    return np.argmin(left, axis=0), bases
+
+
+def _mean_size(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    size: NDArray[np.float64] = np.abs(parts).mean(axis=(1, 2))
+    return size
 
 
 def _planes(zigzag: NDArray[np.uint64], width: int) -> list[bytes]:
     """Of each row of `zigzag [c, m]`."""
-    parts = zigzag.astype(f"<u{width}").view(np.uint8).reshape(*zigzag.shape, width)
-    planes = np.ascontiguousarray(parts.transpose(0, 2, 1)).reshape(len(zigzag), -1)
-    return [row.tobytes() for row in planes]
+    parts = zigzag.astype(f"<u{width}")
+    if width > 1:
+        parts = parts.view(np.uint8).reshape(*zigzag.shape, width).transpose(0, 2, 1)
+    body, size = parts.tobytes(), width * zigzag.shape[1]
+    return [body[at : at + size] for at in range(0, len(body), size)]
 
 
 def skip(buffer: bytes, at: int, count: int) -> int:
@@ -88,26 +129,40 @@ def decode(buffer: bytes, at: int, count: int) -> tuple[Integers, int]:
     """The series of `count` numbers that begins at `at`, and where it ends. Raises struct.error, ValueError on foreign bytes."""
     order, width, unit, base, step = _HEAD.unpack_from(buffer, at)
     at += _HEAD.size
-    end = at + width * count
-    if not width and order != 2:
-        return np.full(count, base, np.int64), end
+    planes = np.frombuffer(buffer, np.uint8, width * count, at)
+    return _numbers(planes, count, order, width, unit, base, step), at + width * count
+
+
+def decode_alike(table: NDArray[np.uint8], count: int) -> Integers:
+    """`[c, count]`: of series of the same order, width and unit, one in each row of `table`, and nothing else there."""
+    order, width, unit = table[0, :3].tolist()
+    heads = np.ascontiguousarray(table[:, 3 : _HEAD.size]).view("<i8")
+    return _numbers(table[:, _HEAD.size :], count, order, width, unit, heads[:, :1], heads[:, 1:])
+
+
+def _numbers(
+    planes: NDArray[np.uint8], count: int, order: int, width: int, unit: int, base: int | Integers, step: int | Integers
+) -> Integers:
+    """`[.., count]`; `planes [.., width * count]`."""
+    shape = (*planes.shape[:-1], count)
     if not width:
-        residuals = np.zeros(count, np.int64)
+        residuals = np.zeros(shape, np.int8)
     else:
-        zigzag = np.frombuffer(buffer, np.uint8, width * count, at)
+        zigzag = planes
         if width > 1:
-            zigzag = np.ascontiguousarray(zigzag.reshape(width, count).T).view(f"<u{width}").ravel()
+            apart = planes.reshape(*planes.shape[:-1], width, count).swapaxes(-1, -2)
+            zigzag = np.ascontiguousarray(apart).view(f"<u{width}").reshape(shape)
         residuals = (zigzag >> 1 ^ -(zigzag & 1)).view(f"<i{width}")
     if order == 2:
-        course = np.cumsum(residuals, dtype=np.int64)
+        course = np.cumsum(residuals, axis=-1, dtype=np.int64)
         course += step
-        course[:1] = 0
-        np.cumsum(course, out=course)
+        course[..., :1] = 0
+        np.cumsum(course, axis=-1, out=course)
     elif order == 1:
-        course = np.cumsum(residuals, dtype=np.int64)
+        course = np.cumsum(residuals, axis=-1, dtype=np.int64)
     else:
         course = residuals.astype(np.int64)
     if unit:
         course *= 10**unit
     course += base
-    return course, end
+    return course

@@ -114,7 +114,7 @@ class Reader:
         rows: list[EventRow] = []
         for path in reversed(journal_files(self._data)):
             try:
-                with closing(DailyFile.open(path, self._connect)) as file:
+                with closing(DailyFile.open(path, self._connect, self._layouts)) as file:
                     rows += file.events(" WHERE kind = ? ORDER BY seq DESC LIMIT ?", (kind.value, limit - len(rows)))
             except StoreError:
                 break
@@ -162,7 +162,7 @@ class Reader:
         Days that end before `from_ns` are not opened. Raises StoreError.
         """
         for path in reversed(journal_files(self._data)):
-            with closing(DailyFile.open(path, self._connect)) as file:
+            with closing(DailyFile.open(path, self._connect, self._layouts)) as file:
                 keys = [key for key, layout in self._layouts_of(file) if wanted(layout)]
                 with file.snapshot():
                     yield from map(file.scan_row, file.scans.by_slot(from_ns, to_ns, keys))
@@ -186,7 +186,7 @@ class Reader:
         """
         parts: list[Part] = []
         for path in reversed(journal_files(self._data)):
-            with reading(path), closing(DailyFile.open(path, self._connect)) as file, file.snapshot():
+            with reading(path), closing(DailyFile.open(path, self._connect, self._layouts)) as file, file.snapshot():
                 parts += parts_of(file, self._layouts_of(file), (unit, tag), from_ns, to_ns)
                 first_ns = file.scans.first_slot_ns()
             if first_ns is not None and first_ns < from_ns:
@@ -225,7 +225,7 @@ class Reader:
     def _each(self) -> Iterator[DailyFile]:
         """Every day after the other, each open only for its turn."""
         for path in journal_files(self._data):
-            with closing(DailyFile.open(path, self._connect)) as file:
+            with closing(DailyFile.open(path, self._connect, self._layouts)) as file:
                 yield file
 
     def _from(self, seq: int) -> list[Path]:
@@ -262,7 +262,7 @@ class Reader:
     def _file(self, path: Path) -> DailyFile:
         file = self._same(path)
         if file is None:
-            file = self._open[path] = DailyFile.open(path, self._connect)
+            file = self._open[path] = DailyFile.open(path, self._connect, self._layouts)
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(path)

@@ -18,7 +18,7 @@ from itertools import starmap
 from operator import attrgetter
 from typing import NamedTuple
 
-from collector.store.blocks import Block, Index, block_of, decode_block, decode_index, rows_of
+from collector.store.blocks import Appended, Block, Index, block_of, decode_block, decode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan
 from collector.store.schema import version_of
 from drivers.base import Layout
@@ -78,6 +78,11 @@ class Scans:
                 yield from self._of_segment(segment, after_seq, until_seq)
         where = " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         yield from starmap(StoredScan, self._connection.execute(_STORED + where, (max(after_seq, compacted), until_seq, limit)))
+
+    def appended(self, after_seq: int, until_seq: int, limit: int) -> Appended:
+        """Of the rows that are not compacted, the first `limit` among these. Raises DamagedRow."""
+        where = " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        return Appended.of(self._connection.execute(_STORED + where, (after_seq, until_seq, limit)).fetchall())
 
     def _of_segment(self, segment: int, after_seq: int, until_seq: int) -> Iterator[StoredScan]:
         rows = self._segment(segment)
@@ -156,10 +161,7 @@ class Scans:
         where = " WHERE seq > ? AND slot_ns >= ? AND slot_ns < ? ORDER BY seq"
         hot = self._connection.execute(_STORED + where, (self.compacted_until(), from_ns, to_ns))
         while rows := hot.fetchmany(_ROWS_AT_ONCE):
-            by_layout: dict[int, list[StoredScan]] = {}
-            for row in map(StoredScan._make, rows):
-                by_layout.setdefault(row.layout, []).append(row)
-            for key, of_layout in by_layout.items():
+            for key, of_layout in Appended.of(rows).by_layout().items():
                 yield block_of(of_layout, self._layout(key))
 
     def count(self, from_ns: int, to_ns: int) -> int:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import orjson
 
-from collector.store.blocks import Block, block_of, decode_index, encode_index, same
+from collector.store.blocks import Appended, Block, block_of, decode_index, encode_index, same
 from collector.store.chunks import Chunk, encode
 from collector.store.daily import DailyFile
-from collector.store.rows import DamagedRow, StoredScan
+from collector.store.rows import DamagedRow
 
 _TARGET_S = 0.004
 """How long a transaction should take; the commit that comes meanwhile waits as long."""
@@ -68,7 +68,7 @@ class SegmentWriter:
         ).fetchone()
         return 1 if row is None else int(row[0]) + len(orjson.loads(row[1])["columns"])
 
-    def block(self, file: DailyFile, layout_key: int, rows: Sequence[StoredScan], segment: int) -> Iterator[None]:
+    def block(self, file: DailyFile, layout_key: int, rows: Appended, segment: int) -> Iterator[None]:
         """Write the scans of one layout as a block. Raises DamagedRow when it does not bring back what it was made of."""
         layout, key = file.layout(layout_key), self._chunks_end()
         block = block_of(rows, layout)
@@ -78,7 +78,7 @@ class SegmentWriter:
             made.append(chunk)
             if len(made) % _CHUNKS_PER_STEP == 0:
                 yield  # some milliseconds of work
-        if not same(block, decode_index(index), [chunk.data for chunk in made], [row.blob for row in rows]):
+        if not same(block, decode_index(index), [chunk.data for chunk in made], rows.blobs):
             raise DamagedRow(f"layout {layout.id}: scans up to row {segment} can't be compacted: a defect, please report it")
         yield
         for first, last, size in self._batches([len(chunk.data) for chunk in made]):
@@ -88,7 +88,7 @@ class SegmentWriter:
                     [_row(key + n, made[n]) for n in range(first, last)],
                 )
                 if last == len(made):
-                    row = (key, segment, layout_key, len(rows), *_span(block), index)
+                    row = (key, segment, layout_key, len(rows.blobs), *_span(block), index)
                     self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             yield
 

@@ -27,94 +27,122 @@ from collector.store import integer_series
 _DECIMAL, _SINGLE, _SCALED, _BITS32, _BITS64 = range(5)
 _HEAD = struct.Struct("<BBI")
 _SCALING = struct.Struct("<dd")
-_SAMPLED = 64
+_SAMPLED = 32
 _SPARED = 16
 _UNSCALED = np.array([[1.0, 0.0]])
 _LARGE = 10
 """No exponent that is written is as large."""
+_SLAB = 1 << 15
+"""Values that are worked on at once: they stay in the processor's own memory."""
+_POWERS = np.array([10.0**exponent for exponent in range(_LARGE)])
 _MOST_WHOLE = 2.0**53
 Values = NDArray[np.float64]
 Scaling = tuple[float, float]
 
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    kind: int
-    exponent: int = 0
-
-    def whole(self, values: Values, scaling: Values) -> Values:
-        """`q` of `values [c, m]`, not yet checked, never -0.0, which no integer is; `scaling [c, 2]`."""
-        if self.kind == _SCALED:
-            return np.rint((values - scaling[:, 1:]) / scaling[:, :1]) + 0.0
-        return np.rint(values * 10.0**self.exponent) + 0.0
-
-    def values(self, whole: Values, scaling: Values) -> Values:
-        """What `q [c, m]` brings back."""
-        if self.kind == _SCALED:
-            return whole * scaling[:, :1] + scaling[:, 1:]
-        values = whole / 10.0**self.exponent
-        return values.astype(np.float32).astype(np.float64) if self.kind == _SINGLE else values
-
-
-_WHOLE = _Form(_DECIMAL)
 _FORMS = (
-    _WHOLE,
-    _Form(_SCALED),
-    *(_Form(_DECIMAL, exponent) for exponent in range(1, 10)),
-    *(_Form(_SINGLE, exponent) for exponent in range(1, 8)),
+    (_DECIMAL, 0),
+    (_SCALED, 0),
+    *((_DECIMAL, exponent) for exponent in range(1, _LARGE)),
+    *((_SINGLE, exponent) for exponent in range(1, 8)),
 )
+"""Kind and exponent, in the order in which they are tried; what none of them brings back is kept as bits."""
+_KINDS, _EXPONENTS = np.array(_FORMS).T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coded:
+    """Series of which the integers are still to be encoded, c of them."""
+
+    heads: list[bytes]
+    numbers: NDArray[np.int64]
+    """`[c, m]`"""
+    tails: list[bytes]
 
 
 def encode(values: Values, scalings: Sequence[Scaling]) -> list[bytes]:
     """Each row of `values [c, m]`; `scalings` are scale and offset of each row's tag."""
-    coded = [b""] * len(values)
+    if not len(values):
+        return []
     scaling = np.array(scalings, np.float64).reshape(len(values), 2)
     with np.errstate(all="ignore"):
-        for row, one in _in_bits(values, _by_forms(values, scaling, coded)):
-            coded[row] = one
+        coded = _by_forms(np.ascontiguousarray(values), scaling)
+    series = integer_series.encode(coded.numbers)
+    return [b"".join(parts) for parts in zip(coded.heads, series, coded.tails, strict=True)]
+
+
+def _by_forms(values: Values, scaling: Values) -> _Coded:
+    coded = _Coded([b""] * len(values), np.zeros(values.shape, np.int64), [b""] * len(values))
+    left = np.arange(len(values))
+    fits = _fits(values[:, :: max(1, values.shape[1] // _SAMPLED)], scaling)
+    while len(likely := left[fits[:, left].any(axis=0)]):
+        forms = np.argmax(fits[:, likely], axis=0)
+        _fill_in(coded, values, scaling, likely, forms)
+        fits[forms, likely] = False
+        left = np.array([row for row in left.tolist() if not coded.heads[row]], np.intp)
+    _fill_in_bits(coded, values, left)
     return coded
 
 
-def _by_forms(values: Values, scaling: Values, coded: list[bytes]) -> NDArray[np.intp]:
-    """Fill in what a form brings back; the rows that are left."""
-    sampled = values[:, :: max(1, values.shape[1] // _SAMPLED)]
-    left = np.flatnonzero(np.isfinite(sampled).any(axis=1))
-    for form in _FORMS:
-        asked = left if form.kind != _SCALED else left[(scaling[left] != (1.0, 0.0)).any(axis=1)]
-        if not len(asked):
-            continue
-        likely = asked[_fits(form, sampled[asked], scaling[asked])]
-        if len(likely):
-            _code(form, values, scaling, likely, coded)
-            left = np.array([row for row in left if not coded[row]], np.intp)
-    return np.array([row for row in range(len(values)) if not coded[row]], np.intp)
-
-
-def _fits(form: _Form, values: Values, scaling: Values) -> NDArray[np.bool_]:
-    """Which rows of `values [c, m]` the form brings back, but for a few and those that are no numbers."""
-    whole = form.whole(values, scaling)
-    missed = ~_same(form.values(whole, scaling), values) & np.isfinite(values)
-    fits: NDArray[np.bool_] = missed.sum(axis=1) <= values.shape[1] // _SPARED
+def _fits(sampled: Values, scaling: Values) -> NDArray[np.bool_]:
+    """Which forms bring back which rows of `sampled [c, s]`, but for a few values and those that are no numbers: `[forms, c]`."""
+    finite = np.isfinite(sampled)
+    powers = _POWERS[:, None, None]
+    decimals = _whole(sampled * powers) / powers
+    singles = decimals[1:8].astype(np.float32).astype(np.float64)
+    backs = np.concatenate([decimals[:1], _scaled(_unscaled(sampled, scaling), scaling)[None], decimals[1:], singles])
+    missed = (~_same(backs, sampled) & finite).sum(axis=2)
+    fits: NDArray[np.bool_] = (missed <= sampled.shape[1] // _SPARED) & finite.any(axis=1)
+    fits[_KINDS == _SCALED] &= (scaling != _UNSCALED).any(axis=1)
     return fits
 
 
-def _code(form: _Form, values: Values, scaling: Values, rows: NDArray[np.intp], coded: list[bytes]) -> None:
-    wanted = values[rows]
-    whole = form.whole(wanted, scaling[rows])
-    odd = ~_same(form.values(whole, scaling[rows]), wanted) | ~(np.abs(whole) < _MOST_WHOLE)
+def _whole(numbers: Values) -> Values:
+    """Never -0.0, which no integer is."""
+    whole: Values = np.rint(numbers)
+    whole += 0.0
+    return whole
+
+
+def _unscaled(values: Values, scaling: Values) -> Values:
+    """Registers of `values [c, m]`, not yet checked; `scaling [c, 2]`."""
+    return _whole((values - scaling[:, 1:]) / scaling[:, :1])
+
+
+def _scaled(registers: Values, scaling: Values) -> Values:
+    return registers * scaling[:, :1] + scaling[:, 1:]
+
+
+def _fill_in(coded: _Coded, values: Values, scaling: Values, rows: NDArray[np.intp], forms: NDArray[np.intp]) -> None:
+    """Those `rows` that their `forms` bring back but for a few values, which are exceptions."""
+    wanted = values if len(rows) == len(values) else values[rows]
+    whole, back = _tried(wanted, scaling[rows], forms)
+    odd = ~_same(back, wanted) | ~(np.abs(whole) < _MOST_WHOLE)
     counts = odd.sum(axis=1)
-    kept = np.flatnonzero(counts <= wanted.shape[1] // _SPARED)
-    if not len(kept):
-        return
-    numbers = _without(whole[kept], odd[kept]) if counts.any() else whole[kept]
-    for at, series in zip(kept.tolist(), integer_series.encode(numbers.astype(np.int64)), strict=True):
-        head = _HEAD.pack(form.kind, form.exponent, counts[at])
-        if form.kind == _SCALED:
-            head += _SCALING.pack(*scaling[rows[at]])
-        coded[rows[at]] = head + series
-        if counts[at]:
+    if counts.any():
+        whole = _without(whole, odd)
+    kept = counts <= wanted.shape[1] // _SPARED
+    coded.numbers[rows[kept]] = whole[kept].astype(np.int64)
+    for at in np.flatnonzero(kept).tolist():
+        row, (kind, exponent), exceptions = rows[at], _FORMS[forms[at]], int(counts[at])
+        coded.heads[row] = _HEAD.pack(kind, exponent, exceptions)
+        if kind == _SCALED:
+            coded.heads[row] += _SCALING.pack(*scaling[row])
+        if exceptions:
             where = np.flatnonzero(odd[at])
-            coded[rows[at]] += where.astype("<u4").tobytes() + wanted[at, where].tobytes()
+            coded.tails[row] = where.astype("<u4").tobytes() + wanted[at, where].tobytes()
+
+
+def _tried(values: Values, scaling: Values, forms: NDArray[np.intp]) -> tuple[Values, Values]:
+    """`q` of each row by its form, and what it brings back."""
+    powers = _POWERS[_EXPONENTS[forms], None]
+    whole = _whole(values * powers)
+    back = whole / powers
+    if (singles := _KINDS[forms] == _SINGLE).any():
+        back[singles] = back[singles].astype(np.float32)
+    if (scaled := _KINDS[forms] == _SCALED).any():
+        whole[scaled] = _unscaled(values[scaled], scaling[scaled])
+        back[scaled] = _scaled(whole[scaled], scaling[scaled])
+    return whole, back
 
 
 def _without(whole: Values, odd: NDArray[np.bool_]) -> Values:
@@ -128,43 +156,66 @@ def _same(mine: Values, theirs: Values) -> NDArray[np.bool_]:
     return same
 
 
-def _in_bits(values: Values, rows: NDArray[np.intp]) -> list[tuple[int, bytes]]:
+def _fill_in_bits(coded: _Coded, values: Values, rows: NDArray[np.intp]) -> None:
     if not len(rows):
-        return []
-    wanted = np.ascontiguousarray(values[rows])
+        return
+    wanted = values[rows]
     single = wanted.astype(np.float32)
-    narrow = _same(single.astype(np.float64), wanted).all(axis=1)
-    coded = []
-    for kind, among, bits in (
-        (_BITS32, narrow, single[narrow].view(np.int32).astype(np.int64)),
-        (_BITS64, ~narrow, wanted[~narrow].view(np.int64)),
-    ):
-        series = integer_series.encode(bits)
-        coded += [(int(row), _HEAD.pack(kind, 0, 0) + one) for row, one in zip(rows[among], series, strict=True)]
-    return coded
+    narrow = np.count_nonzero(_same(single.astype(np.float64), wanted), axis=1) == wanted.shape[1]
+    coded.numbers[rows] = np.where(narrow[:, None], single.view(np.int32), wanted.view(np.int64))
+    for row, is_narrow in zip(rows.tolist(), narrow.tolist(), strict=True):
+        coded.heads[row] = _HEAD.pack(_BITS32 if is_narrow else _BITS64, 0, 0)
 
 
 def decode(buffer: bytes, at: int, count: int) -> tuple[Values, int]:
     """The series of `count` values that begins at `at`, and where it ends. Raises struct.error, ValueError on foreign bytes."""
     kind, exponent, exceptions = _HEAD.unpack_from(buffer, at)
     at += _HEAD.size
-    scaling = _UNSCALED
+    scaling = _UNSCALED[0]
     if kind == _SCALED:
-        scaling = np.array([_SCALING.unpack_from(buffer, at)])
+        scaling = np.array(_SCALING.unpack_from(buffer, at))
         at += _SCALING.size
     whole, at = integer_series.decode(buffer, at, count)
-    if kind == _BITS64:
-        return whole.view(np.float64), at
-    if kind == _BITS32:
-        return whole.astype(np.int32).view(np.float32).astype(np.float64), at
-    if kind == _DECIMAL and exponent < _LARGE:  # no error can come of it, and it is most of all series
-        values = whole / 10.0**exponent
-    else:
-        with np.errstate(all="ignore"):
-            values = _Form(kind, exponent).values(whole.astype(np.float64)[None], scaling)[0]
+    values = _values(whole, kind, exponent, scaling)
     if exceptions:
         where = np.frombuffer(buffer, "<u4", exceptions, at)
         at += where.nbytes
         values[where] = np.frombuffer(buffer, "<f8", exceptions, at)
         at += 8 * exceptions
     return values, at
+
+
+def decode_into(values: Values, rows: Sequence[int], buffers: Sequence[bytes], at: int) -> None:
+    """Fill `rows` of `values [k, m]`, each from the buffer with its series from `at` to the end, those that are alike together.
+    Raises struct.error, ValueError on foreign bytes, or where a buffer does not end with its series."""
+    groups: dict[tuple[bytes, int], list[int]] = {}
+    head = slice(at, at + _HEAD.size + 3)  # up to order, width and unit of the integers
+    for n, buffer in enumerate(buffers):
+        groups.setdefault((buffer[head], len(buffer)), []).append(n)
+    count, at_once = values.shape[1], max(1, _SLAB // max(1, values.shape[1]))
+    for (about, size), alike in groups.items():
+        kind, exponent, exceptions = _HEAD.unpack_from(about)
+        if exceptions or kind == _SCALED or size != integer_series.skip(buffers[alike[0]], at + _HEAD.size, count):
+            for n in alike:
+                values[rows[n]], end = decode(buffers[n], at, count)
+                if end != size:
+                    raise ValueError(f"{size} bytes, its parts {end}")
+            continue
+        for first in range(0, len(alike), at_once):
+            some = alike[first : first + at_once]
+            table = np.frombuffer(b"".join([buffers[n] for n in some]), np.uint8).reshape(len(some), size)
+            whole = integer_series.decode_alike(table[:, at + _HEAD.size :], count)
+            values[[rows[n] for n in some]] = _values(whole, kind, exponent, _UNSCALED[0])
+
+
+def _values(whole: NDArray[np.int64], kind: int, exponent: int, scaling: Values) -> Values:
+    """What `q` brings back, of any shape; `scaling [2]`."""
+    if kind == _BITS64:
+        return whole.view(np.float64)
+    if kind == _BITS32:
+        return whole.astype(np.int32).view(np.float32).astype(np.float64)
+    if kind == _DECIMAL and exponent < _LARGE:  # no error can come of it, and it is most of all series
+        return whole / _POWERS[exponent] if exponent else whole.astype(np.float64)
+    with np.errstate(all="ignore"):
+        values: Values = whole.astype(np.float64) * scaling[0] + scaling[1] if kind == _SCALED else whole / 10.0**exponent
+        return values.astype(np.float32).astype(np.float64) if kind == _SINGLE else values

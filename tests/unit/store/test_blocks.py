@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collector.store import chunks, frames, integer_series, value_series
 from collector.store.blobs import put_together, take_apart
-from collector.store.blocks import block_of, decode_block, decode_index, encode_index, rows_of
+from collector.store.blocks import Appended, block_of, decode_block, decode_index, encode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan, encode
 from config.tags import Kind
 from drivers.base import Layout, Quality
@@ -23,7 +23,7 @@ TWO = layout(column("temperature"), column("pressure"))
 
 def again(rows: Sequence[StoredScan], of: Layout) -> list[StoredScan]:
     """Through the bytes that are stored."""
-    block = block_of(rows, of)
+    block = block_of(Appended.of(rows), of)
     index = decode_index(encode_index(block.index))
     data = [chunk.data for chunk in chunks.encode(block.columns, of)]
     return rows_of(decode_block(of, index, data), rows[0].layout)
@@ -131,7 +131,7 @@ def test_what_an_instrument_gives_is_small(form: str) -> None:
     values, scaling, most = FORMS[form]
     of = layout(column("t"))
     blobs = [encode(scan(of, [value])) for value in values]
-    block = block_of(stored(blobs), of)
+    block = block_of(Appended.of(stored(blobs)), of)
     (coded,) = value_series.encode(values[None], [scaling])
     assert value_series.decode(coded, 0, 3600)[0].tobytes() == values.tobytes()
     assert len(frames.pack(coded)) < most * len(values)
@@ -149,7 +149,7 @@ def test_a_summary_is_that_of_the_good_numbers(data: st.DataObject) -> None:
     values = [data.draw(numbers) for _ in range(n)]
     status = [data.draw(CODES) for _ in range(n)]
     of = layout(column("t"))
-    block = block_of(stored([encode(scan(of, [v], SLOT_NS, [s])) for v, s in zip(values, status, strict=True)]), of)
+    block = block_of(Appended.of(stored([encode(scan(of, [v], SLOT_NS, [s])) for v, s in zip(values, status, strict=True)])), of)
     (chunk,) = chunks.encode(block.columns, of)
     good = [v for v, s in zip(values, status, strict=True) if s >> 30 == Quality.GOOD and np.isfinite(v)]
     assert chunk.summary.good == len(good)
@@ -167,7 +167,7 @@ ROWS: list[list[Value]] = [[64.93 + n / 100, n, "Dose"] for n in range(50)]
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 255))
 def test_a_flipped_byte_of_a_block_is_seen(where: int, bits: int) -> None:
-    block = block_of(stored([encode(scan(MIXED, values)) for values in ROWS]), MIXED)
+    block = block_of(Appended.of(stored([encode(scan(MIXED, values)) for values in ROWS])), MIXED)
     parts = [encode_index(block.index), *(chunk.data for chunk in chunks.encode(block.columns, MIXED))]
     n, at = where % len(parts), where // len(parts) % len(parts[where % len(parts)])
     damaged = bytearray(parts[n])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.store import blocks, chunks, segment_writer
 from collector.store import compactor as compactor_module
+from collector.store.blobs import Columns
+from collector.store.blocks import Index
+from collector.store.chunks import Chunk
 from collector.store.compactor import Compactor
 from collector.store.daily import DailyFile, Totals
 from collector.store.files import Damaged, journal_files, open_compactor
@@ -27,7 +32,7 @@ from collector.store.segment_writer import SegmentWriter
 from collector.store.walk import walk
 from collector.terms import Event, EventKind, Stamp
 from config.tags import Kind
-from drivers.base import Scan
+from drivers.base import Layout, Scan
 from tests.journal_rows import SECOND_NS, SLOT_NS, column, layout, scan
 from tests.unit.store import version_1
 from tests.unit.store.entries import assert_same_rows, entries, layouts
@@ -236,6 +241,44 @@ def test_where_rows_were_lost_it_goes_on_behind_them(data: Path) -> None:
 def sums(rows: Sequence[tuple[int, Entry]]) -> tuple[int, int]:
     scans = [entry.scan for _, entry in rows if isinstance(entry, Stamped)]
     return sum(each.samples for each in scans), len(scans)
+
+
+# --- the proof
+
+
+def a_bit_off(part: str) -> Callable[..., Iterator[Chunk]]:
+    """Encodes columns of which one bit is another."""
+
+    def encode(columns: Columns, of: Layout) -> Iterator[Chunk]:
+        changed = getattr(columns, part).copy()
+        changed.reshape(-1).view(np.uint8)[-1] ^= 1
+        yield from chunks.encode(replace(columns, **{part: changed}), of)
+
+    return encode
+
+
+def a_row_off(index: Index) -> bytes:
+    return blocks.encode_index(replace(index, slot_ns=index.slot_ns + (index.seq == index.seq[-1])))
+
+
+WRONG: dict[str, tuple[str, Callable[..., object]]] = {
+    "a value": ("encode", a_bit_off("values")),
+    "a status code": ("encode", a_bit_off("status")),
+    "an integer": ("encode", a_bit_off("integers")),
+    "a slot": ("encode_index", a_row_off),
+    "a text": ("encode_index", lambda index: blocks.encode_index(replace(index, rest_bytes=index.rest_bytes[:-1] + b"?"))),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_not_brought_back_to_the_bit_is_never_written(wrong: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = written(data, 40)
+    monkeypatch.setattr(segment_writer, *WRONG[wrong])
+    faults = compacted(data).faults
+    (path,) = journal_files(data)
+    assert "can't be compacted" in faults[path]
+    assert (table(path, "blocks"), table(path, "chunks"), table(path, "segments")) == (0, 0, 0)
+    assert_same_rows(read_all(data), rows)
 
 
 # --- cut short
