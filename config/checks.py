@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from config import limit_checks, range_checks, relation_checks, security_checks, wire_checks
+from config import limit_checks, plausible_checks, range_checks, relation_checks, security_checks, wire_checks
 from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_devices, placed_tags, roles_by_unit, tags_by_role
 from config.model import Context, Device, Plant
@@ -152,6 +152,7 @@ FAULTS: tuple[Check, ...] = (
     *limit_checks.FAULTS,
     *range_checks.FAULTS,
     *relation_checks.FAULTS,
+    *plausible_checks.FAULTS,
 )
 FAULTS_OF_A_WHOLE: tuple[Check, ...] = (
     units_exist,
@@ -159,6 +160,7 @@ FAULTS_OF_A_WHOLE: tuple[Check, ...] = (
     context_roles_fit,
     *limit_checks.FAULTS_OF_A_WHOLE,
     *relation_checks.FAULTS_OF_A_WHOLE,
+    *plausible_checks.FAULTS_OF_A_WHOLE,
 )
 WARNINGS: tuple[Check, ...] = (
     units_are_used,
@@ -167,4 +169,5 @@ WARNINGS: tuple[Check, ...] = (
     *security_checks.WARNINGS,
     *limit_checks.WARNINGS,
     *range_checks.WARNINGS,
+    *plausible_checks.WARNINGS,
 )

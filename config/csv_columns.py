@@ -45,6 +45,20 @@ class Columns:
         return {normal(name): column for column in self.columns for name in (column.name, *column.aliases)}
 
 
+_PLAUSIBLE: tuple[tuple[str, CellKind, str, tuple[str, ...]], ...] = (
+    ("plausible_low", "number", "low", ("plausible min",)),
+    ("plausible_high", "number", "high", ("plausible max",)),
+    ("spike", "number", "spike", ()),
+    ("spike_samples", "number", "spike_samples", ()),
+    ("rate_per_min", "number", "rate_per_min", ("max rate",)),
+    ("flat_s", "number", "flat_s", ()),
+    ("flat_band", "number", "flat_band", ()),
+    ("agrees_with", "text", "agrees_with", ("other probe",)),
+    ("within", "number", "within", ()),
+    ("for_s", "number", "for_s", ()),
+    ("max_age_s", "number", "max_age_s", ()),
+)
+
 TAG_COLUMNS = Columns(
     "a tag list",
     (
@@ -66,6 +80,7 @@ TAG_COLUMNS = Columns(
         _column("type", "text", "data type"),
         _column("word_order", "text", "byte order"),
         _column("length", "number", "registers"),
+        *(_column(name, kind, *aliases, steps=("plausible", key)) for name, kind, key, aliases in _PLAUSIBLE),
     ),
     ("tag", "address"),
 )

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.common import Interval, Named, Number, WholeNumber, identifier
+from config.plausible import Plausible
 from config.text import Name, Text
 
 
@@ -47,6 +48,13 @@ class Tag(Named):
     """In engineering units: engineering value = raw · scale + offset."""
     states: dict[WholeNumber, Name] = Field(default_factory=dict)
     """Names of an enumeration's numbers, e.g. `{1: Charge, 2: Heat}`."""
+    plausible: Plausible | None = None
+    """What it may plausibly read; a sample beyond it is recorded as uncertain, with the reason."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Its values are amounts of something: no text, no yes or no, no enumeration."""
+        return self.value_kind in (Kind.REAL, Kind.INTEGER) and not self.states
 
     @property
     def value_kind(self) -> Kind:

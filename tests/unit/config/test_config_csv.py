@@ -129,7 +129,8 @@ def test_a_column_for_people_is_not_read(tmp_path: Path) -> None:
 
 
 _FIRST = "tag, address, role, engineering_unit, low, high, unit, group, scale, offset, states, deadband"
-KNOWN = f"{_FIRST}, kind, type, word_order, length"
+_PLAUSIBLE = "spike, spike_samples, rate_per_min, flat_s, flat_band, agrees_with, within, for_s, max_age_s"
+KNOWN = f"{_FIRST}, kind, type, word_order, length, plausible_low, plausible_high, {_PLAUSIBLE}"
 FAULTS = [
     ("tag;address", "tag;adress", [
         f"tags.csv:1: unknown column 'adress'; did you mean 'address'?; known here: {KNOWN}",

@@ -52,7 +52,7 @@ def test_the_sound_file_is_sound(tmp_path: Path) -> None:
     assert examination.plant == load(file)
 
 
-TAG_KEYS = "address, role, engineering_unit, range, unit, group, scale, offset, states"
+TAG_KEYS = "address, role, engineering_unit, range, unit, group, scale, offset, states, plausible"
 OPCUA_KEYS = f"{TAG_KEYS}, kind, deadband"
 ONE_ITEM = [
     # old, new, line: path: what

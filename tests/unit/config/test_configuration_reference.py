@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 from pydantic.fields import FieldInfo
 
-from config import common, limits, model, parts, security, sinks, tags
+from config import common, limits, model, parts, plausible, security, sinks, tags
 from config.csv_columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from config.load import load
 
@@ -31,6 +31,7 @@ SECTIONS: dict[type[common.Model], tuple[str, ...]] = {
     model.OpcUaGroup: ("Scan group", "Scan group, OPC UA"),
     tags.OpcUaTag: ("Tag", "Tag, OPC UA"),
     tags.ModbusTag: ("Tag", "Tag, Modbus"),
+    plausible.Plausible: ("Plausible",),
     model.Unit: ("Unit",),
     model.Context: ("Context",),
     limits.Limit: ("Limit",),
