@@ -33,12 +33,12 @@ ROWS_BEHIND = 20_000
 """How far that row may be behind while nothing happens to alarms."""
 
 
-def alarm_book(plant: Plant) -> Book:
-    """The alarms that a plant can raise."""
+def alarm_book(plant: Plant, doubts: Iterable[tuple[str, str, str]] = ()) -> Book:
+    """The alarms that a plant can raise; `doubts`: the (unit, role, rule) of what may be doubted."""
     layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
     columns = [column for layout in layouts for column in layout.columns]
     roles = {(each.unit, each.role) for each in columns if each.kind in (Kind.REAL, Kind.INTEGER)}
-    return Book(plant.limits, roles | expression_roles(layouts, plant.limits))
+    return Book(plant.limits, roles | expression_roles(layouts, plant.limits), doubts)
 
 
 def outside_before(alarms: Iterable[Alarm]) -> tuple[OutsideBefore, ...]:

@@ -1,7 +1,8 @@
 """Every scan's way from the driver to the disk: context, judge, publish, commit.
 
-    endpoint task ── take(scan) ──> stamps ──> judge ──> alarms ──> events, published at once
-                                                                      └─> pending ──> commit (each second, one transaction)
+    endpoint task ── take(scan) ──> plausibility ──> stamps ──> judge ──> alarms ──> events, published at once
+                                                                                       └─> pending ──> commit (each second,
+                                                                                                       one transaction)
 
 Judging never waits for the disk. What was taken is pending, within bounds, until a commit with it has returned; a commit that
 failed is tried again with the same rows, and one that does not return is told. Only when the disk has not taken anything for
@@ -29,6 +30,8 @@ from collector.live import Live
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.alarms.alarms import Alarms, Command
 from collector.monitor.judge import Judge
+from collector.monitor.plausibility.plausibility import plausibility_of
+from collector.monitor.plausibility.reasons import REASONS
 from collector.monitor.relations import Relations
 from collector.pending import Dropped, Numbered, Pending
 from collector.store.daily import Totals
@@ -88,8 +91,11 @@ class Recorder:
         self._pending = Pending()
         self.disk = Disk(self.tell, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self.alarms = Alarms(alarm_book(plant), alarms)
-        self._before = outside_before(self.alarms.now.values()), accumulated
+        known = list(alarms)
+        before = outside_before(known)
+        self._plausibility = plausibility_of(plant, before)
+        self.alarms = Alarms(alarm_book(plant, self._plausibility.rules), known)
+        self._before = tuple(each for each in before if each.rule not in REASONS), accumulated
         self._relations = Relations(plant.limits, *self._before)
         self.judges: dict[str, Judge] = {}
         """By id of the layout; those of relations have one of their own."""
@@ -114,6 +120,7 @@ class Recorder:
 
     def take(self, scan: Scan) -> None:
         """A scan, on arrival. Publishes what it changes, before returning."""
+        scan, doubts = self._plausibility.examine(scan)
         layout = scan.layout
         judge = self.judges.get(layout.id)
         is_new = judge is None
@@ -129,6 +136,8 @@ class Recorder:
         self._live.counters.lost_scans += scan.lost
         self._enqueue(Stamped(scan, stamps))
         self._live.publish(scan)
+        for doubt in doubts:
+            self.tell(doubt.event(self._context.stamps[doubt.unit]))
         for event in (*judge.judge(scan, stamps), *self._relations.judge(scan, stamps)):
             self.tell(event)
         if is_new:
@@ -298,6 +307,8 @@ class Recorder:
         for judge in self.judges.values():
             for event in judge.close(now_ns):
                 self.tell(event)
+        for doubt in self._plausibility.close(now_ns):
+            self.tell(doubt.event(self._context.stamps[doubt.unit]))
         try:
             return await self.commit()
         finally:

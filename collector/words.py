@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
+from collector.monitor.plausibility.reasons import REASON_OF, REASONS, Reason
 from collector.terms import Event, EventKind, Json
 from config.limits import DEVIATION
 from drivers.base import Column, Status
@@ -121,7 +122,10 @@ def statistic_in_words(statistic: str, window_s: float | None) -> str:
 
 
 def status_in_words(status: int) -> str:
-    """A status code of OPC UA part 6 by its name, where the product has one, else in hexadecimal."""
+    """A status code of OPC UA part 6 by its name, where the product has one, else in hexadecimal; what it doubts itself by the
+    reason."""
+    if reason := REASON_OF.get(status):
+        return reason.value
     return _STATUS_NAMES.get(status & 0xFFFF_0000) or f"status 0x{status:08X}"
 
 
@@ -141,9 +145,21 @@ def beyond_in_words(rule: str, statistic: str, level: float, engineering_unit: s
         return "condition not met"
     if rule.endswith(" time"):
         return f"longer than {_with_unit(level_in_words(level), statistic, engineering_unit)}"
+    if rule in REASONS:
+        return f"{rule}: {_DOUBTED[Reason(rule)].format(_with_unit(level_in_words(level), '', engineering_unit), level)}"
     side = "above" if side_of(rule) == "high" else "below"
     name = rule.removesuffix(" low").removesuffix(" high")
     return f"{side} {name} {_with_unit(level_in_words(level), statistic, engineering_unit)}"
+
+
+_DOUBTED = {
+    Reason.RANGE: "beyond {0}",
+    Reason.SPIKE: "a jump by more than {0}, not confirmed",
+    Reason.RATE: "moved faster than {0}/min",
+    Reason.FLAT: "has not moved for {1:g} s",
+    Reason.DIFFERENCE: "more than {0} from the other tag that measures the same",
+}
+"""Takes the level with its unit, and alone."""
 
 
 def _with_unit(figure: str, statistic: str, engineering_unit: str | None) -> str:
@@ -182,6 +198,8 @@ def in_words(event: Event, columns: Columns) -> Told | None:
 
 def _transition(event: Event, columns: Columns) -> Told | None:
     body = event.body
+    if text(body, "rule") in REASONS:
+        return _doubt(event, columns)
     tag, engineering_unit, column = _tag(event, columns)
     rule, after, statistic = text(body, "rule"), text(body, "to"), text(body, "statistic")
     if statistic in ("value", DEVIATION) and rule.startswith("PAR") and after != "ended":
@@ -211,6 +229,17 @@ def _evaluability(event: Event, columns: Columns) -> Told:
     status = body.get("status")
     reason = f", {status_in_words(status)}" if isinstance(status, int) else ""
     return "alert", f"{what} can't be evaluated: {text(body, 'cause')}{reason}"
+
+
+def _doubt(event: Event, columns: Columns) -> Told:
+    tag, engineering_unit, column = _tag(event, columns)
+    rule, after, level = text(event.body, "rule"), text(event.body, "to"), number(event.body, "level") or 0.0
+    if after == "ended":
+        return "info", f"{tag} was doubted, {rule}: it is not checked any more"
+    value = _with_unit(digits(number(event.body, "value"), column, [level]), "value", engineering_unit)
+    if after == "outside":
+        return severity_of(rule), f"{tag} is doubted, {beyond_in_words(rule, 'value', level, engineering_unit)}: {value}"
+    return "info", f"{tag} is no longer doubted, {rule}: {value}"
 
 
 def _excursion(event: Event, columns: Columns) -> Told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from collector.monitor.alarms.alarm import AlarmKey, Settings
+from collector.monitor.alarms.alarm import PRIORITIES, AlarmKey, Settings
 from collector.monitor.limits import CONDITION, DECISION, holding, outside_rule
 from collector.terms import Stamp
 from config.limits import Limit, Priority
@@ -50,12 +50,15 @@ def rule_names(limit: Limit) -> list[str]:
 class Book:
     """The alarms that a plant's limits can raise."""
 
-    def __init__(self, limits: Sequence[Limit], roles: Iterable[tuple[str, str]]) -> None:
-        """`roles`: the (unit, role) of each tag that can be limited."""
+    def __init__(
+        self, limits: Sequence[Limit], roles: Iterable[tuple[str, str]], doubts: Iterable[tuple[str, str, str]] = ()
+    ) -> None:
+        """`roles`: the (unit, role) of each tag that can be limited; `doubts`: the (unit, role, rule) of what may be doubted."""
         self._limits: dict[str, list[Limit]] = {}
         for limit in limits:
             self._limits.setdefault(limit.role, []).append(limit)
-        self.keys = frozenset(
+        self._doubts = frozenset(AlarmKey(unit, role, "value", None, rule) for unit, role, rule in doubts)
+        self.keys = self._doubts.union(
             AlarmKey(unit, role, limit.measure, limit.window_s, rule)
             for unit, role in roles
             for limit in self._limits.get(role, ())
@@ -66,6 +69,22 @@ class Book:
 
     def settings(self, key: AlarmKey, stamp: Stamp) -> Settings:
         """By the row that holds for a batch and phase; by the rule's name where none does."""
+        if key in self._doubts:
+            return self._of_doubt(key, stamp)
         rows = [row for row in self._limits.get(key.role, ()) if (row.measure, row.window_s) == (key.statistic, key.window_s)]
         row = holding(rows, key.unit, stamp)
         return settings_of(row, key.rule) if row else Settings(PRIORITY_BY_RULE.get(key.rule, "medium"))
+
+    def _of_doubt(self, key: AlarmKey, stamp: Stamp) -> Settings:
+        """As urgent as the most urgent alarm that can't come meanwhile."""
+        rows: dict[tuple[str, float | None], list[Limit]] = {}
+        for limit in self._limits.get(key.role, ()):
+            rows.setdefault((limit.measure, limit.window_s), []).append(limit)
+        holds = [row for alike in rows.values() if (row := holding(alike, key.unit, stamp))]
+        hidden = [settings_of(row, rule).priority for row in holds for rule in rule_names(row)]
+        return Settings(
+            priority=min(hidden, key=PRIORITIES.index, default="low"),
+            cpp=any(row.cpp for row in holds),
+            consequence="its limits are not judged while it is doubted" if holds else "",
+            action="find out whether the instrument or the process is wrong; take it for real until then",
+        )
