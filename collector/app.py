@@ -307,8 +307,9 @@ class Daemon:
 
     async def _seal(self) -> str:
         """What was read goes to the disk, whatever ended the daemon; why not, where the disk did not take it."""
-        self.recorder.tell(Event(EventKind.DAEMON, self.clock.now_ns(), body={"state": "stopped", "version": VERSION}))
-        durable = await self.recorder.close()
+        now_ns = self.clock.now_ns()
+        self.recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "stopped", "version": VERSION}))
+        durable = await self.recorder.close(now_ns)
         self.gateway.remember()
         self.keeping.copy()
         if durable:

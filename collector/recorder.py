@@ -301,9 +301,10 @@ class Recorder:
         now_ns = self._clock.now_ns()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.set_aside, path, cause, now_ns)
 
-    async def close(self) -> bool:
-        """Commit the rest and end what is open; False when the disk did not take it. No `take` afterwards."""
-        now_ns = self._clock.now_ns()
+    async def close(self, stopped_ns: int | None = None) -> bool:
+        """Commit the rest and end what is open; False when the disk did not take it. No `take` afterwards. `stopped_ns`: as the
+        record has it, so that judging that comes to the same end; None: now."""
+        now_ns = self._clock.now_ns() if stopped_ns is None else stopped_ns
         for judge in self.judges.values():
             for event in judge.close(now_ns):
                 self.tell(event)

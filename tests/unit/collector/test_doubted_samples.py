@@ -201,7 +201,7 @@ def test_what_was_doubted_before_a_restart_goes_on(tmp_path: Path, killed: bool)
     assert flat == [False] * 4 + [True] * 2 + [True] * 2 + [False]
 
 
-async def committed() -> bool:
+async def committed(stopped_ns: int | None = None) -> bool:
     return True
 
 
