@@ -19,6 +19,7 @@ from collector.monitor.resumed import OutsideBefore
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.terms import Event, EventKind, Json, Stamp
+from config.limit_statistics import DURATION, PHASE
 from config.model import Plant
 from config.tags import Kind
 from drivers.base import scan_groups
@@ -38,6 +39,8 @@ def alarm_book(plant: Plant, doubts: Iterable[tuple[str, str, str]] = ()) -> Boo
     layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
     columns = [column for layout in layouts for column in layout.columns]
     roles = {(each.unit, each.role) for each in columns if each.kind in (Kind.REAL, Kind.INTEGER)}
+    if any(limit.statistic == DURATION for limit in plant.limits):
+        roles |= {(unit.name, PHASE) for unit in plant.units}
     return Book(plant.limits, roles | expression_roles(layouts, plant.limits), doubts)
 
 

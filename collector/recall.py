@@ -14,6 +14,7 @@ from collector.monitor.relations import Relations
 from collector.store.reader import Reader
 from collector.store.rows import EventRow, ScanRow
 from collector.terms import Event, EventKind
+from config.limit_statistics import DURATION
 from config.limits import Limit
 
 LOOK_BACK_NS = 600_000_000_000
@@ -23,7 +24,7 @@ ROWS_AT_ONCE = 2_000
 
 def accumulated_before(reader: Reader, limits: Sequence[Limit]) -> list[Event]:
     """As of the journal's last row. Raises StoreError, DamagedRow."""
-    lasting = [limit for limit in limits if limit.statistic in LASTING]
+    lasting = [limit for limit in limits if limit.statistic in (*LASTING, DURATION)]
     last_ns = reader.last_commit_ns() if lasting else None
     if last_ns is None:
         return []

@@ -29,6 +29,7 @@ from collector.keeping import End
 from collector.live import Live
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.alarms.alarms import Alarms, Command
+from collector.monitor.durations import PhaseDurations
 from collector.monitor.judge import Judge
 from collector.monitor.plausibility.plausibility import plausibility_of
 from collector.monitor.plausibility.reasons import REASONS
@@ -97,6 +98,7 @@ class Recorder:
         self.alarms = Alarms(alarm_book(plant, self._plausibility.rules), known)
         self._before = tuple(each for each in before if each.rule not in REASONS), accumulated
         self._relations = Relations(plant.limits, *self._before)
+        self._durations = PhaseDurations(plant.limits, *self._before)
         self.judges: dict[str, Judge] = {}
         """By id of the layout; those of relations have one of their own."""
         self._waiting: dict[int, asyncio.Future[Event]] = {}
@@ -139,6 +141,8 @@ class Recorder:
         for doubt in doubts:
             self.tell(doubt.event(self._context.stamps[doubt.unit]))
         for event in (*judge.judge(scan, stamps), *self._relations.judge(scan, stamps)):
+            self.tell(event)
+        for event in self._durations.judge(scan.slot_ns, layout.units, stamps):
             self.tell(event)
         if is_new:
             self.judges.update(self._relations.judges)
@@ -310,6 +314,8 @@ class Recorder:
                 self.tell(event)
         for doubt in self._plausibility.close(now_ns):
             self.tell(doubt.event(self._context.stamps[doubt.unit]))
+        for event in self._durations.close(now_ns):
+            self.tell(event)
         try:
             return await self.commit()
         finally:

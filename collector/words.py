@@ -13,6 +13,7 @@ from typing import Literal
 
 from collector.monitor.plausibility.reasons import REASON_OF, REASONS, Reason
 from collector.terms import Event, EventKind, Json
+from config.limit_statistics import DURATION
 from config.limits import DEVIATION
 from drivers.base import Column, Status
 
@@ -163,7 +164,7 @@ _DOUBTED = {
 
 
 def _with_unit(figure: str, statistic: str, engineering_unit: str | None) -> str:
-    if statistic.startswith("time outside"):
+    if statistic.startswith(("time outside", DURATION)):
         return f"{figure} s"
     per = "/min" if statistic == "slope" else ""
     return f"{figure} {engineering_unit}{per}" if engineering_unit else figure

@@ -12,6 +12,7 @@ from typing import Protocol
 from config.common import Bounds
 from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_tags, roles_by_unit, tags_by_role
+from config.limit_statistics import DURATION
 from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind, OpcUaTag
@@ -26,10 +27,17 @@ def in_units_of_the_tag(limit: Limit) -> bool:
 
 
 def guarded(plant: Plant) -> Iterator[tuple[int, Limit, list[PlacedTag]]]:
-    """Each limit with its index and the tags it applies to."""
-    by_role = tags_by_role(plant)
+    """Each limit with its index and the tags it applies to; of a duration those that tell the phase."""
+    by_role, telling = tags_by_role(plant), _phase_tags(plant)
     for n, limit in enumerate(plant.limits):
-        yield n, limit, [tag for tag in by_role.get(limit.role, []) if limit.unit in (None, tag.unit)]
+        tags = telling if limit.statistic == DURATION else by_role.get(limit.role, [])
+        yield n, limit, [tag for tag in tags if limit.unit in (None, tag.unit)]
+
+
+def _phase_tags(plant: Plant) -> list[PlacedTag]:
+    """They tell the phases whose durations may be limited."""
+    roles = {unit.name: unit.context.phase for unit in plant.units}
+    return [placed for placed in placed_tags(plant) if roles.get(placed.unit) == placed.tag.role]
 
 
 class HoldsLimits(Protocol):
@@ -101,6 +109,14 @@ def limits_guard_something(plant: Plant) -> Iterator[Finding]:
         if limit.unit is not None and limit.unit not in units:
             names = f"units of this plant: {', '.join(units) or 'none'}"
             yield ("limits", n, "unit"), f"no unit {limit.unit!r}{did_you_mean(limit.unit, units)}; {names}"
+        elif limit.statistic == DURATION:
+            if not tags:
+                where = f"unit {limit.unit}" if limit.unit else "any unit"
+                yield (
+                    ("limits", n, "statistic"),
+                    f"no tag tells the phase of {where}, so none has a duration: add a tag with role phase",
+                )
+            continue
         elif not tags and limit.role not in homeless and limit.expression is None:
             where = f"unit {limit.unit}" if limit.unit else "any unit"
             roles = by_unit[limit.unit] if limit.unit else by_role

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from config.limits import Limit
 
-Statistic = Literal["value", "mean", "min", "max", "std", "slope", "time_outside", "ewma", "cusum_high", "cusum_low"]
+Statistic = Literal["value", "mean", "min", "max", "std", "slope", "time_outside", "ewma", "cusum_high", "cusum_low", "duration"]
 Within = Literal["phase", "batch"]
 ROLLING: Final = ("mean", "min", "max", "std", "slope")
 """Of a window alone."""
 
 CUSUM: Final = ("cusum_high", "cusum_low")
+DURATION: Final = "duration"
+PHASE: Final = "phase"
+"""The role by which a phase is known that has a duration."""
+_NOT_OF_DURATIONS: Final = ("sp_role", "expression", "min_coverage", "sp", "deadband", "on_delay_s", "off_delay_s", "settle_s")
 
 _OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "allowed_outside_s": ("time_outside",),
@@ -47,6 +51,8 @@ def misfits(limit: Limit) -> Iterator[str]:
             yield f"{key} goes with statistic {' or '.join(statistics)}, not with {limit.statistic}"
     if limit.statistic == "time_outside":
         yield from _time_outside(limit)
+    elif limit.statistic == DURATION:
+        yield from _duration(limit)
     elif limit.statistic in CUSUM:
         yield from _cusum(limit)
     elif limit.statistic == "ewma" and limit.time_constant_s is None:
@@ -60,7 +66,7 @@ def _window(limit: Limit) -> Iterator[str]:
         yield f"window_s goes with a rolling statistic (mean, min, max, std, slope), not with {limit.statistic}"
     if limit.statistic in ROLLING and limit.window_s is None:
         yield f"statistic {limit.statistic} needs window_s, e.g. 60"
-    if limit.spans_phases and limit.statistic == "value" and limit.expression is None:
+    if limit.spans_phases and limit.statistic in ("value", DURATION) and limit.expression is None:
         yield "spans_phases goes with a window, which a raw value has not: leave it out"
 
 
@@ -89,3 +95,11 @@ def _cusum(limit: Limit) -> Iterator[str]:
         yield f"statistic {limit.statistic} has one level, decision_interval: leave nor, par and alarm out"
     if limit.deadband is not None and limit.decision_interval is not None and limit.deadband > limit.decision_interval:
         yield f"deadband {limit.deadband:g} is more than decision_interval, so it would never be inside again: lessen it"
+
+
+def _duration(limit: Limit) -> Iterator[str]:
+    if limit.role != PHASE:
+        yield "statistic duration is that of a phase, not of a tag: leave role out, and name the phase"
+    for key in _NOT_OF_DURATIONS:
+        if key in limit.model_fields_set and getattr(limit, key) is not None:
+            yield f"{key} says nothing of a phase's duration: leave it out"

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from config.common import Interval, Model, Number, Seconds, YesNo
 from config.expressions.read import read
 from config.expressions.tree import Calculation, Operand, Tree, is_condition
-from config.limit_statistics import Statistic, Within, measure_of, misfits
+from config.limit_statistics import DURATION, PHASE, Statistic, Within, measure_of, misfits
 from config.text import Name, Text
 
 Priority = Literal["low", "medium", "high", "critical"]
@@ -64,7 +64,7 @@ class Limit(Model):
     phase: Name | None = None
     """Fits this phase only."""
     role: Name
-    """What is limited: the role of real or integer tags. An expression has a name instead."""
+    """What is limited: the role of real or integer tags. An expression has a name instead, the duration of a phase neither."""
     name: Name | None = None
     """Of the expression: what its alarms are called by."""
     expression: Annotated[Text, AfterValidator(_readable)] | None = None
@@ -76,6 +76,7 @@ class Limit(Model):
     statistic: Statistic = "value"
     """value: each raw sample. mean, min, max, std (ddof=0), slope (engineering units per minute): over the last `window_s`.
     time_outside: seconds outside nor or par, over the last `window_s` or `within` a phase or batch.
+    duration: of a phase, in seconds; the row has no role.
     ewma: moving average of `time_constant_s`. cusum_high, cusum_low: sum of what is beyond `sp` by more than `slack`."""
     window_s: Seconds | None = None
     """Length of the window in seconds, for a rolling statistic; at least two periods of the tag's group."""
@@ -134,6 +135,8 @@ class Limit(Model):
             if data.get("name") is None:
                 raise ValueError("an expression has a name, by which its alarms are called: write name: jacket_lead")
             return {**data, "role": data["name"]}
+        if isinstance(data, Mapping) and data.get("statistic") == DURATION and data.get("role") is None:
+            return {**data, "role": PHASE}
         return data
 
     @property

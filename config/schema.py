@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from config.common import Named, NamedItems
+from config.limit_statistics import DURATION
 from config.limits import Limit
 from config.model import ModbusEndpoint, OpcUaEndpoint
 from config.parts import PlantFile
@@ -88,7 +89,9 @@ def _as_written(model: type[BaseModel], schema: Schema) -> None:
             properties[key] = _by_name(properties[key], least)
     if model is Limit:
         schema["required"].remove("role")
-        schema["oneOf"] = [{"required": ["role"]}, {"required": ["name", "expression"]}]
+        of_a_tag = {"oneOf": [{"required": ["role"]}, {"required": ["name", "expression"]}]}
+        of_a_phase = {"required": ["statistic"], "properties": {"statistic": {"const": DURATION}}}
+        schema["anyOf"] = [of_a_tag, of_a_phase]
     if "states" in properties:
         properties["states"]["propertyNames"] = {"pattern": "^[-+]?[0-9]"}
 

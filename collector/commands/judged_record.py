@@ -22,6 +22,7 @@ from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Stamp
 from config.faults import did_you_mean
 from config.limit_file import Limits
+from config.limit_statistics import DURATION
 from config.limits import Limit
 from config.tags import Kind
 from drivers.base import Column, Layout, scan_groups
@@ -72,7 +73,7 @@ def of_folder(data: Path, limits: Sequence[Limit], asked: Asked) -> Found:
         asked = _narrowed(reader, asked)
         longest_ns = max(layout.period_ns for layout in layouts)
         lead_ns = max([LEAST_LEAD_NS, *(round(limit.window_s * 1e9) for limit in limits if limit.window_s)])
-        if any(limit.statistic in LASTING for limit in limits):
+        if any(limit.statistic in (*LASTING, DURATION) for limit in limits):
             lead_ns = max(lead_ns, asked.from_ns - _begun_ns(reader, asked.from_ns))
         after_seq = reader.committed_before(asked.from_ns - lead_ns) if asked.from_ns > EARLIEST_NS + lead_ns else 0
         record = FinishedRecord(limits, asked.from_ns)
@@ -106,8 +107,8 @@ def _check_roles(limits: Sequence[Limit], columns: Sequence[Column], asked: Aske
     units, roles = {column.unit for column in columns}, {column.role for column in columns}
     if asked.unit is not None and asked.unit not in units:
         wrong_input(f"the record knows no unit {asked.unit}{did_you_mean(asked.unit, units)}; it has {', '.join(sorted(units))}")
-    limited = sorted({limit.role for limit in limits})
-    if roles.isdisjoint(limited):
+    limited = sorted({limit.role for limit in limits if limit.statistic != DURATION})
+    if limited and roles.isdisjoint(limited):
         wrong_input(f"the record has no role that has limits: {', '.join(limited)}; it has {', '.join(sorted(roles))}")
 
 
@@ -163,7 +164,7 @@ def _heeds_phases(limit: Limit) -> bool:
 
 def _columns_of(table: Limits, unit: str | None) -> dict[str, Column]:
     """By the name that a column may have: a role; of a plant a tag's name, too."""
-    roles = {limit.role for limit in table.rows}
+    roles = {limit.role for limit in table.rows if limit.statistic != DURATION}
     if table.plant is None:
         return {role: Column(role, role, unit or "", Kind.REAL) for role in sorted(roles)}
     layouts = [group.layout for endpoint in table.plant.endpoints for group in scan_groups(endpoint)]

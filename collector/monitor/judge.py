@@ -24,6 +24,7 @@ from collector.monitor.rules import RuleTable, Transition
 from collector.monitor.statistics import Statistics
 from collector.monitor.tail import Tail
 from collector.terms import Event, EventKind, Json, Stamp
+from config.limit_statistics import DURATION
 from config.limits import DEVIATION, Limit
 from config.tags import Kind
 from drivers.base import Changes, Layout, Quality, Scan
@@ -64,7 +65,8 @@ class Judge:
         the first scan."""
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
-        self._limits = tuple(limit for limit in limits if limit.role in roles and limit.is_derived is derived)
+        own = (limit for limit in limits if limit.role in roles and limit.is_derived is derived)
+        self._limits = tuple(limit for limit in own if limit.statistic != DURATION)
         self._derived, self._sets = derived, LimitSets(limits)
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from collector.terms import Stamp
+from config.limit_statistics import DURATION
 from config.limits import Limit
 from config.tags import Kind
 from drivers.base import Column, Layout
@@ -58,7 +59,8 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
     stamp_of = dict(zip(layout.units, stamps, strict=True))
     rows: dict[str, list[Limit]] = {}
     for limit in limits:
-        rows.setdefault(limit.role, []).append(limit)
+        if limit.statistic != DURATION:
+            rows.setdefault(limit.role, []).append(limit)
     chosen: dict[tuple[int, str, float | None], Limit] = {}
     for index, column in enumerate(layout.columns):
         if column.kind not in (Kind.REAL, Kind.INTEGER):
@@ -109,6 +111,18 @@ def rules_of(column: int, limit: Limit, about: Column) -> list[Rule]:
 def outside_rule(limit: Limit) -> str:
     """Of a row on time outside a range."""
     return "PAR time" if limit.par else "NOR time"
+
+
+def levels_of(limit: Limit) -> list[tuple[str, Side, float]]:
+    """(rule, side, level) of each level that a row has."""
+    found: list[tuple[str, Side, float]] = []
+    for name, low, high, _ in _levels(limit):
+        lower, upper = name if isinstance(name, tuple) else (f"{name} low", f"{name} high")
+        if low is not None:
+            found.append((lower, "low", low))
+        if high is not None:
+            found.append((upper, "high", high))
+    return found
 
 
 _Level = tuple[str | tuple[str, str], float | None, float | None, bool]

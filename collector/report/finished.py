@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.durations import PhaseDurations
 from collector.monitor.judge import Judge
 from collector.monitor.lasting import group_of
 from collector.monitor.relations import Relations
@@ -43,6 +44,7 @@ class FinishedRecord:
         self._limits, self._from_ns, self._from_begin = limits, from_ns, from_begin
         self._judges: dict[str, tuple[Judge, Tally]] = {}
         self._relations = Relations(limits)
+        self._durations = PhaseDurations(limits, from_begin=from_begin)
         self._relates = any(limit.is_derived for limit in limits)
         self._verdicts: dict[tuple[str, str, str], Verdict] = {}
         self.violations = Violations()
@@ -68,6 +70,7 @@ class FinishedRecord:
         if self._relates:
             events += self._relations.judge(scan, stamps)
             self.held.update(limit for _, each in self._relations.judges for _, limit in each.limits_now)
+        events += self._durations.judge(scan.slot_ns, scan.layout.units, stamps)
         self._follow(events)
         events = self._told(events)
         if not counted and judge.refused == refused and scan.slot_ns >= self._from_ns:
@@ -99,8 +102,11 @@ class FinishedRecord:
             events = self._told(judge.close(slot_ns))
             Tally(judge.layout, self._limits, self._verdicts, self.held, self.violations).hear(events)
             told += events
+        told += self._told(self._durations.close(slot_ns))
+        self.held |= self._durations.held
         self._judges.clear()
         self._relations = Relations(self._limits)
+        self._durations = PhaseDurations(self._limits, from_begin=self._from_begin)
         return told
 
     def restart(self, slot_ns: int, *, killed: bool = False) -> list[Event]:
@@ -108,11 +114,14 @@ class FinishedRecord:
         was killed told nothing: excursions that were open end with what is known."""
         before = list(self._outside.values())
         found = [event for judge, _ in self._judges.values() for event in judge.accumulated] + self._relations.accumulated
+        found += self._durations.accumulated
         self._accumulated.update({group_of(event): event for event in found})
         told = [event for event in self.close(slot_ns) if not killed or event.kind is not EventKind.TRANSITION]
         self._outside = {_key(event): event for event in before}
         self._before = [_heard(event) for event in before]
-        self._relations = Relations(self._limits, self._before, list(self._accumulated.values()))
+        accumulated = list(self._accumulated.values())
+        self._relations = Relations(self._limits, self._before, accumulated)
+        self._durations = PhaseDurations(self._limits, self._before, accumulated)
         return told
 
     @property

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from collector.monitor.limits import limits_for, rules_of
 from collector.report.recording import Batch
 from collector.terms import Stamp
+from config.limit_statistics import DURATION
 from config.limits import Limit
 from drivers.base import Layout
 
@@ -56,7 +57,8 @@ def screened(batch: Batch, layout: Layout, limits: Sequence[Limit]) -> Screen:
     """`layout`: of the batch's columns, which are of one unit."""
     scans, columns = batch.values.shape
     in_order = bool((np.diff(batch.slots_ns) > 0).all())
-    if not in_order or not all(limit.model_fields_set <= _PLAIN for limit in limits):
+    plain = all(limit.model_fields_set <= _PLAIN and limit.statistic != DURATION for limit in limits)
+    if not in_order or not plain:
         return Screen(np.arange(columns), np.arange(scans), scans, in_order)
     roles = {limit.role for limit in limits if limit.statistic != "value" or limit.settle_s}
     speaking = np.array([column.role in roles for column in layout.columns], np.bool_)

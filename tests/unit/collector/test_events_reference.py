@@ -42,6 +42,7 @@ _PYTHON: dict[str, tuple[type, ...]] = {
 ELSEWHERE = {EventKind.SUBSCRIPTION, EventKind.DAMAGE, EventKind.RETENTION}
 """What a Modbus device can't have, and a sound disk does not."""
 
+DURATION = {"statistic": "duration", "par": [None, 9e9]}
 EWMA = {"role": "product_temperature", "statistic": "ewma", "time_constant_s": 60, "par": [1000.0, None]}
 CUSUM = {"role": "product_temperature", "statistic": "cusum_low", "sp": 1.0, "slack": 1.0, "decision_interval": 9e9}
 OUTSIDE = {
@@ -51,6 +52,7 @@ OUTSIDE = {
     "nor": [1000.0, None],
     "allowed_outside_s": 9e9,
 }
+LASTING = (OUTSIDE, EWMA, CUSUM, DURATION)
 
 Bodies = dict[str, dict[str, str]]
 """Key -> type of each form of a body, by heading: `device`, `gap: overload`."""
@@ -77,7 +79,7 @@ def plant_of(url: str) -> Plant:
             "site": "docs",
             "endpoints": {"controller": {"url": url, "devices": {"R-1-PLC": device}}},
             "units": {"R-1": None},
-            "limits": [{"role": "product_temperature", "par": [1000.0, None]}, OUTSIDE, EWMA, CUSUM],
+            "limits": [{"role": "product_temperature", "par": [1000.0, None]}, *LASTING],
             "sinks": {"absent": {"kind": "influxdb1", "url": "http://127.0.0.1:9", "database": "none"}},
             "web": None,
             "disk": {"reserve_mb": 1.0},

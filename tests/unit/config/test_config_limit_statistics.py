@@ -56,6 +56,8 @@ OUTSIDE = "role: contents, statistic: time_outside"
         "role: contents, sp_role: sp, statistic: time_outside, within: batch, par: [-1, 1], allowed_outside_s: 5",
         "role: contents, statistic: ewma, time_constant_s: 600, nor: [60, 70], alarm: {h: 75}, spans_phases: true",
         f"{CUSUM}, sp: 65, slack: 0.25, decision_interval: 20",
+        "statistic: duration, phase: Hold, par: [1800, 3600], nor: [2000, 3000], alarm: {h: 2900, hh: 4000}, unit: R-201",
+        "statistic: duration, par: [null, 3600]",
         "role: contents, sp_role: sp, statistic: cusum_low, slack: 0, decision_interval: 20, deadband: 20",
     ],
 )
@@ -140,6 +142,23 @@ def test_what_is_right(tmp_path: Path, row: str) -> None:
         (
             f"{CUSUM}, sp: 65, slack: 1, decision_interval: 5, deadband: 6",
             ": deadband 6 is more than decision_interval, so it would never be inside again: lessen it",
+        ),
+        ("statistic: duration, phase: Hold", ": limits nothing: give nor, par or alarm"),
+        (
+            "role: contents, statistic: duration, par: [1, 2]",
+            ": statistic duration is that of a phase, not of a tag: leave role out, and name the phase",
+        ),
+        (
+            "statistic: duration, par: [1, 2], on_delay_s: 5",
+            ": on_delay_s says nothing of a phase's duration: leave it out",
+        ),
+        (
+            "statistic: duration, unit: R-202, par: [1, 2]",
+            ".statistic: no tag tells the phase of unit R-202, so none has a duration: add a tag with role phase",
+        ),
+        (
+            "statistic: duration, par: [1, 2], window_s: 5",
+            ": window_s goes with a rolling statistic (mean, min, max, std, slope), not with duration",
         ),
         (
             f"{OUTSIDE}, within: day, par: [60, 70], allowed_outside_s: 300",

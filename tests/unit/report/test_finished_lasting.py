@@ -42,6 +42,8 @@ LIMITS: list[dict[str, Any]] = [
     {"role": "temperature", "statistic": "ewma", "time_constant_s": 1, "spans_phases": True, "nor": [62, 68]},
     {"role": "temperature", "statistic": "cusum_high", "sp": 65, "slack": 1, "decision_interval": 14},
     {"role": "temperature", "sp_role": "setpoint", "statistic": "cusum_low", "slack": 0.5, "decision_interval": 1.5},
+    {"statistic": "duration", "par": [2, 4], "alarm": {"h": 3}},
+    {"statistic": "duration", "phase": "Hold", "nor": [3, None]},
 ]
 PLANT = Plant.model_validate(
     {"site": "Basel", "endpoints": (endpoint_of({"plc": {"main": 1.0}}),), "units": {"R-201": {}}, "limits": LIMITS}
