@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from hypothesis import settings
+
+# Kept byte code halves what each worker and each process started by a test spends before it does anything.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # No deadline: how long an example takes says how busy the machine is. `--hypothesis-profile thorough` looks at more.
 settings.register_profile("brief", settings(), deadline=None, max_examples=30)
@@ -33,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
             item.fixturenames.insert(0, "no_leaked_tasks")
+
+
+def pytest_collection_finish() -> None:
+    """What all tests need stays: no collection of garbage looks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
