@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from collector.store.reader import Reader
+from tests.command_line import typed
 from tests.servers import InfluxDB, free_port, running_influxdb
 
 DEADLINE_S = 60.0
@@ -66,7 +67,7 @@ def wait_for(process: subprocess.Popen[str], text: str) -> str:
 
 def status(data: Path) -> dict[str, object]:
     """`status --json`."""
-    result = reactorwatch("status", "--data", str(data), "--json")
+    result = typed("status", "--data", str(data), "--json")
     assert result.returncode == 0, result.stderr
     facts: dict[str, object] = json.loads(result.stdout)
     return facts
@@ -89,13 +90,13 @@ def _read(data: Path) -> int:
 
 
 class Site:
-    """A plant file for simulated reactors at free ports, and the files around it."""
+    """A plant file for simulated reactors at these ports, and the files around it."""
 
-    def __init__(self, folder: Path, sinks: str = "", extra: str = "") -> None:
+    def __init__(self, folder: Path, ports: dict[str, int], sinks: str = "") -> None:
         self.file, self.data = folder / "plant.yaml", folder / "data"
         text = (Path(__file__).parents[2] / "config/examples/demo.yaml").read_text(encoding="utf-8")
-        for port in ("48401", "15020"):
-            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
+        for port, served in ports.items():
+            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{served}")
         self.file.write_text(f"{text}\nweb: null\n{sinks}", encoding="utf-8")
         self.run = ("run", str(self.file), "--data", str(self.data))
 
@@ -104,13 +105,16 @@ def influx_sink(url: str) -> str:
     return f"sinks:\n  influx: {{kind: influxdb1, url: '{url}', database: plant}}\n"
 
 
-@contextmanager
-def simulating(site: Site) -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+    """The demonstration's reactors, simulated: where they are, by the ports that the example names."""
+    ports = {port: free_port() for port in ("48401", "15020")}
+    site = Site(tmp_path_factory.mktemp("simulated"), ports)
     with started("simulate", str(site.file), "--speed", "60") as process:
         assert process.stdout
         while "plant time" not in (line := process.stdout.readline()):
             assert line, process.stderr and process.stderr.read()
-        yield process
+        yield ports
 
 
 def finish(process: subprocess.Popen[str], how: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
@@ -119,27 +123,9 @@ def finish(process: subprocess.Popen[str], how: signal.Signals = signal.SIGTERM)
     return process.returncode, out, err
 
 
-def test_values_arrive_in_influxdb_and_the_ledger_says_so(tmp_path: Path) -> None:
-    with running_influxdb() as influx:
-        influx.create("plant")
-        site = Site(tmp_path, influx_sink(influx.url))
-        with simulating(site), started(*site.run) as daemon:
-            wait_until_read(site.data, 200)
-            code, out, err = finish(daemon)
-        assert code == 0, err
-        match = LEDGER.fullmatch(out.strip().splitlines()[-1])
-        assert match, out
-        name, read, accepted, queued, dead = match.groups()
-        assert (name, accepted, queued, dead) == ("influx", read, "0", "0")
-        assert status(site.data)["sinks"] == {
-            "influx": {"accepted": int(read), "queued": 0, "dead_lettered": 0, "damaged": 0, "state": "taking", "cause": ""}
-        }
-        check_same(influx, site)
-
-
 def check_same(influx: InfluxDB, site: Site) -> None:
     """What the journal exports is what InfluxDB has, value for value."""
-    result = reactorwatch("export", "--data", str(site.data), "--tags", "product_temperature", "--format", "csv")
+    result = typed("export", "--data", str(site.data), "--tags", "product_temperature", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     journalled = {(row["unit"], row["time"]): float(row["value"]) for row in rows if row["value"]}
     stored = {}
@@ -152,96 +138,88 @@ def check_same(influx: InfluxDB, site: Site) -> None:
     assert len({unit for unit, _ in stored}) == 2
 
 
-def test_influxdb_that_is_absent_at_first_gets_everything_later(tmp_path: Path) -> None:
+def test_values_arrive_in_influxdb_which_is_absent_at_first_and_the_ledger_says_so(
+    simulated: dict[str, int], tmp_path: Path
+) -> None:
     with running_influxdb() as influx:
         influx.create("plant")
         influx.stop()
-        site = Site(tmp_path, influx_sink(influx.url))
-        with simulating(site), started(*site.run) as daemon:
+        site = Site(tmp_path, simulated, influx_sink(influx.url))
+        with started(*site.run) as daemon:
             said = wait_for(daemon, "sink does not take")
             assert "influx" in said
             assert influx.url in said
             wait_until_read(site.data, 150)
             influx.start()
             wait_for(daemon, "sink takes again")
+            wait_until_read(site.data, 250)
             code, out, err = finish(daemon)
         assert code == 0, err
-        assert ", queued 0, dead-lettered 0" in out
+        match = LEDGER.fullmatch(out.strip().splitlines()[-1])
+        assert match, out
+        name, read, accepted, queued, dead = match.groups()
+        assert (name, accepted, queued, dead) == ("influx", read, "0", "0")
+        assert status(site.data)["sinks"] == {
+            "influx": {"accepted": int(read), "queued": 0, "dead_lettered": 0, "damaged": 0, "state": "taking", "cause": ""}
+        }
         check_same(influx, site)
 
 
-def test_without_a_sink_everything_is_in_the_journal(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    with simulating(site), started(*site.run) as daemon:
+def test_without_a_sink_a_second_daemon_is_refused_and_a_restart_after_a_kill_continues_and_tells_the_gap(
+    simulated: dict[str, int], tmp_path: Path
+) -> None:
+    site = Site(tmp_path, simulated)
+    with started(*site.run) as daemon:
         wait_until_read(site.data, 100)
+        second = reactorwatch(*site.run)
+        assert second.returncode == 1
+        assert "another reactorwatch" in second.stderr
+        daemon.send_signal(signal.SIGKILL)
+        daemon.communicate()
+    with started(*site.run) as daemon:
+        wait_until_read(site.data, _read(site.data) + 100)
         code, out, err = finish(daemon, signal.SIGINT)
     assert code == 0, err
     assert "no sinks" in out
     facts = status(site.data)
     assert (facts["running"], facts["sinks"], facts["balanced"]) == (False, {}, True)
     assert set(facts["devices"]) == {"r201-controller", "r301-controller"}  # type: ignore[call-overload]
-
-
-def test_a_restart_continues_and_tells_the_gap(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    with simulating(site):
-        for samples in (100, 300):
-            with started(*site.run) as daemon:
-                wait_until_read(site.data, samples)
-                daemon.send_signal(signal.SIGKILL)
-                daemon.communicate()
-    gaps = status(site.data)["gaps"]
+    gaps = facts["gaps"]
     assert isinstance(gaps, list)
     down = [gap.get("device") for gap in gaps if gap["cause"] == "gateway down: the daemon did not run"]
     assert down.count(None) == 1
     assert {"r201-controller", "r301-controller"} <= set(down)
 
 
-def test_one_unreachable_endpoint_leaves_the_rest_running(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    with simulating(site):
-        text = site.file.read_text(encoding="utf-8")
-        modbus = re.search(r"modbus://127\.0\.0\.1:(\d+)", text)
-        assert modbus
-        nobody = free_port()
-        site.file.write_text(text.replace(modbus[0], f"modbus://127.0.0.1:{nobody}"), encoding="utf-8")
-        with started(*site.run) as daemon:
-            said = wait_for(daemon, "device lost")
-            assert "r301-controller" in said
-            assert str(nobody) in said
-            wait_until_read(site.data, 100)
-            code, _, err = finish(daemon)
+def test_one_unreachable_endpoint_leaves_the_rest_running(simulated: dict[str, int], tmp_path: Path) -> None:
+    nobody = free_port()
+    site = Site(tmp_path, simulated | {"15020": nobody})
+    with started(*site.run) as daemon:
+        said = wait_for(daemon, "device lost")
+        assert "r301-controller" in said
+        assert str(nobody) in said
+        wait_until_read(site.data, 100)
+        code, _, err = finish(daemon)
     assert code == 0, err
     devices = status(site.data)["devices"]
     assert isinstance(devices, dict)
     assert {name: device["answers"] for name, device in devices.items()} == {"r201-controller": True, "r301-controller": False}
 
 
-def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    with started(*site.run) as daemon:
-        wait_for(daemon, "device lost")
-        second = reactorwatch(*site.run)
-        assert second.returncode == 1
-        assert "another reactorwatch" in second.stderr
-        assert finish(daemon)[0] == 0
-
-
-def test_a_disk_that_takes_no_more_is_told_and_so_is_what_it_cost(tmp_path: Path) -> None:
+def test_a_disk_that_takes_no_more_is_told_and_so_is_what_it_cost(simulated: dict[str, int], tmp_path: Path) -> None:
     """The kernel refuses to let any file grow beyond a bound: for the daemon, a full disk."""
-    site = Site(tmp_path)
+    site = Site(tmp_path, simulated)
     limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000)); "
     code = limit + "sys.argv[0] = 'reactorwatch'; runpy.run_module('collector', run_name='__main__')"
-    with simulating(site):
-        command = [sys.executable, "-u", "-c", code, *site.run]
-        daemon = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            said = wait_for(daemon, "journal can't be written")
-            assert "Traceback" not in said
-            code_, out, err = finish(daemon)
-        finally:
-            daemon.kill()
-            daemon.communicate()
+    command = [sys.executable, "-u", "-c", code, *site.run]
+    daemon = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        said = wait_for(daemon, "journal can't be written")
+        assert "Traceback" not in said
+        code_, out, err = finish(daemon)
+    finally:
+        daemon.kill()
+        daemon.communicate()
     assert code_ == 1
     assert "could not be written and are lost" in err
     assert "Traceback" not in err
@@ -263,18 +241,24 @@ def test_a_disk_that_takes_no_more_is_told_and_so_is_what_it_cost(tmp_path: Path
     ],
 )
 def test_wrong_input_is_named_and_exits_with_2(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    result = reactorwatch(*arguments, PYTHONPATH=str(Path(__file__).parents[2]))
+    result = typed(*arguments)
     assert result.returncode == 2, result
     assert said in result.stderr
     assert "Traceback" not in result.stderr
 
 
+def test_what_a_process_ends_with_is_what_was_wrong_with_its_input() -> None:
+    """The rest of wrong input is typed into this process."""
+    result = reactorwatch("run", "absent.yaml")
+    assert (result.returncode, "absent.yaml" in result.stderr, "Traceback" in result.stderr) == (2, True, False), result
+
+
 def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+    site = Site(tmp_path, {})
     lines = site.file.read_text(encoding="utf-8").splitlines()
     lines[0:0] = ["sitte: x"]
     site.file.write_text("\n".join(lines) + "\nlimits_: []\n", encoding="utf-8")
-    result = reactorwatch("check", str(site.file))
+    result = typed("check", str(site.file))
     assert result.returncode == 2
     assert f"{site.file}:1: sitte: " in result.stderr
     assert "2 faults" in result.stderr

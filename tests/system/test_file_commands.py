@@ -1,4 +1,4 @@
-"""Commands that make and compare plant files, as a person uses them: real processes, exit codes, what is said."""
+"""Commands that make and compare plant files, as a person types them: exit codes, what is said and what is written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.schema import json_schema
-from tests.system.test_commands import reactorwatch
+from tests.command_line import typed
 
 EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
 
@@ -25,7 +25,7 @@ def edited(folder: Path, *replacements: tuple[str, str]) -> Path:
 
 
 def diff(file: Path, *options: str) -> tuple[int, str, str]:
-    result = reactorwatch("diff", str(EXAMPLES / "pilot-plant.yaml"), str(file), *options)
+    result = typed("diff", str(EXAMPLES / "pilot-plant.yaml"), str(file), *options)
     return result.returncode, result.stdout, result.stderr
 
 
@@ -65,10 +65,10 @@ def test_secrets_beside_the_plant_file_are_the_same_in_another_folder(tmp_path: 
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
         files.append(str(edited(tmp_path / name, token)))
-    result = reactorwatch("diff", *files)
+    result = typed("diff", *files)
     assert (result.returncode, result.stdout) == (0, "no differences\n")
     other = edited(tmp_path / "new", (token[0], "token: {file: secrets/other}"))
-    result = reactorwatch("diff", files[0], str(other))
+    result = typed("diff", files[0], str(other))
     assert (result.returncode, result.stdout) == (1, "sink historian\n  ~ token: its reference changed\n")
 
 
@@ -86,14 +86,14 @@ def test_differences_for_machines(tmp_path: Path) -> None:
 def test_a_faulty_file_is_exit_2(tmp_path: Path, which: str) -> None:
     good, faulty = EXAMPLES / "pilot-plant.yaml", edited(tmp_path, ("site: Pilot plant", "sitte: Pilot plant"))
     files = (faulty, good) if which == "old" else (good, faulty)
-    result = reactorwatch("diff", *map(str, files))
+    result = typed("diff", *map(str, files))
     assert (result.returncode, result.stdout) == (2, "")
     assert "did you mean 'site'?" in result.stderr
 
 
 def test_a_plant_file_to_begin_with_passes_check(tmp_path: Path) -> None:
     file = tmp_path / "first.yaml"
-    result = reactorwatch("init", str(file), "--modbus", "modbus://10.1.2.3:1502", "--site", "Werk: 7", "--unit", "SK-301")
+    result = typed("init", str(file), "--modbus", "modbus://10.1.2.3:1502", "--site", "Werk: 7", "--unit", "SK-301")
     assert (result.returncode, result.stderr) == (0, "")
     text = file.read_text("utf-8")
     assert text.startswith("# yaml-language-server: $schema=plant.schema.json\n")
@@ -101,26 +101,26 @@ def test_a_plant_file_to_begin_with_passes_check(tmp_path: Path) -> None:
     assert "    url: modbus://10.1.2.3:1502\n" in text
     assert "  SK-301:\n" in text
     assert [path.name for path in tmp_path.iterdir()] == ["first.yaml"]
-    check = reactorwatch("check", str(file))
+    check = typed("check", str(file))
     assert (check.returncode, check.stderr) == (0, "")
 
 
 def test_the_next_commands_are_told_and_are_commands_that_there_are(tmp_path: Path) -> None:
-    result = reactorwatch("init", str(tmp_path / "first.yaml"))
+    result = typed("init", str(tmp_path / "first.yaml"))
     commands = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("  reactorwatch ")]
     assert commands[-3:] == ["check", "check", "run"]
     for command in set(commands):
-        assert reactorwatch(command, "--help").returncode == 0
+        assert typed(command, "--help").returncode == 0
 
 
 def test_a_file_that_is_there_is_kept_unless_forced(tmp_path: Path) -> None:
     file = tmp_path / "plant.yaml"
     file.write_text("mine\n", encoding="utf-8")
-    result = reactorwatch("init", str(file))
+    result = typed("init", str(file))
     assert result.returncode == 2
     assert "is there already: give another name, or --force" in result.stderr
     assert file.read_text("utf-8") == "mine\n"
-    assert reactorwatch("init", str(file), "--force").returncode == 0
+    assert typed("init", str(file), "--force").returncode == 0
     assert "endpoints:" in file.read_text("utf-8")
 
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_there_is_kept_unless_forced(tmp_path: Path) -> None:
     ],
 )
 def test_what_can_not_be_a_plant_is_told_and_nothing_is_written(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
-    result = reactorwatch("init", str(tmp_path / "plant.yaml"), *options)
+    result = typed("init", str(tmp_path / "plant.yaml"), *options)
     assert result.returncode == 2
     assert said in result.stderr
     assert "secret@" not in result.stderr
@@ -142,32 +142,32 @@ def test_what_can_not_be_a_plant_is_told_and_nothing_is_written(tmp_path: Path, 
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    result = reactorwatch("init", str(tmp_path / "absent" / "plant.yaml"))
+    result = typed("init", str(tmp_path / "absent" / "plant.yaml"))
     assert result.returncode == 1
     assert "can't be written: No such file or directory" in result.stderr
 
 
 def test_the_schema_is_written_where_the_plant_file_looks_for_it(tmp_path: Path) -> None:
     file = tmp_path / "plant.yaml"
-    told = reactorwatch("init", str(file)).stdout
+    told = typed("init", str(file)).stdout
     (line,) = [line.partition("#")[0].split() for line in told.splitlines() if "reactorwatch schema" in line]
-    assert reactorwatch(*line[1:]).returncode == 0
+    assert typed(*line[1:]).returncode == 0
     name = file.read_text("utf-8").splitlines()[0].partition("$schema=")[2]
     assert json.loads((tmp_path / name).read_text("utf-8")) == json_schema()
     assert {path.name for path in tmp_path.iterdir()} == {"plant.yaml", name}
 
 
 def test_the_schema_on_standard_output() -> None:
-    result = reactorwatch("schema")
+    result = typed("schema")
     assert (result.returncode, result.stderr) == (0, "")
     facts = json.loads(result.stdout)
     assert facts == json_schema()
     assert facts["required"] == ["site"]
-    part = reactorwatch("schema", "--part", "--output", "-")
+    part = typed("schema", "--part", "--output", "-")
     assert json.loads(part.stdout) == json_schema(part=True)
 
 
 def test_a_schema_that_can_not_be_written(tmp_path: Path) -> None:
-    result = reactorwatch("schema", "-o", str(tmp_path / "absent" / "s.json"))
+    result = typed("schema", "-o", str(tmp_path / "absent" / "s.json"))
     assert result.returncode == 1
     assert "can't be written: No such file or directory" in result.stderr

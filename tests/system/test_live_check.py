@@ -169,7 +169,9 @@ def test_a_wrong_file_is_exit_2_before_anything_is_connected(plant: DescribedPla
 
 
 async def visited(plant: DescribedPlant, tags: dict[str, dict[str, Any]], **settings: Any) -> Visit:
-    return await visit(endpoint_of(plant.url, placed(plant, tags), **settings), PlantClock(), 20.0, DriversWords())
+    """With time enough for a busy machine."""
+    endpoint = endpoint_of(plant.url, placed(plant, tags), **({"timeout_s": 60.0} | settings))
+    return await visit(endpoint, PlantClock(), 90.0, DriversWords())
 
 
 @contextmanager
