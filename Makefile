@@ -16,16 +16,18 @@ LOCK_TOOL := .venv/lock-tool/bin/uv
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 PIP_INSTALL_LOCKED := $(PIP_INSTALL) --only-binary :all: --require-hashes
 
-# Half of the tests' time is waiting for real servers: one worker more than there are cores.
+# Half of the tests' time is waiting for real servers: one worker more than there are cores. A file stays with one of them,
+# for what its tests share is made once; tests/conftest.py puts the files that take longest first.
 WORKERS := $(shell echo $$(( $$(nproc) + 1 )))
+SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 BENCHES := $(filter-out _%,$(notdir $(basename $(wildcard bench/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults soak flapping check bench lock clean python
+.PHONY: help demo test thorough faults soak flapping check bench lock clean python
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The trap lets the demo drain and report after Ctrl-C before make goes; 130 is Ctrl-C itself, no failure.
 demo: $(INSTALLED) ## run the demo until Ctrl-C; FOR=20s ends it by itself; SPEED=, PORT= and DATA= are passed on
@@ -33,7 +35,10 @@ demo: $(INSTALLED) ## run the demo until Ctrl-C; FOR=20s ends it by itself; SPEE
 		$(if $(PORT),--port '$(PORT)') $(if $(DATA),--data '$(DATA)') || [ $$? -eq 130 ]
 
 test: $(INSTALLED) ## run the tests; PYTEST_ARGS="-k journal" chooses some
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(PYTEST_ARGS)
+
+thorough: $(INSTALLED) ## the tests in full: a thousand examples of each property, every recipe in every vessel, all recorded batches
+	@THOROUGH=yes $(BIN)/python -m pytest $(SPREAD) --timeout 3600 $(PYTEST_ARGS)
 
 faults: $(INSTALLED) ## every fault many times, on real servers, in one table (half an hour); PYTEST_ARGS="-k kill" chooses some
 	@FAULTS=long $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)

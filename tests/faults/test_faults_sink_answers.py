@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ POISON = layout(column("t00", Kind.TEXT), column("spare"), group="poison")
 """Where InfluxDB knows a number it gets a text: it refuses that line for good."""
 TOKEN = "FAULTS_TOKEN"
 RETRY_AFTER_S = 9.0
+TIMEOUT_S = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +92,22 @@ async def _trial(row: Row, stage: Stage, influx: InfluxDB, database: str, chance
     poisoned = _committed(stage, chance)
     told: list[tuple[SinkState, str]] = []
     waits: list[float] = []
+    slow = 0
 
     async def forward(asked: Request) -> Reply:
-        query = {"db": database, "precision": "ns"}
-        return Reply(*await asyncio.to_thread(request, f"{influx.url}/write", asked.text, query))
+        nonlocal slow
+        query, begin_s = {"db": database, "precision": "ns"}, time.monotonic()
+        reply = Reply(*await asyncio.to_thread(request, f"{influx.url}/write", asked.text, query))
+        slow += time.monotonic() - begin_s > TIMEOUT_S / 2
+        return reply
 
     async with scripted(*[answer.reply for answer in script], otherwise=forward) as peer:
-        config = sink(kind="influxdb2", url=peer.url, bucket="x", token={"env": TOKEN}, timeout_s=0.3, backlog_rate=1e9)
+        config = sink(kind="influxdb2", url=peer.url, bucket="x", token={"env": TOKEN}, timeout_s=TIMEOUT_S, backlog_rate=1e9)
         async with stage.uploading(config, told=lambda *edge: told.append(edge), waits=waits.append):
             await until(lambda: stage.ledger("copy").sinks["copy"].queued == 0)
         assert not peer.script, "it was done before all was tried"
     _assert_outcome(row, stage, influx, database, poisoned)
-    _assert_told(script, told, waits)
+    _assert_told(script, told, waits, slow)
     row.count(answers=len(script))
 
 
@@ -129,8 +135,11 @@ def _assert_outcome(row: Row, stage: Stage, influx: InfluxDB, database: str, poi
     assert stage.ledger("copy").sinks["copy"] == SinkLedger(good * TAGS, 0, 2 * len(poisoned))
 
 
-def _assert_told(script: list[Answer], told: list[tuple[SinkState, str]], waits: list[float]) -> None:
-    """Every edge is one that the script explains, the alarms were raised, and a server that named a time had it."""
+def _assert_told(script: list[Answer], told: list[tuple[SinkState, str]], waits: list[float], slow: int) -> None:
+    """Every edge is one that the script explains, the alarms were raised, and a server that named a time had it.
+
+    So many times InfluxDB itself was too slow, or nearly so, on a busy machine.
+    """
     expected = {(answer.state, answer.cause) for answer in script if answer.state}
     for state, cause in told:
         if state is SinkState.TAKING:
@@ -138,7 +147,8 @@ def _assert_told(script: list[Answer], told: list[tuple[SinkState, str]], waits:
         else:
             assert any(state is wanted and words in cause for wanted, words in expected), (state, cause)
     assert told[-1] == (SinkState.TAKING, "")
-    assert len(waits) == sum(answer.state is not None for answer in script), "each is tried again after a wait, and only they"
+    refused = sum(answer.state is not None for answer in script)
+    assert refused <= len(waits) <= refused + slow, "each is tried again after a wait, and only they"
     named = sum("Retry-After" in answer.reply.headers for answer in script)
     assert sum(wait >= RETRY_AFTER_S for wait in waits) >= named
     alarms = sum(answer.state is ALARM for answer in script)

@@ -64,7 +64,7 @@ def practice_file(folder: Path) -> Path:
     return file
 
 
-def test_a_simulator_says_what_it_serves_and_is_found_by_the_command_that_upsets_it(tmp_path: Path) -> None:
+def test_a_simulator_says_what_it_serves_is_found_by_the_command_that_upsets_it_and_keeps_its_ports(tmp_path: Path) -> None:
     none = command(tmp_path, "upset", "stirrer_trip", "R-201")
     assert (none.exit_code, "start one with reactorwatch simulate" in none.stderr) == (1, True)
     plant = practice_file(tmp_path)
@@ -94,6 +94,7 @@ def test_a_simulator_says_what_it_serves_and_is_found_by_the_command_that_upsets
             result = command(tmp_path, "upset", *arguments)
             assert (result.exit_code, told in result.stderr) == (code, True), (arguments, result)
         assert "ends at plant time" in command(tmp_path, "upset", "offset", "TT-201A", "--end").stdout
+        assert_a_port_that_is_taken_is_told_with_its_endpoint(tmp_path, plant)
         with simulating(tmp_path, "--farm", "1", "--protocol", "modbus"):
             several = command(tmp_path, "upset", "stirrer_trip", "R-201")
             assert (several.exit_code, "2 simulators run; say which:" in several.stderr) == (2, True)
@@ -123,11 +124,9 @@ def test_what_cannot_be_simulated_is_told_in_a_sentence(tmp_path: Path, argument
     assert "Traceback" not in result.stderr
 
 
-def test_a_port_that_is_taken_is_told_with_its_endpoint(tmp_path: Path) -> None:
-    plant = practice_file(tmp_path)
+def assert_a_port_that_is_taken_is_told_with_its_endpoint(runtime: Path, plant: Path) -> None:
     line = [sys.executable, "-m", "collector", "simulate", str(plant), "--security", "none"]
-    with simulating(tmp_path, str(plant), "--security", "none"):
-        result = subprocess.run(line, capture_output=True, text=True, timeout=DEADLINE_S, env=environment(tmp_path), check=False)
+    result = subprocess.run(line, capture_output=True, text=True, timeout=DEADLINE_S, env=environment(runtime), check=False)
     assert result.returncode == 1
     assert re.search(
         r"endpoint r201-opcua: cannot listen on 127\.0\.0\.1 port \d+: .*is something else running there", result.stderr

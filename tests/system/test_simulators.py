@@ -28,7 +28,6 @@ from simulators.replay import Recording, Replay, load_recording
 from simulators.source import BAD_NO_DATA, BAD_TYPE_MISMATCH, PerDevice, Point, Reading, SimulationError, Value
 
 ROOT = Path(__file__).parents[2]
-DRYER = ROOT.parent / "shared" / "data" / "dryer.csv"
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE, NO_RESPONSE = 1, 2, 3, 4, 11
 
 
@@ -266,10 +265,8 @@ async def test_modbus_says_device_failure_for_a_bad_value() -> None:
 
 
 @pytest.fixture(scope="module")
-def dryer() -> Recording:
-    if not DRYER.exists():
-        pytest.skip("../shared/data/dryer.csv is absent: put the shared data folder beside the checkout")
-    return load_recording(DRYER)
+def dryer(recorded: Path) -> Recording:
+    return load_recording(recorded / "dryer.csv")
 
 
 async def test_replay_in_lock_step_over_both_protocols_is_exact_and_complete(dryer: Recording) -> None:

@@ -177,11 +177,14 @@ class Devices:
         return disturbed.disturb(upset)
 
     async def look(self) -> None:
-        """For ever: how many sockets clients hold to each relay."""
+        """For ever: how many sockets clients hold to each relay, from one look to the next."""
+        before: dict[int, set[str]] = {}
         while True:
             held = held_sockets()
             for served in self._served.values():
-                served.most_connections = max(served.most_connections, held.get(served.wire.port, 0))
+                both = held.get(served.wire.port, set()) & before.get(served.wire.port, set())
+                served.most_connections = max(served.most_connections, len(both))
+            before = held
             await asyncio.sleep(LOOK_S)
 
     async def close(self) -> None:
