@@ -12,7 +12,7 @@ from collector.version import VERSION
 
 COMMANDS = (
     *("demo", "run", "init", "check", "probe", "diff", "schema", "simulate", "upset", "status", "export", "judge", "verify"),
-    *("backup", "restore", "quarantine", "browse"),
+    *("backup", "restore", "archive", "quarantine", "browse"),
 )
 GROUPS = {"certs": "certs", "dead-letters": "letters", "sinks": "sinks", "alarms": "alarms"}
 """Commands that have commands themselves; their module, and its name in it."""

@@ -151,6 +151,7 @@ class Daemon:
             self._tell,
             disk_fault=lambda: self.recorder.disk_fault,
             to_be_freed=self.upkeep.to_be_freed,
+            to_archive=self.upkeep.to_archive,
         )
         clocks = ClockWatch(self.clock, self._outside.kernel, self.plant.endpoints, self._tell)
         parts = (self.recorder, self.health, self.sending, self.room, self.clock, clocks, look, alarm_memory)

@@ -18,7 +18,7 @@ from collector.keeping import End
 from collector.ledger import Ledger, ledger_of
 from collector.store.chain import Head
 from collector.store.daily import DailyFile, Totals
-from collector.store.files import StoreError, journal_files, reading
+from collector.store.files import Connect, StoreError, connect, journal_files, reading
 from collector.store.losses import Loss, losses
 from collector.store.reader import Reader
 from collector.store.recovery import missing_before
@@ -100,7 +100,7 @@ def prove(data: Path, show: Show = lambda rows: None) -> Proof:
     """Read all of a data folder. Raises StoreError where the folder itself can't be read."""
     proof = Proof(lost=losses(data))
     for path in journal_files(data):
-        proof.files.append(_prove_file(path, proof, show))
+        proof.files.append(prove_file(path, proof, show))
     proof.findings += _between(proof)
     proof.findings += [_told(loss) for loss in proof.lost]
     _prove_registry(data, proof)
@@ -117,11 +117,12 @@ def _told(loss: Loss) -> Finding:
 # --- one file
 
 
-def _prove_file(path: Path, proof: Proof, show: Show) -> FileProof:
+def prove_file(path: Path, proof: Proof, show: Show, connect: Connect = connect) -> FileProof:
+    """Read all of a daily file; what is wrong with it becomes findings of `proof`."""
     found = FileProof(path.name)
     faults: list[Finding] = []
     try:
-        with reading(path), closing(DailyFile.open(path)) as file:
+        with reading(path), closing(DailyFile.open(path, connect)) as file:
             found.before, found.end = file.before, file.totals()
             faults += [Finding(path.name, f"SQLite: {what}", _BRING_BACK) for what in _integrity(file)]
             for rows, fault in _decoded(file, found.end.seq):
@@ -129,7 +130,7 @@ def _prove_file(path: Path, proof: Proof, show: Show) -> FileProof:
                 proof.gaps.update(_causes(rows))
                 faults += [Finding(path.name, fault, _BRING_BACK)] if fault else []
                 show(len(rows))
-        faults += _chain(path, found, proof.lost)
+        faults += _chain(path, found, proof.lost, connect)
     except (StoreError, sqlite3.Error) as exc:
         faults.append(Finding(path.name, str(exc), _STOP_AND_START))
     proof.findings += faults[:MOST_FINDINGS]
@@ -172,8 +173,8 @@ def _causes(rows: Sequence[Row]) -> Iterator[str]:
             yield str(row.event.body.get("cause_class", "not told"))
 
 
-def _chain(path: Path, found: FileProof, lost: Sequence[Loss]) -> list[Finding]:
-    walked = walk(path)
+def _chain(path: Path, found: FileProof, lost: Sequence[Loss], connect: Connect) -> list[Finding]:
+    walked = walk(path, connect)
     found.commits, found.unchained = walked.commits, walked.unchained
     found.chain_before, found.chain_end = walked.before, walked.head
     ends = {loss.after.seq for loss in lost}

@@ -26,11 +26,11 @@ from collector.store.files import Connect, Damaged, StoreError, connect, journal
 from collector.store.losses import quarantine
 from collector.store.reader import Reader
 from collector.store.registry import Registry
-from collector.store.retention import REMOVED
+from collector.store.retention import ARCHIVED, REMOVED
 from collector.terms import Event, EventKind, Json
 
 COPY = "registry-copy.json"
-KEPT_STATES = ("alarm", "context", "daemon", "journal", REMOVED, WRITTEN_OFF, BEGUN)
+KEPT_STATES = ("alarm", "context", "daemon", "journal", REMOVED, ARCHIVED, WRITTEN_OFF, BEGUN)
 CHECKED_BYTES = 64_000_000
 """A registry up to this size is checked as a whole at a start: a tenth of a second. Only dead letters make it larger."""
 

@@ -68,11 +68,14 @@ class Room:
         tell: Callable[[Event], None],
         disk_fault: Callable[[], str],
         to_be_freed: Callable[[int], int] = lambda free_bytes: 0,
+        to_archive: Callable[[], int] = lambda: 0,
     ) -> None:
         """`disk_fault`: why commits fail now, empty while they succeed. `to_be_freed`: bytes of the journal that go before a
-        disk with so many free is full; blocking."""
+        disk with so many free is full; `to_archive`: days that stay because they hold gmp data and are in no archive; both
+        block."""
         self._data, self._short_h, self._reader, self._clock = data, wanted.runway_h, reader, clock
         self._tell, self._disk_fault, self._to_be_freed = tell, disk_fault, to_be_freed
+        self._to_archive, self._days_to_archive = to_archive, 0
         self._reserve = Reserve(data, round(wanted.reserve_mb * 1e6))
         self._rate: float | None = None
         self._looks = 0
@@ -98,6 +101,7 @@ class Room:
             "reserve": self._reserve.held,
             "runway_h": self._short_h,
             "to_be_freed_bytes": self._freed_bytes,
+            "days_to_archive": self._days_to_archive,
         }
 
     def _look(self) -> Iterator[tuple[RoomState, str]]:
@@ -108,15 +112,24 @@ class Room:
         room = free - self._reserve.missing_bytes
         if self._looks % LOOKS_PER_KEEPING == 0:
             self._freed_bytes = self._to_be_freed(room)
+            self._days_to_archive = self._to_archive()
         self._looks += 1
         self.runway = Runway(free, runway_hours(room + self._freed_bytes, self._rate))
         hours = self.runway.hours
         if hours is not None and not self.short and hours < self._short_h:
             self.short = True
-            yield RoomState.SHORT, f"the disk lasts {hours:.1f} h at this rate, less than {self._short_h:g} h"
+            yield RoomState.SHORT, f"the disk lasts {hours:.1f} h at this rate, less than {self._short_h:g} h{self._remedy()}"
         elif hours is not None and self.short and hours > AGAIN * self._short_h:
             self.short = False
             yield RoomState.ENOUGH, ""
+
+    def _remedy(self) -> str:
+        """What lets room be made of days that only an archive lets go."""
+        days = self._days_to_archive
+        if not days:
+            return ""
+        told = "1 day with gmp data waits" if days == 1 else f"{days} days with gmp data wait"
+        return f"; {told} for `reactorwatch archive FOLDER`, after which keep_days and keep_gb may remove what they say"
 
     def _keep_reserve(self, free: int) -> Iterator[tuple[RoomState, str]]:
         fault = self._disk_fault()

@@ -13,16 +13,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from collector.live import Live
 from collector.store.compactor import Compactor
-from collector.store.files import Connect, StoreError, connect, journal_files
+from collector.store.files import Connect, StoreError, connect, inode_of, journal_files
 from collector.store.journal import Journal
 from collector.store.registry import Registry
-from collector.store.retention import REMOVED, Decision, Keep, Stored, decide, free_to_remove, remove, stored, to_be_freed
+from collector.store.retention import (
+    ARCHIVED,
+    REMOVED,
+    Decision,
+    Keep,
+    Stored,
+    decide,
+    free_to_remove,
+    remove,
+    stored,
+    to_be_freed,
+)
 from collector.terms import Event, EventKind, Json
 from drivers.base import Clock
 
@@ -66,6 +78,8 @@ class Upkeep:
         self._stop = threading.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._told: set[tuple[str, str]] = set()
+        self._closed: dict[int, Stored] = {}
+        """Of closed files, by inode: what is asked of them here does not change any more."""
         self._fault = ""
 
     async def run(self) -> None:
@@ -124,13 +138,25 @@ class Upkeep:
         files, sinks, running = self._kept()
         return to_be_freed(files, self._keep, free_bytes, sinks, running)
 
+    def to_archive(self) -> int:
+        """Closed days with gmp data that no archive has, as far as is noted; blocking, from any thread. Raises sqlite3.Error."""
+        notes = self._registry.states(ARCHIVED)
+        paths = journal_files(self._data)[:-1]
+        known, self._closed = self._closed, {}
+        for path in paths:
+            inode = inode_of(path)
+            with suppress(StoreError):  # one that can't be read is told by who looks at the edges of all
+                self._closed[inode] = known.get(inode) or stored(path, self._connect)
+        return sum(file.is_gmp and not file.noted(notes).is_archived for file in self._closed.values())
+
     def _decide(self) -> Decision:
         files, sinks, running = self._kept()
         return decide(files, self._keep, self._clock.now_ns(), sinks, running)
 
     def _kept(self) -> tuple[list[Stored], dict[str, int], set[str]]:
         """The daily files, up to where each sink has settled, and the batches that run."""
-        files = [stored(path, self._connect) for path in journal_files(self._data)]
+        notes = self._registry.states(ARCHIVED)
+        files = [stored(path, self._connect).noted(notes) for path in journal_files(self._data)]
         known = {name: sink.cursor.settled_until for name, sink in self._registry.sinks().items()}
         sinks = dict.fromkeys(self._keep.sinks, 0) | known
         running = {stamp.batch for stamp in self._live.stamps.values() if stamp.batch}
@@ -140,7 +166,8 @@ class Upkeep:
         """The registry knows first, durably: what is found missing was taken away, and by whom."""
         self._registry.put_states(REMOVED, file.as_removed())
         remove(file.path)
-        log.info("daily file removed", file=file.path.name, samples=file.samples)
+        self._registry.put_states(ARCHIVED, {file.path.name: None})
+        log.info("daily file removed", file=file.path.name, samples=file.samples, archive=file.archive or "none")
         return self._event("removed", file, "the plant file keeps no more")
 
     def _event(self, state: str, file: Stored, cause: str) -> Event:
@@ -151,5 +178,6 @@ class Upkeep:
             "samples": file.samples,
             "bytes": file.size_bytes,
             "cause": cause,
+            "archive": file.archive,
         }
         return Event(EventKind.RETENTION, self._clock.now_ns(), body=body)

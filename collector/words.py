@@ -337,7 +337,8 @@ def _retention(event: Event, _: Columns) -> Told:
     file, cause = text(event.body, "file"), text(event.body, "cause")
     if text(event.body, "state") == "held":
         return "alert", f"DAILY FILE {file} CAN'T BE REMOVED: {cause}"
-    return "info", f"daily file {file} removed: {cause}"
+    archive = text(event.body, "archive")
+    return "info", f"daily file {file} removed: {cause}{f'; archived in {archive}' if archive else ''}"
 
 
 def _certificate(event: Event, _: Columns) -> Told:

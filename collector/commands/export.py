@@ -17,6 +17,7 @@ from rich.progress import track
 
 from collector.commands.terms import FAILED, errors, failed, time_ns, wrong_input
 from collector.report.export import HEADER, Selection, changes, gaps, iso, restricted, samples
+from collector.store.archive import is_archive, read_manifest
 from collector.store.files import StoreError, journal_files
 from collector.store.reader import Reader
 from collector.store.registry import site_of
@@ -107,7 +108,8 @@ def _write(reader: Reader, data: Path, selection: Selection, format_: Format, fi
     shown = iter(track(rows, "export", total, console=errors, transient=True, disable=not errors.is_terminal))
     if format_ is Format.csv:
         return _write_csv(shown, selection, file, changes_too=changes_too)
-    return _write_lines(shown, selection, file, site_of(data))
+    site = read_manifest(data).site if is_archive(data) else site_of(data)
+    return _write_lines(shown, selection, file, site)
 
 
 def _write_csv(rows: Iterator[ScanRow], selection: Selection, file: IO[bytes], *, changes_too: bool) -> int:

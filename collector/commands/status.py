@@ -14,7 +14,7 @@ from rich.table import Table
 from collector.alarm_list import facts_by_id
 from collector.alarm_memory import KIND, alarms_of
 from collector.commands.alarm_table import lines_of
-from collector.commands.terms import failed, output, wrong_input
+from collector.commands.terms import counted, failed, output, wrong_input
 from collector.ledger import Ledger, ledger_of
 from collector.monitor.alarms.alarm import ADVISORY
 from collector.report.export import iso
@@ -156,6 +156,8 @@ def _print(facts: dict[str, Json]) -> None:
     hours = facts["runway_hours"]
     output.print("runway: not known yet" if hours is None else f"runway: the disk lasts {hours:,.0f} h at this rate")
     room = facts["room"]
+    if isinstance(room, dict) and (days := room.get("days_to_archive")):
+        output.print(f"{counted(int(str(days)), 'day')} with gmp data in no archive: see `reactorwatch archive`", markup=False)
     if isinstance(room, dict) and room.get("short"):
         output.print(f"ROOM ON THE DISK IS SHORT: less than {room.get('runway_h')} h", style="red", markup=False)
 

@@ -12,11 +12,13 @@ import orjson
 import typer
 from rich.progress import Progress
 
+from collector.archive_proof import prove_archive
 from collector.commands.terms import FAILED, errors, failed, load_plant, output, wrong_input
 from collector.proof import Proof, prove, rows_to_read
 from collector.proof_json import as_json
 from collector.readback import Hour, compare
 from collector.report.export import iso
+from collector.store.archive import is_archive
 from collector.store.files import StoreError, journal_files
 from collector.store.reader import Reader
 from collector.store.registry import Registry, site_of
@@ -32,8 +34,10 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
 ) -> None:
     """Prove that the record is whole: every page and row, the hash chain, the sequence, each sink's ledger."""
-    if not journal_files(data):
+    if not journal_files(data) and not is_archive(data):
         wrong_input(f"{data}: there is no journal here; give the daemon's folder with --data")
+    if read_back and is_archive(data):
+        wrong_input(f"{data} is an archive, which knows no sinks: give the daemon's folder with --data")
     config = _sink(read_back, plant_file)
     proof = proved(data)
     hours = _read_back(data, config) if config else []
@@ -92,7 +96,7 @@ def proved(data: Path) -> Proof:
     try:
         with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
             task = progress.add_task("verify", total=rows_to_read(data) or None)
-            return prove(data, lambda rows: progress.advance(task, rows))
+            return (prove_archive if is_archive(data) else prove)(data, lambda rows: progress.advance(task, rows))
     except StoreError as exc:
         failed(str(exc))
 

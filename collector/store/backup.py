@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 
-from collector.store.files import StoreError, journal_files, sync_folder
+from collector.store.files import ARCHIVE, StoreError, journal_files, sync_folder
 from collector.store.losses import FOLDER, quarantine
 from collector.store.retention import held
 
@@ -113,6 +113,8 @@ def manifest_of(copy: Path) -> list[Copied]:
         fields = orjson.loads((copy / MANIFEST).read_bytes())
         return [Copied(**each) for each in fields["files"]]
     except FileNotFoundError:
+        if (copy / ARCHIVE).exists():
+            raise StoreError(f"{copy} is an archive: read it in place, with --data {copy}; only a backup is restored") from None
         raise StoreError(f"{copy} has no {MANIFEST}: it is no copy, or one that was not finished") from None
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise StoreError(f"{copy / MANIFEST} can't be read: {exc}") from None
@@ -137,22 +139,27 @@ def _online(source: Path, target: Path, show: Show) -> Path:
         closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as reader,
         closing(sqlite3.connect(target, isolation_level=None)) as writer,
     ):
-        (page_bytes,) = reader.execute("PRAGMA page_size").fetchone()
         reader.execute("PRAGMA busy_timeout = 5000")
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        left = -1
-
-        def step(_: int, remaining: int, total: int) -> None:
-            nonlocal left
-            show((total - remaining if left < 0 else left - remaining) * page_bytes)
-            left = remaining
-            time.sleep(REST_S)
-
-        reader.backup(writer, pages=PAGES_AT_ONCE, progress=step, sleep=0.0)
+        copy_pages(reader, writer, show)
         reader.execute("COMMIT")
     _sync(target)
     return target
+
+
+def copy_pages(reader: sqlite3.Connection, writer: sqlite3.Connection, show: Show) -> None:
+    """Every page of the snapshot that `reader` holds, some at a time, with rests. Raises sqlite3.Error."""
+    (page_bytes,) = reader.execute("PRAGMA page_size").fetchone()
+    left = -1
+
+    def step(_: int, remaining: int, total: int) -> None:
+        nonlocal left
+        show((total - remaining if left < 0 else left - remaining) * page_bytes)
+        left = remaining
+        time.sleep(REST_S)
+
+    reader.backup(writer, pages=PAGES_AT_ONCE, progress=step, sleep=0.0)
 
 
 def _plain(source: Path, target: Path, show: Show) -> Path:

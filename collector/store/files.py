@@ -23,6 +23,9 @@ from pathlib import Path
 from collector.store import schema
 from collector.store.rows import DamagedRow
 
+ARCHIVE = "archive.json"
+"""The manifest that makes a folder an archive: see collector.store.archive."""
+
 
 class StoreError(Exception):
     """The data folder can't be used as it is; the text says what, where, and what to do."""
@@ -81,7 +84,9 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
-    """Hold DATA for one daemon. Raises StoreError when another has it, or the folder can't be made."""
+    """Hold DATA for one daemon. Raises StoreError when another has it, the folder can't be made, or is an archive."""
+    if (data / ARCHIVE).exists():
+        raise StoreError(f"{data} is an archive, which no daemon writes to; choose another folder with --data")
     try:
         _make(data / "journal")
         lock = os.open(data / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o644)

@@ -14,9 +14,10 @@ no daily file: `read` counts their samples, and every sink that had not settled 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -86,14 +87,17 @@ def losses(data: Path) -> tuple[Loss, ...]:
 
 def _read(path: Path) -> Loss:
     try:
-        fields = orjson.loads(path.read_bytes())
-        before, after = Totals(**fields.pop("before")), Totals(**fields.pop("after"))
-        return Loss(**fields, before=before, after=after)
+        return loss_from_json(orjson.loads(path.read_bytes()))
     except (ValueError, TypeError, KeyError) as exc:
         raise StoreError(
             f"{path} is damaged ({exc}): it says which rows are lost; bring it back from a backup, or move it away "
             "to have them counted as queued"
         ) from None
+
+
+def loss_from_json(fields: Mapping[str, Any]) -> Loss:
+    """Of what `asdict` gave. Raises ValueError, TypeError, KeyError."""
+    return Loss(**(dict(fields) | {"before": Totals(**fields["before"]), "after": Totals(**fields["after"])}))
 
 
 def write(data: Path, loss: Loss) -> None:

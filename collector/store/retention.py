@@ -1,8 +1,8 @@
 """Which daily files may go, when the plant file says how much is kept: whole days, the oldest first, so that no hole is left.
 
 A file that may not go keeps all behind it. It may go when every sink has settled its rows, when no batch that still runs has
-samples in it, and when it holds no gmp data: that goes only after a verified export, so never by this program alone. The newest
-file always stays.
+samples in it, and when it holds no gmp data, or is noted to be archived with the content that it has now. The newest file
+always stays.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import fcntl
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from collector.terms import Json
 
 REMOVED = "retention"
 """Kind of the registry's states: under `removed`, what was taken away last."""
+ARCHIVED = "archive"
+"""Kind of the registry's states: by daily file, the `Note` of its archived copy."""
 _DAY_NS = 86_400_000_000_000
 _SUFFIXES = ("", "-wal", "-shm")
 
@@ -43,6 +45,32 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A daily file was archived: its copy was read back, and was the same."""
+
+    folder: str
+    seq: int
+    """Its last row."""
+    hash: str
+    """Of its newest commit, hexadecimal."""
+    sha256: str
+    """Of the copy."""
+    archived_ns: int
+    version: str
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Json]) -> Note:
+        """What can't be read is a note of nothing."""
+        texts = {name: str(told.get(name, "")) for name in ("folder", "hash", "sha256", "version")}
+        seq, archived_ns = (each if type(each := told.get(name)) is int else -1 for name in ("seq", "archived_ns"))
+        return cls(**texts, seq=seq, archived_ns=archived_ns)
+
+    def as_json(self) -> dict[str, Json]:
+        """For the registry."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What is to be known of a daily file before it goes."""
 
@@ -59,6 +87,23 @@ class Stored:
     is_gmp: bool
     hash: str
     """Of its newest commit, hexadecimal: what the next file goes on from."""
+    note: Note | None = None
+    """Of its archived copy, if there is one."""
+
+    @property
+    def is_archived(self) -> bool:
+        """It still has the content of its archived copy."""
+        return self.note is not None and bool(self.hash) and (self.note.seq, self.note.hash) == (self.end.seq, self.hash)
+
+    @property
+    def archive(self) -> str:
+        """The folder that has the same content; empty: none has."""
+        return self.note.folder if self.note and self.is_archived else ""
+
+    def noted(self, notes: Mapping[str, Mapping[str, Json]]) -> Stored:
+        """With its note, of the registry's states."""
+        told = notes.get(self.path.name)
+        return replace(self, note=Note.from_json(told)) if told else self
 
     def as_removed(self) -> dict[str, dict[str, Json]]:
         """For the registry, before it goes."""
@@ -138,13 +183,19 @@ def to_be_freed(
 def _held(file: Stored, settled: Mapping[str, int], running: Collection[str]) -> str:
     """Why a file may not go; empty when it may."""
     behind = [sink for sink, seq in settled.items() if seq < file.end.seq]
-    if file.is_gmp:
-        return "it holds gmp data, which goes only after a verified export: move it away yourself then"
+    if file.is_gmp and not file.is_archived:
+        return _not_archived(file.note)
     if behind:
         return f"sink {', '.join(behind)} has not settled all of it"
     if open_batches := sorted(file.batches & set(running)):
         return f"batch {', '.join(open_batches)} still runs, and has samples in it"
     return ""
+
+
+def _not_archived(note: Note | None) -> str:
+    if note:
+        return f"it holds gmp data, and is not what was archived to {note.folder}: run `reactorwatch verify` on both"
+    return "it holds gmp data, which goes only after it was archived: run `reactorwatch archive`"
 
 
 @contextmanager

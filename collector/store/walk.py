@@ -16,6 +16,7 @@ from pathlib import Path
 
 from collector.store.chain import Head, Link
 from collector.store.daily import Commit, DailyFile, Totals
+from collector.store.files import Connect, connect
 from collector.store.rows import DamagedRow, StoredEvent, StoredScan
 
 _COMMITS_AT_ONCE = 100
@@ -44,9 +45,9 @@ class Walked:
     breaks: tuple[Break, ...]
 
 
-def walk(path: Path) -> Walked:
+def walk(path: Path, connect: Connect = connect) -> Walked:
     """Check every commit of a file. Raises StoreError when it can't be opened, sqlite3.Error when commits can't be read."""
-    with closing(DailyFile.open(path)) as file:
+    with closing(DailyFile.open(path, connect)) as file:
         before = at = file.before_head
         totals, commits, unchained = file.before, 0, 0
         breaks: list[Break] = []

@@ -56,6 +56,7 @@ TOLD_IN_WORDS = {
     "old": "required",
     "new": "required",
     "to": "required",
+    "until": "all",
     "source": "required",
     "noted": "none",
     "read_back": "none",

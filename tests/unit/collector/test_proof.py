@@ -23,8 +23,8 @@ from collector.store.journal import Journal, Stamped
 from collector.store.losses import losses
 from collector.store.recovery import recover
 from collector.store.registry import Registry
-from collector.store.retention import REMOVED, remove, stored
-from collector.terms import Event, EventKind, Stamp
+from collector.store.retention import ARCHIVED, REMOVED, remove, stored
+from collector.terms import Event, EventKind, Json, Stamp
 from tests.journal_rows import SLOT_NS
 from tests.unit.store.damages import deleted, truncated
 from tests.unit.store.simple import DAY_NS, one, two
@@ -163,14 +163,17 @@ def test_older_files_that_a_hand_removed_are_found_told_once_and_balanced(data: 
     assert proof.ledger.sinks["behind"].queued == 5
 
 
-def test_a_registry_made_anew_still_knows_what_retention_removed(data: Path) -> None:
+def test_a_registry_made_anew_still_knows_what_retention_removed_and_what_is_archived(data: Path) -> None:
     first = journal_files(data)[0]
+    note: dict[str, Json] = {"folder": "/mnt/archive", "seq": 8, "hash": "ab"}
     with closing(Registry(data)) as registry:
         registry.put_states(REMOVED, stored(first).as_removed())
+        registry.put_states(ARCHIVED, {journal_files(data)[1].name: note})
         write_copy(data, registry)
     remove(first)
     deleted(data / "registry.db", random.Random(1))
-    open_record(data, SLOT_NS + 9 * DAY_NS).registry.close()
+    with closing(open_record(data, SLOT_NS + 9 * DAY_NS).registry) as registry:
+        assert registry.states(ARCHIVED) == {journal_files(data)[0].name: note}
     assert losses(data) == ()
 
 

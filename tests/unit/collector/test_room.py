@@ -42,6 +42,7 @@ class Site:
     fault: str = ""
     told: list[Event] = field(default_factory=list)
     rate: float | None = 1e6
+    unarchived: int = 0
     removable: int = 0
     """Bytes of days that go by size before the disk is full."""
 
@@ -72,7 +73,16 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @asynccontextmanager
 async def looking(site: Site) -> AsyncIterator[Room]:
-    looks = Room(site.data, WANTED, site, Clock(), site.told.append, disk_fault=lambda: site.fault, to_be_freed=site.to_be_freed)  # type: ignore[arg-type]
+    looks = Room(
+        site.data,
+        WANTED,
+        site,  # type: ignore[arg-type]
+        Clock(),
+        site.told.append,
+        disk_fault=lambda: site.fault,
+        to_be_freed=site.to_be_freed,
+        to_archive=lambda: site.unarchived,
+    )
     task = asyncio.create_task(looks.run())
     yield looks
     task.cancel()
@@ -116,6 +126,16 @@ async def test_days_that_will_go_by_size_are_room(site: Site) -> None:
         site.removable = 0
         await some_looks()
         assert site.states == ["short"], "a sink fell behind: they may not go any more"
+
+
+@pytest.mark.parametrize(("days", "told"), [(1, "1 day with gmp data waits for"), (12, "12 days with gmp data wait for")])
+async def test_short_tells_what_waits_for_an_archive(site: Site, days: int, told: str) -> None:
+    site.else_free, site.unarchived = 23_000_000 + RESERVE_BYTES, days
+    async with looking(site) as looks:
+        await some_looks()
+        assert looks.state()["days_to_archive"] == days
+    (event,) = site.told
+    assert f"less than 24 h; {told} `reactorwatch archive FOLDER`" in str(event.body["cause"])
 
 
 async def test_an_unknown_rate_tells_nothing(site: Site) -> None:

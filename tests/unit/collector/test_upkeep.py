@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from collector import upkeep as upkeep_module
+from collector.archive_proof import prove_archive
 from collector.live import Live
+from collector.proof import prove
 from collector.store import compactor
 from collector.store.cursors import Cursor
 from collector.store.daily import DailyFile
@@ -23,6 +26,7 @@ from collector.store.retention import Keep, held, stored
 from collector.terms import Event, EventKind, Stamp
 from collector.upkeep import Upkeep, leisurely
 from tests.journal_rows import SECOND_NS, SLOT_NS
+from tests.unit.collector.archived import archived, days_of, notes, record
 from tests.unit.store.simple import DAY_NS, one
 
 
@@ -50,10 +54,10 @@ class Still:
 class Bench:
     """An upkeep with all it needs, four days of journal, and what it told."""
 
-    def __init__(self, data: Path, keep: Keep) -> None:
+    def __init__(self, data: Path, keep: Keep, days: int = 4) -> None:
         self.data, self.told, self.came = data, list[Event](), asyncio.Event()
         self.journal, self.registry, self.live = Journal(data), Registry(data), Live()
-        for day in range(4):
+        for day in range(days):
             for second in range(30):
                 time_ns = SLOT_NS + day * DAY_NS + second * SECOND_NS
                 self.journal.append([one(second / 10, time_ns)], time_ns)
@@ -143,6 +147,53 @@ async def test_a_sink_that_never_took_anything_is_waited_for(data: Path) -> None
         await bench.came.wait()
     assert [event.body["state"] for event in bench.told] == ["held"]
     assert len(journal_files(data)) == 4
+
+
+async def test_gmp_days_go_when_they_are_archived_and_the_event_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module, "ROUNDS_PER_LOOK", 1)
+    monkeypatch.setattr(upkeep_module, "INTERVAL_S", 0.02)
+    data, to = record(tmp_path / "data"), tmp_path / "archive"
+    bench = Bench(data, Keep(days=0.5), days=0)
+    assert bench.upkeep.to_archive() == 3
+    async with bench.running():
+        await until(lambda: bool(bench.told))
+        assert [(event.body["state"], event.body["archive"]) for event in bench.told] == [("held", "")]
+        assert "run `reactorwatch archive`" in str(bench.told[0].body["cause"])
+        await asyncio.to_thread(archived, data, to, "2024-11-23")
+        await until(lambda: bench.told[-1].body["file"] == "2024-11-24.db")
+        assert bench.upkeep.to_archive() == 1
+        assert notes(data) == {}, "a note goes with its file"
+    told = [(event.body["file"], event.body["archive"]) for event in bench.told if event.body["state"] == "removed"]
+    assert told == [("2024-11-22.db", str(to)), ("2024-11-23.db", str(to))]
+    assert bench.told[-1].body["state"] == "held"
+    assert days_of(data) == ["2024-11-24", "2024-11-25"]
+    assert days_of(to) == ["2024-11-22", "2024-11-23"]
+    assert prove(data).sound
+    assert prove_archive(to).sound
+
+
+def test_a_day_that_is_not_what_was_archived_stays(tmp_path: Path) -> None:
+    """Another file has its name: put back from an older copy, or of another record."""
+    data, other = record(tmp_path / "data"), record(tmp_path / "other", first=0.5)
+    archived(data, tmp_path / "archive")
+    bench = Bench(data, Keep(days=0.5), days=0)
+    assert bench.upkeep.to_archive() == 0
+    shutil.copy(journal_files(other)[0], tmp_path / "in its place")
+    (tmp_path / "in its place").replace(journal_files(data)[0])
+    assert bench.upkeep.to_archive() == 1
+    bench.journal.close()
+    bench.registry.close()
+
+
+def test_a_damaged_day_does_not_keep_the_others_from_being_counted(tmp_path: Path) -> None:
+    data = record(tmp_path / "data")
+    bench = Bench(data, Keep(), days=0)
+    journal_files(data)[1].write_bytes(b"nothing of ours" * 1000)
+    assert bench.upkeep.to_archive() == 2
+    bench.journal.close()
+    bench.registry.close()
 
 
 async def test_a_batch_that_runs_keeps_its_days(data: Path) -> None:

@@ -16,7 +16,7 @@ from collector.store.journal import Stamped
 from collector.store.reader import Reader
 from collector.store.retention import Decision, Keep, Stored, decide, free_to_remove, held, remove, stored, to_be_freed
 from collector.store.walk import walk
-from collector.terms import Stamp
+from collector.terms import Json, Stamp
 from tests.journal_rows import SLOT_NS, scan
 from tests.unit.store.simple import DAY_NS, ONE, all_rows, journal_of, one
 
@@ -76,12 +76,40 @@ def test_a_batch_that_runs_keeps_its_days() -> None:
 
 
 @pytest.mark.parametrize("keep", [Keep(days=1.0), Keep(size_bytes=1)])
-def test_gmp_data_is_never_removed(keep: Keep) -> None:
+def test_gmp_data_that_is_in_no_archive_is_never_removed(keep: Keep) -> None:
     days = [day(1), day(2, is_gmp=True), day(3), day(4)]
     decision = decide(days, keep, 50 * DAY_NS, EVERYTHING_SETTLED, ())
     assert removed(decision) == [1]
     assert decision.held == days[1]
     assert "gmp data" in decision.reason
+
+
+def note(file: Stored, **other: str) -> dict[str, Json]:
+    told: dict[str, Json] = {"folder": "/mnt/a", "seq": file.end.seq, "hash": file.hash, "archived_ns": 1, "version": "0"}
+    return told | dict(other)
+
+
+@pytest.mark.parametrize("keep", [Keep(days=1.0), Keep(size_bytes=1)])
+def test_gmp_data_goes_only_when_it_is_archived_as_it_is(keep: Keep) -> None:
+    days = [replace(day(n, is_gmp=True), hash=f"{n:02}") for n in range(1, 6)]
+    notes = {file.path.name: note(file) for file in days[:3]} | {days[3].path.name: note(days[3], hash="ff")}
+    noted = [file.noted(notes) for file in days]
+    decision = decide(noted, keep, 50 * DAY_NS, EVERYTHING_SETTLED, ())
+    assert (removed(decision), decision.held) == ([1, 2, 3], noted[3])
+    assert "is not what was archived to /mnt/a" in decision.reason
+    assert [file.archive for file in decision.remove] == ["/mnt/a"] * 3
+    behind = decide(noted, keep, 50 * DAY_NS, {"influx": 150}, ())
+    assert (removed(behind), behind.reason) == ([1], "sink influx has not settled all of it"), "an archive is no sink"
+    assert to_be_freed(noted, Keep(size_bytes=100), 1000, EVERYTHING_SETTLED, ()) == 30
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"seq": "100"}, {"folder": "/mnt/a", "seq": 100, "hash": ""}, {"seq": 100.0, "hash": "01"}, {"hash": "01"}]
+)
+def test_a_note_that_says_too_little_lets_nothing_go(told: dict[str, Json]) -> None:
+    file = replace(day(1, is_gmp=True), hash="01")
+    assert not file.noted({file.path.name: told}).is_archived
+    assert not replace(file, hash="").noted({file.path.name: told}).is_archived, "a file without a chain"
 
 
 DAYS_OF_ANY_KIND = st.lists(
