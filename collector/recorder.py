@@ -34,13 +34,14 @@ from collector.monitor.judge import Judge
 from collector.monitor.plausibility.plausibility import plausibility_of
 from collector.monitor.plausibility.reasons import REASONS
 from collector.monitor.relations import Relations
+from collector.monitor.suppression import Change, Suppressions
 from collector.pending import Dropped, Numbered, Pending
 from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped
 from collector.terms import Event, Stamp
 from config.model import Plant
-from drivers.base import Clock, Scan
+from drivers.base import Clock, Scan, scan_groups
 
 log = structlog.get_logger()
 
@@ -99,6 +100,8 @@ class Recorder:
         self._before = tuple(each for each in before if each.rule not in REASONS), accumulated
         self._relations = Relations(plant.limits, *self._before)
         self._durations = PhaseDurations(plant.limits, *self._before)
+        suppressed = (alarm.key for alarm in known if alarm.suppression)
+        self._suppressions = Suppressions(plant.limits, self.alarms.keys, suppressed)
         self.judges: dict[str, Judge] = {}
         """By id of the layout; those of relations have one of their own."""
         self._waiting: dict[int, asyncio.Future[Event]] = {}
@@ -140,6 +143,7 @@ class Recorder:
         self._live.publish(scan)
         for doubt in doubts:
             self.tell(doubt.event(self._context.stamps[doubt.unit]))
+        self._suppress(self._suppressions.judge(scan, stamps), scan.slot_ns)
         for event in (*judge.judge(scan, stamps), *self._relations.judge(scan, stamps)):
             self.tell(event)
         for event in self._durations.judge(scan.slot_ns, layout.units, stamps):
@@ -156,13 +160,20 @@ class Recorder:
             self._enqueue(event)
             self._live.publish(event)
 
+    def _suppress(self, changes: Iterable[Change], at_ns: int) -> None:
+        for key, why, stamp in changes:
+            self._put(self.alarms.suppress(key, why, at_ns, stamp))
+
     def tick(self) -> None:
         """Time has passed: of alarms, what ends by itself."""
         self._put(self.alarms.tick(self._clock.now_ns()))
 
     def retire_alarms(self) -> None:
-        """A start: alarms whose limit was taken out of the plant file."""
-        self._put(self.alarms.retire(self._clock.now_ns()))
+        """A start: alarms whose limit was taken out of the plant file, or what suppressed them."""
+        now_ns = self._clock.now_ns()
+        layouts = [group.layout for endpoint in self._plant.endpoints for group in scan_groups(endpoint)]
+        self._suppress(self._suppressions.retired(layouts, self._context.stamps), now_ns)
+        self._put(self.alarms.retire(now_ns))
 
     def command(self, command: Command) -> asyncio.Future[Event]:
         """Do what somebody wants done with an alarm, and tell it; done when that is on the disk. Raises Refused."""

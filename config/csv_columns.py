@@ -124,6 +124,7 @@ LIMIT_COLUMNS = Columns(
         _column("priority", "text"),
         _column("latching", "yes_no"),
         _column("realarm_s", "number"),
+        _column("suppressed_when", "text", "suppressed when"),
         _column("rationale", "text", "reason"),
         _column("consequence", "text"),
         _column("action", "text"),

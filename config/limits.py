@@ -26,6 +26,12 @@ def _readable(text: str) -> str:
     return text
 
 
+def _condition(text: str) -> str:
+    if not is_condition(read(text)):
+        raise ValueError("is a number, and must hold or not: compare it, as pressure < 0.1")
+    return text
+
+
 class AlarmLimits(Model):
     """LL ≤ L < H ≤ HH, engineering units; beyond a limit is out, the limit itself is in."""
 
@@ -121,6 +127,8 @@ class Limit(Model):
     """Whether an alarm of this row stays after the return until somebody resets it."""
     realarm_s: Seconds | None = None
     """Seconds after which an acknowledged alarm that stands calls again; default: never."""
+    suppressed_when: Annotated[Text, AfterValidator(_condition)] | None = None
+    """A condition over roles of the unit: while it holds, alarms of this row are suppressed by design; excursions never are."""
     rationale: Text | None = None
     """Why the limits are these."""
     consequence: Text | None = None
@@ -169,7 +177,7 @@ class Limit(Model):
             raise ValueError("name is that of an expression: a tag is limited by its role")
         if self.expression is not None and self.role != self.name:
             raise ValueError("role and expression: limit one of them in a row")
-        if self.max_age_s is not None and not self.is_derived:
+        if self.max_age_s is not None and not self.is_derived and self.suppressed_when is None:
             raise ValueError("max_age_s goes with sp_role or expression: a tag's own value is of this slot")
         if self.merge_gap_s is not None and (self.par is None or self.statistic != "value"):
             raise ValueError("merge_gap_s is about excursions, which only par of a raw value has: leave it out")

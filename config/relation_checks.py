@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from config.expressions.tree import Operand, operands
+from config.expressions.read import read
+from config.expressions.tree import Operand, Tree, operands
 from config.faults import did_you_mean
 from config.findings import Finding, Loc, PlacedTag, homeless_roles, roles_by_unit, tags_by_role
+from config.limit_checks import guarded
 from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind
@@ -22,6 +24,15 @@ def _derived(plant: Plant) -> Iterator[tuple[int, Limit, Loc]]:
     for n, limit in enumerate(plant.limits):
         if limit.is_derived:
             yield n, limit, ("limits", n, "expression" if limit.expression is not None else "sp_role")
+
+
+def _expressions(plant: Plant) -> Iterator[tuple[Limit, Loc, Tree]]:
+    """What is made of several tags: the number or condition that is limited, and the condition that suppresses."""
+    for _, limit, loc in _derived(plant):
+        yield limit, loc, limit.tree
+    for n, limit in enumerate(plant.limits):
+        if limit.suppressed_when is not None:
+            yield limit, ("limits", n, "suppressed_when"), read(limit.suppressed_when)
 
 
 def names_are_no_roles(plant: Plant) -> Iterator[Finding]:
@@ -48,8 +59,8 @@ def names_mean_one_thing(plant: Plant) -> Iterator[Finding]:
 def operands_exist(plant: Plant) -> Iterator[Finding]:
     """Every operand is a number of the unit, with a window that holds two of its samples."""
     units, homeless = roles_by_unit(plant), homeless_roles(plant)
-    for _, limit, loc in _derived(plant):
-        needed = operands(limit.tree)
+    for limit, loc, tree in _expressions(plant):
+        needed = operands(tree)
         where = [limit.unit] if limit.unit in units else [name for name in units if _has(units[name], needed, units)]
         if limit.unit is not None and limit.unit not in units:
             continue
@@ -91,11 +102,24 @@ def _wrong(each: Operand, unit: str, units: Roles, homeless: set[str]) -> str | 
 
 def expressions_say_something(plant: Plant) -> Iterator[Finding]:
     """An expression of numbers alone never changes."""
-    for _, limit, loc in _derived(plant):
-        if not operands(limit.tree):
+    for _, loc, tree in _expressions(plant):
+        if not operands(tree):
             yield loc, "names no role, so it never changes: limit what is measured"
 
 
+def par_is_never_suppressed(plant: Plant) -> Iterator[Finding]:
+    """That a critical process parameter left PAR in a GMP batch, somebody hears always."""
+    gmp = [unit.name for unit in plant.units if unit.mode == "gmp"]
+    for n, limit, tags in guarded(plant):
+        if limit.suppressed_when is None or not (limit.cpp and limit.par):
+            continue
+        units = {tag.unit for tag in tags} if limit.expression is None else set(gmp)
+        there = next((name for name in gmp if limit.unit in (None, name) and name in units), None)
+        if there:
+            what = f"PAR of a critical process parameter of {there}, which runs in gmp, can't be suppressed: leave it out"
+            yield ("limits", n, "suppressed_when"), what
+
+
 Check = Callable[[Plant], Iterator[Finding]]
-FAULTS: tuple[Check, ...] = (names_are_no_roles, names_mean_one_thing, expressions_say_something)
+FAULTS: tuple[Check, ...] = (names_are_no_roles, names_mean_one_thing, expressions_say_something, par_is_never_suppressed)
 FAULTS_OF_A_WHOLE: tuple[Check, ...] = (operands_exist,)

@@ -28,6 +28,8 @@ from drivers.base import Layout, Quality, Scan, Status
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+_Made = tuple[Judge, Scan, tuple[Stamp, ...]]
+"""A board's judge, the relations, and the stamps of their units."""
 _Before = tuple[Sequence[OutsideBefore], Sequence[Event]]
 
 
@@ -129,16 +131,10 @@ class _Driven:
         """A scan that came before them."""
         self._operands.take(scan)
 
-    def judge(self, scan: Scan, context: _Context) -> list[Event]:
-        """What changes with `scan`."""
+    def made(self, scan: Scan, context: _Context) -> _Made | None:
+        """What `scan` drives."""
         board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
-        return board.judge.judge(*board.run(scan, context)) if board and fresh else []
-
-    def recall(self, scan: Scan, context: _Context) -> None:
-        """A scan of the run before."""
-        board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
-        if board and fresh:
-            board.judge.recall(*board.run(scan, context))
+        return (board.judge, *board.run(scan, context)) if board and fresh else None
 
 
 class Relations:
@@ -164,14 +160,21 @@ class Relations:
 
     def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
         """What changes with `scan`; called for every scan of every group, after the group's own judge."""
-        if not self._any:
-            return []
-        return [event for driven in self._meet(scan, stamps) for event in driven.judge(scan, self._context)]
+        return [event for judge, made, of in self._made(scan, stamps) for event in judge.judge(made, of)]
 
     def recall(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
         """A scan that the run before has judged; see `Judge.recall`."""
-        for driven in self._meet(scan, stamps) if self._any else ():
-            driven.recall(scan, self._context)
+        for judge, made, of in self._made(scan, stamps):
+            judge.recall(made, of)
+
+    def figures(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Scan]:
+        """The relations that `scan` drives, in place of judging them: a column each, bad where it is not known."""
+        return [made for _, made, _ in self._made(scan, stamps)]
+
+    def _made(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[_Made]:
+        if not self._any:
+            return []
+        return [made for driven in self._meet(scan, stamps) if (made := driven.made(scan, self._context))]
 
     @property
     def accumulated(self) -> list[Event]:

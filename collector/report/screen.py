@@ -29,7 +29,7 @@ _PLAIN = frozenset(
     (
         *("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "min_coverage", "spans_phases"),
         *("sp", "nor", "par", "alarm", "deadband", "on_delay_s", "off_delay_s", "settle_s"),
-        *("cpp", "priority", "latching", "realarm_s", "rationale", "consequence", "action"),
+        *("cpp", "priority", "latching", "realarm_s", "suppressed_when", "rationale", "consequence", "action"),
     )
 )
 """What a limit may say that looks at its own column alone."""

@@ -127,6 +127,8 @@ def assessed(field: str, old: object, new: object) -> str:
         return f" ({_alarming(field, old, new)})"
     if field in ("allowed_outside_s", "decision_interval", "slack"):
         return f" ({_alarming('h', old, new)})"
+    if field == "suppressed_when" and new is not None:
+        return " (hides alarms: needs approval in gmp)"
     return " (no longer critical: needs approval in gmp)" if field == "cpp" and not new else ""
 
 

@@ -58,6 +58,9 @@ OUTSIDE = "role: contents, statistic: time_outside"
         f"{CUSUM}, sp: 65, slack: 0.25, decision_interval: 20",
         "statistic: duration, phase: Hold, par: [1800, 3600], nor: [2000, 3000], alarm: {h: 2900, hh: 4000}, unit: R-201",
         "statistic: duration, par: [null, 3600]",
+        "role: contents, nor: [60, 70], suppressed_when: 'jacket < 5 or mean(sp, 60) == 0', max_age_s: 30, cpp: true",
+        "role: contents, par: [60, 70], suppressed_when: jacket < 5",
+        "statistic: duration, par: [null, 3600], suppressed_when: '[R-202].level > 5'",
         "role: contents, sp_role: sp, statistic: cusum_low, slack: 0, decision_interval: 20, deadband: 20",
     ],
 )
@@ -161,6 +164,22 @@ def test_what_is_right(tmp_path: Path, row: str) -> None:
             ": window_s goes with a rolling statistic (mean, min, max, std, slope), not with duration",
         ),
         (
+            "role: contents, par: [60, 70], suppressed_when: jacket - 5",
+            ".suppressed_when: is a number, and must hold or not: compare it, as pressure < 0.1",
+        ),
+        (
+            "role: contents, par: [60, 70], suppressed_when: jackett < 5",
+            ".suppressed_when: no tag of any unit has role 'jackett'; did you mean 'jacket'?",
+        ),
+        (
+            "role: contents, par: [60, 70], suppressed_when: 4 < 5",
+            ".suppressed_when: names no role, so it never changes: limit what is measured",
+        ),
+        (
+            "role: contents, par: [60, 70], suppressed_when: 'mean(jacket, 15) < 5'",
+            ".suppressed_when: mean over 15 s holds fewer than 2 samples of T2 of device D, read every 10 s",
+        ),
+        (
             f"{OUTSIDE}, within: day, par: [60, 70], allowed_outside_s: 300",
             ".within: found the text 'day', expected one of phase, batch",
         ),
@@ -168,6 +187,25 @@ def test_what_is_right(tmp_path: Path, row: str) -> None:
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, row: str, what: str) -> None:
     assert told(tmp_path, row) == [f"{LINE}: limits[1]{what}"]
+
+
+@pytest.mark.parametrize(
+    ("row", "is_wrong"),
+    [
+        ("role: contents, par: [60, 70], cpp: true", True),
+        ("role: contents, par: [60, 70]", False),
+        ("role: contents, nor: [60, 70], cpp: true", False),
+        ("role: level, par: [60, 70], cpp: true", False),
+        ("name: lead, expression: contents - jacket, par: [60, 70], cpp: true, unit: R-201", True),
+        ("statistic: duration, par: [null, 70], cpp: true, phase: Hold", True),
+    ],
+)
+def test_par_of_a_cpp_is_never_suppressed_in_gmp(tmp_path: Path, row: str, is_wrong: bool) -> None:
+    path = written(tmp_path, f"{row}, suppressed_when: '[R-201].jacket < 5'")
+    path.write_text(path.read_text("utf-8").replace("R-201: {}", "R-201: {mode: gmp}"), "utf-8")
+    wrong = [str(fault) for fault in examine(path).faults if "suppressed_when" in str(fault)]
+    what = "PAR of a critical process parameter of R-201, which runs in gmp, can't be suppressed: leave it out"
+    assert wrong == ([f"{path}:{LINE}: limits[1].suppressed_when: {what}"] if is_wrong else [])
 
 
 def test_two_rows_of_the_same_are_one_too_many(tmp_path: Path) -> None:
@@ -186,3 +224,5 @@ def test_a_change_is_told_in_words(tmp_path: Path) -> None:
     old = load(written(tmp_path, row % 20))
     (line,) = (str(change) for change in differences(old, load(written(tmp_path, row % 15))))
     assert "limit contents (cusum high): decision_interval 20 → 15 °C (sooner)" in line
+    (line,) = (str(change) for change in differences(old, load(written(tmp_path, f"{row % 20}, suppressed_when: jacket < 5"))))
+    assert "suppressed_when none → jacket < 5 (hides alarms: needs approval in gmp)" in line
