@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from collector.store.blocks import Appended, joined
+from collector.store.appended import Appended, joined
 from collector.store.daily import DailyFile
 from collector.store.files import Connect, StoreError, connect, inode_of, journal_files, open_compactor
 from collector.store.quarantine import ROWS_NEVER_GIVEN

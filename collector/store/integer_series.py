@@ -89,13 +89,12 @@ def _orders(series: Integers) -> tuple[Integers, Integers]:
     """Of each row the order that leaves least in some stretches of it, and its middle there: which one is taken is a matter of
     size only, and rows are much alike from end to end."""
     count = series.shape[1]
-    if count > _STRETCHES * _LOOKED_AT:
-        begins = np.linspace(0, count - _LOOKED_AT, _STRETCHES).astype(np.int64)
-        series = series[:, (begins[:, None] + np.arange(_LOOKED_AT)).ravel()]
-        parts = series.astype(np.float64).reshape(len(series), _STRETCHES, _LOOKED_AT)
-    else:
-        parts = series.astype(np.float64)[:, None]
-    middle = parts.mean(axis=(1, 2))
+    stretch = count // _STRETCHES
+    looked_at = series[:, None]
+    if stretch > _LOOKED_AT:
+        looked_at = series[:, : stretch * _STRETCHES].reshape(len(series), _STRETCHES, stretch)[:, :, :_LOOKED_AT]
+    parts = looked_at.astype(np.float64)
+    middle = np.add.reduce(parts, axis=(1, 2)) / (parts.shape[1] * parts.shape[2])
     bases = np.clip(np.rint(middle), -(2.0**62), 2.0**62).astype(np.int64)
     if count < _LEAST_OF_STEPS:
         return np.zeros(len(series), np.int64), bases
@@ -106,7 +105,7 @@ def _orders(series: Integers) -> tuple[Integers, Integers]:
 
 
 def _mean_size(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    size: NDArray[np.float64] = np.abs(parts).mean(axis=(1, 2))
+    size: NDArray[np.float64] = np.add.reduce(np.abs(parts), axis=(1, 2)) / (parts.shape[1] * parts.shape[2])
     return size
 
 

@@ -212,23 +212,22 @@ class Journal:
                 link.event(seq, entry.slot_ns, entry.kind.value, entry.unit, stamped, body)
                 continue
             scan = entry.scan
-            layout, laid_out = self._layout_key(connection, scan.layout)
+            layout, laid_out = self._layouts.get(scan.layout.id) or self._layout_key(connection, scan.layout)
             stamps, stamped = self._stamps_key(connection, entry.stamps)
-            lost_status, blob = int(scan.status[0]) if scan.lost else 0, encode(scan)
-            scan_rows.append((seq, scan.slot_ns, scan.received_ns, layout, stamps, scan.samples, lost_status, blob))
+            count, lost_status, blob = scan.samples, int(scan.status[0]) if scan.lost else 0, encode(scan)
+            scan_rows.append((seq, scan.slot_ns, scan.received_ns, layout, stamps, count, lost_status, blob))
             link.scan(seq, scan.slot_ns, scan.received_ns, lost_status, laid_out, stamped, blob)
-            samples += scan.samples
+            samples += count
             scans += 1
         connection.executemany("INSERT INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", scan_rows)
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", event_rows)
         return Totals(seq, samples, scans)
 
     def _layout_key(self, connection: sqlite3.Connection, layout: Layout) -> tuple[int, bytes]:
-        if layout.id not in self._layouts:
-            body = layout.to_json()
-            connection.execute("INSERT OR IGNORE INTO layouts (id, body) VALUES (?, ?)", (layout.id, body))
-            (key,) = connection.execute("SELECT key FROM layouts WHERE id = ?", (layout.id,)).fetchone()
-            self._layouts[layout.id] = (key, digest(body))
+        body = layout.to_json()
+        connection.execute("INSERT OR IGNORE INTO layouts (id, body) VALUES (?, ?)", (layout.id, body))
+        (key,) = connection.execute("SELECT key FROM layouts WHERE id = ?", (layout.id,)).fetchone()
+        self._layouts[layout.id] = (key, digest(body))
         return self._layouts[layout.id]
 
     def _stamps_key(self, connection: sqlite3.Connection, stamps: tuple[Stamp, ...]) -> tuple[int, bytes]:

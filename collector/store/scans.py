@@ -18,7 +18,8 @@ from itertools import starmap
 from operator import attrgetter
 from typing import NamedTuple
 
-from collector.store.blocks import Appended, Block, Index, block_of, decode_block, decode_index, rows_of
+from collector.store.appended import Appended
+from collector.store.blocks import Block, Index, block_of, decode_block, decode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan
 from collector.store.schema import version_of
 from drivers.base import Layout

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from collector.store.blocks import Appended, Block, block_of, decode_index, encode_index, same
+from collector.store.appended import Appended
+from collector.store.blocks import Block, block_of, decode_index, encode_index, same
 from collector.store.chunks import Chunk, encode
 from collector.store.daily import DailyFile
 from collector.store.rows import DamagedRow

@@ -27,7 +27,7 @@ from collector.store import integer_series
 _DECIMAL, _SINGLE, _SCALED, _BITS32, _BITS64 = range(5)
 _HEAD = struct.Struct("<BBI")
 _SCALING = struct.Struct("<dd")
-_SAMPLED = 32
+_SAMPLED = 16
 _SPARED = 16
 _UNSCALED = np.array([[1.0, 0.0]])
 _LARGE = 10

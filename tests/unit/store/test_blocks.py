@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.store import chunks, frames, integer_series, value_series
+from collector.store.appended import Appended
 from collector.store.blobs import put_together, take_apart
-from collector.store.blocks import Appended, block_of, decode_block, decode_index, encode_index, rows_of
+from collector.store.blocks import block_of, decode_block, decode_index, encode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan, encode
 from config.tags import Kind
 from drivers.base import Layout, Quality
