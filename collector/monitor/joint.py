@@ -16,7 +16,8 @@ import numpy as np
 
 from collector.monitor.aligned import aligned
 from collector.monitor.suffixes import Suffixes
-from collector.monitor.summaries import AVERAGES, HIGH, LOW, MEAN, ROWS, SQUARES, Floats, Sample, Scratch, Summary, Times
+from collector.monitor.summaries import AVERAGES, HIGH, LOW, MEAN, ROWS, SQUARES, Floats, Sample, Scratch, Summary
+from collector.monitor.times import Times
 
 FEW_COLUMNS: Final = 1_000
 
@@ -72,7 +73,7 @@ class _AtOnce:
     def alike(self) -> bool:
         """No sample was bad in any of them."""
         for _, times in self._places:  # noqa: SIM110  # a generator costs as much as an addition
-            if not times.alike:
+            if times.each is not None:
                 return False
         return True
 
@@ -86,7 +87,7 @@ class _AtOnce:
         factors, count = self._factors, len(self._places)
         for place, times in self._places:
             share, reach, kept = times.join(slot_ns if place < 2 or older is None else older[0])
-            factors[place], factors[count + place], factors[2 * count + place] = share, reach, kept  # type: ignore[assignment]  # all alike
+            factors[place], factors[count + place], factors[2 * count + place] = share, reach, kept
         np.subtract(samples, self._mean, differences)
         np.minimum(self._low, samples, out=self._low)
         np.maximum(self._high, samples, out=self._high)

@@ -54,17 +54,20 @@ class TimeOutside:
             _, ns, columns = self._counted.popleft()
             self._count(columns, -ns)  # whole numbers: subtracting leaves nothing behind
         if len(before):
-            counted = before if bad is None else np.setdiff1d(before, bad, assume_unique=True)
+            counted = before if bad is None else before[~self._marked(bad)[before]]
             self._count(counted, elapsed_ns)
             if self.window_ns is not None:
                 self._counted.append((slot_ns, elapsed_ns, counted))
 
+    def _marked(self, columns: NDArray[np.integer]) -> NDArray[np.bool_]:
+        marked = np.zeros(len(self.seconds), np.bool_)
+        marked[columns] = True
+        return marked
+
     @property
     def outside(self) -> NDArray[np.bool_]:
         """Whether the last good sample was outside, `[m]`."""
-        now = np.zeros(len(self.seconds), np.bool_)
-        now[self._outside] = True
-        return now
+        return self._marked(self._outside)
 
     def forget(self, columns: NDArray[np.bool_]) -> None:
         """Begin anew for some, `[m]`: what was before is not known of them."""
@@ -84,14 +87,11 @@ class TimeOutside:
         before = self._outside
         np.less(values, self.limits[0], self._left.below)
         np.greater(values, self.limits[1], self._left.above)
-        self._outside = self._left.places().astype(np.int32) if self._left.any() else _NOBODY
-        if bad is None:
-            return
-        if len(self._outside):
-            self._outside = np.setdiff1d(self._outside, bad, assume_unique=True)
-        if len(before):  # where nothing is known, it stays as it was
-            stays = np.intersect1d(before, bad, assume_unique=True)
-            self._outside = np.union1d(self._outside, stays).astype(np.int32)
+        now = self._left.places().astype(np.int32) if self._left.any() else _NOBODY
+        if bad is not None and (len(now) or len(before)):  # where nothing is known, it stays as it was
+            unknown = self._marked(bad)
+            now = np.concatenate([now[~unknown[now]], before[unknown[before]]])
+        self._outside = now
 
     def _count(self, columns: Indices, ns: int) -> None:
         self.total_ns[columns] += ns

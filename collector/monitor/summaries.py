@@ -8,8 +8,7 @@ Adding a sample is Welford's step, merging is that of Chan, Golub and LeVeque (1
 that gives the slope. Both only add, so the errors stay those of rounding what is inside. A column that stands still
 has exactly its value as mean, and exactly 0 as both moments.
 
-As long as every sample of a summary is good, the times are the same for all columns and the left half is three
-floats. The first bad sample makes arrays `[m]` of them, of this summary alone; the arithmetic is the same.
+The left half is `times`: three floats for all columns as long as no sample is bad.
 """
 
 from __future__ import annotations
@@ -21,13 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.aligned import aligned
-from collector.monitor.statistics import NS_PER_MINUTE
+from collector.monitor.times import Times, Weights
 
 Floats = NDArray[np.float64]
-Weight = float | Floats
-"""Of all columns alike, or `[m]`."""
-Factors = tuple[Weight, Weight, Weight]
-"""What comes newly in has this share of the mean; the factors of difference and of difference²."""
 Sample = tuple[int, Floats, NDArray[np.intp] | None]
 """(slot, row `[m]`, columns without a good sample, in which the row is NaN; None: all are good)."""
 
@@ -38,79 +33,10 @@ AVERAGES: Final = slice(MEAN, SQUARES + 1)
 _NOTHING: Final = np.array([0.0, 0.0, 0.0, np.inf, -np.inf])[:, None]
 
 
-class Times:
-    """The left half: of the times of the good samples of each column. Arrays are never changed in place: they may be shared."""
-
-    __slots__ = ("count", "mean", "origin_ns", "spread")
-
-    def __init__(self, origin_ns: int) -> None:
-        self.clear(origin_ns)
-
-    def clear(self, origin_ns: int) -> None:
-        """Of no scan."""
-        self.origin_ns = origin_ns
-        self.count: Weight = 0.0
-        self.mean: Weight = 0.0
-        """Minutes after `origin_ns`."""
-        self.spread: Weight = 0.0
-        """Σ (t − t̄)², min²."""
-
-    def take(self, other: Times) -> None:
-        """Become a copy."""
-        self.origin_ns, self.count, self.mean, self.spread = other.origin_ns, other.count, other.mean, other.spread
-
-    @property
-    def alike(self) -> bool:
-        """No sample was bad: the figures are of all columns."""
-        return isinstance(self.count, float)
-
-    @property
-    def nothing(self) -> bool:
-        """No scan has joined."""
-        return isinstance(self.count, float) and self.count == 0.0
-
-    def join(self, slot_ns: int) -> Factors:
-        """A scan joins in every column."""
-        before = self.count
-        count = self.count = before + 1.0
-        share = 1.0 / count
-        kept = before * share
-        return share, self._reach(slot_ns, share, kept), kept
-
-    def join_some(self, slot_ns: int, bad: NDArray[np.intp], columns: int) -> Factors:
-        """A scan joins in every column but those `bad`."""
-        good = np.ones(columns)
-        good[bad] = 0.0
-        before = self.count
-        count = self.count = before + good
-        share = good / np.maximum(count, 1.0)
-        kept = before * share
-        return share, self._reach(slot_ns, share, kept), kept
-
-    def _reach(self, slot_ns: int, share: Weight, kept: Weight) -> Weight:
-        ahead = (slot_ns - self.origin_ns) / NS_PER_MINUTE - self.mean
-        reach = ahead * kept
-        self.mean = self.mean + ahead * share
-        self.spread = self.spread + ahead * reach
-        return reach
-
-    def merge(self, older: Times, newer: Times) -> Factors:
-        """Become the times of both; it may be one of the two."""
-        count = older.count + newer.count
-        share = newer.count / (max(count, 1.0) if isinstance(count, float) else np.maximum(count, 1.0))
-        kept = older.count * share
-        ahead = (newer.origin_ns - older.origin_ns) / NS_PER_MINUTE + newer.mean - older.mean
-        reach = ahead * kept
-        self.spread = older.spread + newer.spread + ahead * reach
-        self.mean = older.mean + ahead * share
-        self.origin_ns, self.count = older.origin_ns, count
-        return share, reach, kept
-
-
 class Scratch:
     """Rows that a step writes and nobody reads afterwards; one set serves all summaries of a window."""
 
-    __slots__ = ("_factors", "_spread", "_squares", "difference", "moments", "terms")
+    __slots__ = ("_each", "_factors", "_spread", "_squares", "difference", "moments", "terms")
 
     def __init__(self, columns: int) -> None:
         self.difference = aligned(columns)
@@ -118,18 +44,26 @@ class Scratch:
         self.moments, self._squares = self.terms[WITH_TIME:], self.terms[SQUARES]
         self._factors = array("d", (0.0, 0.0, 0.0))  # a number is put into it at a third of what it takes to put it into numpy's
         self._spread = np.frombuffer(self._factors)[:, None]
+        self._each: Weights | None = None
 
-    def weigh(self, share: Weight, reach: Weight, kept: Weight) -> None:
+    @property
+    def each(self) -> Weights:
+        """What comes newly in, of each column."""
+        if self._each is None:
+            self._each = Weights(len(self.difference))
+        return self._each
+
+    def weigh(self, share: float, reach: float, kept: float) -> None:
         """`terms` of `difference` d: d · share, d · reach, d² · kept."""
-        difference, terms = self.difference, self.terms
-        if isinstance(share, float):
-            factors = self._factors
-            factors[MEAN], factors[WITH_TIME], factors[SQUARES] = share, reach, kept  # type: ignore[assignment]  # all alike
-            np.multiply(difference, self._spread, terms)
-        else:
-            for factor, term in zip((share, reach, kept), terms, strict=True):
-                np.multiply(difference, factor, term)
-        np.multiply(self._squares, difference, self._squares)
+        factors = self._factors
+        factors[MEAN], factors[WITH_TIME], factors[SQUARES] = share, reach, kept
+        np.multiply(self.difference, self._spread, self.terms)
+        np.multiply(self._squares, self.difference, self._squares)
+
+    def weigh_each(self) -> None:
+        """The same by what stands in `each`."""
+        np.multiply(self.difference, self.each.rows, self.terms)
+        np.multiply(self._squares, self.difference, self._squares)
 
 
 class Summary:
@@ -142,7 +76,7 @@ class Summary:
         self.rows = rows
         self.averages, self.mean, self.moments = rows[AVERAGES], rows[MEAN], rows[WITH_TIME:LOW]
         self.low, self.high = rows[LOW], rows[HIGH]
-        self.times = Times(0)
+        self.times = Times()
         self.clear(0)
 
     @classmethod
@@ -168,16 +102,17 @@ class Summary:
         """What `before` is once a scan has joined; it may be the same."""
         slot_ns, row, bad = sample
         np.subtract(row, before.mean, scratch.difference)
-        times = self.times
-        if before is not self:
-            times.take(before.times)
-        if bad is None:
-            scratch.weigh(*times.join(slot_ns))
+        if bad is None and before.times.each is None:
+            if before is not self:
+                self.times.take(before.times)
+            scratch.weigh(*self.times.join(slot_ns))
             np.minimum(before.low, row, out=self.low)
             np.maximum(before.high, row, out=self.high)
         else:
-            scratch.difference[bad] = 0.0
-            scratch.weigh(*times.join_some(slot_ns, bad, len(row)))
+            if bad is not None:
+                scratch.difference[bad] = 0.0
+            self.times.join_each(before.times, slot_ns, bad, scratch.each)
+            scratch.weigh_each()
             np.fmin(before.low, row, self.low)
             np.fmax(before.high, row, self.high)
         np.add(before.averages, scratch.terms, self.averages)
@@ -191,7 +126,11 @@ def merge(older: Summary, newer: Summary, into: Summary, scratch: Scratch) -> No
             into.take(only)
         return
     np.subtract(newer.mean, older.mean, scratch.difference)
-    scratch.weigh(*into.times.merge(older.times, newer.times))
+    if older.times.each is None and newer.times.each is None:
+        scratch.weigh(*into.times.merge(older.times, newer.times))
+    else:
+        into.times.merge_each(older.times, newer.times, scratch.each)
+        scratch.weigh_each()
     np.add(scratch.moments, newer.moments, scratch.moments)
     np.add(older.averages, scratch.terms, into.averages)
     np.minimum(older.low, newer.low, out=into.low)

@@ -93,7 +93,8 @@ class Window:
     @property
     def count(self) -> float | Floats:
         """Good samples of each column; one figure where all columns have the same."""
-        return self._whole.times.count
+        times = self._whole.times
+        return times.count if times.each is None else times.each[0]
 
     @property
     def begin_ns(self) -> int:
@@ -226,11 +227,10 @@ class Window:
             whole.take(self._running)
         else:
             merge(back, self._running, whole, self._scratch)
-        count, spread = whole.times.count, whole.times.spread
-        if isinstance(count, float) and isinstance(spread, float):
-            self._divide(count, spread)
+        if whole.times.each is None:
+            self._divide(whole.times.count, whole.times.spread)
         else:
-            self._divide_each(np.asarray(count), np.asarray(spread))
+            self._divide_each(whole.times.each[0], whole.times.each[2])
         # rounding never leaves the extremes: a signal that rests on an inclusive bound is not outside
         np.maximum(whole.mean, whole.low, out=whole.mean)
         np.minimum(whole.mean, whole.high, out=whole.mean)
@@ -243,17 +243,18 @@ class Window:
         np.multiply(self._whole.moments, self._divisor_rows, self._whole.moments)
 
     def _divide_each(self, count: Floats, spread: Floats) -> None:
-        flat = spread <= 0.0
-        slope, variance = self._whole.moments
-        np.multiply(slope, 1.0 / np.where(flat, 1.0, spread), slope)
-        np.multiply(variance, 1.0 / np.maximum(count, 1.0), variance)
-        slope[flat] = np.nan
-        self.results[:, count == 0.0] = np.nan
+        divisors = self._scratch.each.rows[:2]
+        np.divide(1.0, spread, divisors[0])  # none: 0 / 0 is NaN, as it should be
+        np.maximum(count, 1.0, out=divisors[1])
+        np.divide(1.0, divisors[1], divisors[1])
+        np.multiply(self._whole.moments, divisors, self._whole.moments)
+        if count.min() == 0.0:
+            self.results[:, count == 0.0] = np.nan
 
 
 def _without_warnings() -> Context:
     """What is computed in it may overflow: the largest floats are data too, their std is inf. To enter it costs a
-    hundredth of a scan of a small group, `np.errstate` twenty times as much."""
+    hundredth of a scan of a small group, to enter `np.errstate` costs twenty times that."""
     context = Context()
-    context.run(np.seterr, over="ignore", invalid="ignore")
+    context.run(np.seterr, over="ignore", invalid="ignore", divide="ignore")
     return context

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.monitor import blocks, summaries, window
+from collector.monitor.joint import FEW_COLUMNS
 from collector.monitor.statistics import Statistics
 from collector.monitor.window import PANES, Window
 from tests.unit.monitor.exact import exact
@@ -249,6 +250,19 @@ def test_columns_do_not_touch_each_other(panes: bool, history: History) -> None:
         for at, of in enumerate(alone):
             push(of, slot_ns, samples[at : at + 1])
             np.testing.assert_array_equal(together.results[:, at], of.results[:, 0])
+
+
+@MODES
+@given(st.integers(0, 10**9), st.sampled_from([2, 10, 33, 60]))
+@settings(deadline=None, max_examples=8)
+def test_a_large_group_has_the_figures_of_a_small_one(panes: bool, seed: int, seconds: int) -> None:
+    """It goes another way through the summaries, one after the other instead of at once; bit for bit the same."""
+    times = FEW_COLUMNS // 2 + 1
+    small, large = (Window(columns, seconds * SECOND_NS, SECOND_NS, panes=panes) for columns in (2, 2 * times))
+    for slot_ns, samples in plant(seed):
+        push(small, slot_ns, samples)
+        push(large, slot_ns, list(samples) * times)
+        np.testing.assert_array_equal(large.results, np.tile(small.results, times))
 
 
 def test_results_are_written_where_they_are_wanted() -> None:
