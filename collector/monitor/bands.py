@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 _NOBODY: Final = np.empty(0, np.intp)
+_GAP: Final = 4_000
+"""Cells that are compared sooner than another call begins."""
 
 
 class QuietBands:
@@ -41,18 +43,16 @@ class QuietBands:
         beyond = np.where(high, np.nextafter(back, np.inf), -np.inf), np.where(high, np.inf, np.nextafter(back, -np.inf))
         self._quiet = np.ascontiguousarray(np.array([inside, beyond])[:, :, self._by_cell].transpose(2, 0, 1))
         """Of each rule, cell by cell, floor and ceiling while it is inside and while it is outside: `[r, 2, 2]`."""
-        self._floor, self._ceiling = aligned(cells), aligned(cells)
-        self._floor.fill(-np.inf)
-        self._ceiling.fill(np.inf)
         self._left = Marks(cells)
+        self._floor, self._ceiling = _Bounds(np.less, -np.inf, self._left.below), _Bounds(np.greater, np.inf, self._left.above)
         if len(cell):
             ruled, state = np.unique(cell), outside[self._by_cell].view(np.int8)
             self._settle(ruled, self._quiet[np.arange(len(cell)), state], self._starts[ruled])
 
     def step(self, values: Floats, known: Bools | None = None) -> Indices:
         """The rules that change with `values` `[c]`, in ascending order; `known` `[c]`: of which cells (None: all)."""
-        np.less(values, self._floor, self._left.below)
-        np.greater(values, self._ceiling, self._left.above)
+        self._floor.compare(values)
+        self._ceiling.compare(values)
         if not self._left.any():
             return _NOBODY
         cells = self._left.places()
@@ -77,5 +77,46 @@ class QuietBands:
 
     def _settle(self, cells: Indices, quiet: Floats, begins: Indices) -> None:
         """`quiet`: floor and ceiling of the rules of `cells`, `[n, 2]`, those of a cell in a row from where it `begins`."""
-        self._floor[cells] = np.maximum.reduceat(quiet[:, 0], begins)
-        self._ceiling[cells] = np.minimum.reduceat(quiet[:, 1], begins)
+        self._floor.put(cells, np.maximum.reduceat(quiet[:, 0], begins))
+        self._ceiling.put(cells, np.minimum.reduceat(quiet[:, 1], begins))
+
+
+class _Bounds:
+    """One bound of each cell, compared in the stretches where cells have one: a minimum has no ceiling, as a rule."""
+
+    def __init__(self, beyond: np.ufunc, nowhere: float, marks: Bools) -> None:
+        """`beyond(values, bounds, marks)` marks; `nowhere`: a cell without a bound."""
+        self._beyond, self._nowhere, self._marks = beyond, nowhere, marks
+        self._bounds = aligned(len(marks))
+        self._bounds.fill(nowhere)
+        self._bounded = np.zeros(len(marks), np.bool_)
+        """Cells that have one now or had one before."""
+        self._values = self._bounds[:0]
+        self._stretches: list[tuple[Floats, Floats, Bools]] = []
+        """Of `values`, of the bounds and of the marks."""
+
+    def compare(self, values: Floats) -> None:
+        """Mark the cells whose value is beyond; others than those in a stretch never are."""
+        if values is not self._values:
+            self._values = values
+            self._stretches = [(values[part], self._bounds[part], self._marks[part]) for part in _stretches(self._bounded)]
+        for part, bounds, marks in self._stretches:
+            self._beyond(part, bounds, marks)
+
+    def put(self, cells: Indices, bounds: Floats) -> None:
+        """New ones."""
+        self._bounds[cells] = bounds
+        fresh = (bounds != self._nowhere) > self._bounded[cells]
+        if fresh.any():
+            self._bounded[cells[fresh]] = True
+            self._values = self._bounds[:0]
+
+
+def _stretches(cells: Bools) -> list[slice]:
+    """Where `cells` are, in as few parts as is quickest."""
+    places = np.flatnonzero(cells)
+    if not len(places):
+        return []
+    gaps = np.flatnonzero(np.diff(places) > _GAP)
+    begins, ends = np.append(places[0], places[gaps + 1]), np.append(places[gaps], places[-1])
+    return [slice(begin, end + 1) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]

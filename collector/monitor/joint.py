@@ -48,10 +48,10 @@ class Joint:
                 if older is not None and building is not None:
                     building.keep()
                 return
-        self.block.add(newest, self._scratch)
-        self.running.add(newest, self._scratch)
         if older is not None and building is not None:
             building.add(older)
+        self.block.add(newest, self._scratch)
+        self.running.add(newest, self._scratch)  # last, since the results are made of it: it is in the cache then
 
 
 class _AtOnce:
