@@ -52,18 +52,31 @@ class _Rolling:
         self.window = Window(len(columns), window_ns, period_ns, panes=panes, out=rows)
         self._slots = -(-window_ns // period_ns)
         self._rows = rows
-        self.share = np.ones(rows.shape)
-        """Of the slots that must be good."""
-        self.since_ns = np.zeros(rows.shape, np.int64)
-        """Before which slot the window must not reach."""
+        self._share, self._since_ns = np.empty(rows.shape), np.empty(rows.shape, np.int64)
+        """Of the slots that must be good, and before which slot the window must not reach."""
+        self.require({})
+
+    def require(self, of_cells: Mapping[tuple[int, int], tuple[float, int]]) -> None:
+        """Of cells (row, place) that have a limit its least coverage, and before which slot the window must not reach."""
+        self._share.fill(0.0)
+        self._since_ns.fill(_EARLIEST)
+        for cell, (share, since_ns) in of_cells.items():
+            self._share[cell], self._since_ns[cell] = share, since_ns
+        self._most_share, self._latest_ns = float(self._share.max()), int(self._since_ns.max())
 
     def push(self, slot_ns: int, values: Floats, good: Bools | None) -> None:
         self.window.push(slot_ns, values[self.columns], None if good is None else good[self.columns])
 
+    def is_wholly_evaluable(self) -> bool:
+        """Of all cells at once, as it is with nearly every scan."""
+        count = self.window.count
+        enough = isinstance(count, float) and count / self._slots >= self._most_share
+        return enough and self.window.begin_ns >= self._latest_ns and bool(np.isfinite(self._rows).all())
+
     def evaluable(self) -> Bools:
         """Enough good samples, the window inside the phase, and a number: `[ROWS, m]`."""
-        enough = np.asarray(self.window.count) / self._slots >= self.share
-        return enough & (self.window.begin_ns >= self.since_ns) & np.isfinite(self._rows)
+        enough = np.asarray(self.window.count) / self._slots >= self._share
+        return enough & (self.window.begin_ns >= self._since_ns) & np.isfinite(self._rows)
 
 
 class Figures:
@@ -135,21 +148,18 @@ class Figures:
 
     def require(self, limits: Iterable[tuple[int, Limit]], since_ns: Mapping[str, int]) -> None:
         """The limits in force by column, and since when each unit is in its phase."""
-        for rolling in self._rolling.values():
-            rolling.share.fill(1.0)
-            units = (self._layout.columns[index].unit for index in self._columns[rolling.columns].tolist())
-            rolling.since_ns[:] = [since_ns[unit] - self._layout.period_ns for unit in units]
+        windows: dict[float, dict[tuple[int, int], tuple[float, int]]] = {window_s: {} for window_s in self._rolling}
         self._settled_ns.fill(_EARLIEST)
         for index, limit in limits:
+            phase_ns = since_ns[self._layout.columns[index].unit]
             if limit.window_s is not None and limit.statistic in ROW_OF:
-                rolling = self._rolling[limit.window_s]
-                at = ROW_OF[limit.statistic], rolling.place[index]
-                rolling.share[at] = limit.min_coverage
-                if limit.spans_phases:
-                    rolling.since_ns[at] = _EARLIEST
+                at = ROW_OF[limit.statistic], self._rolling[limit.window_s].place[index]
+                inside_ns = _EARLIEST if limit.spans_phases else phase_ns - self._layout.period_ns
+                windows[limit.window_s][at] = limit.min_coverage, inside_ns
             if limit.settle_s:
-                cell = self.cell_of(limit, index)
-                self._settled_ns[cell] = since_ns[self._layout.columns[index].unit] + round(limit.settle_s * 1e9)
+                self._settled_ns[self.cell_of(limit, index)] = phase_ns + round(limit.settle_s * 1e9)
+        for window_s, of_cells in windows.items():
+            self._rolling[window_s].require(of_cells)
         self._all_settled_ns = int(self._settled_ns.max(initial=_EARLIEST))
 
     def push(self, slot_ns: int, values: Floats, good: Bools) -> None:
@@ -165,14 +175,13 @@ class Figures:
 
     def evaluable(self) -> Bools | None:
         """Which cells can be evaluated on the newest scan; None: all."""
-        rolling = [part.evaluable() for part in self._rolling.values()]
-        settling = self._slot_ns < self._all_settled_ns
-        if self.lasting is not None:
-            rolling.append(self.lasting.evaluable())
-        if self._good is None and not settling and all(part.all() for part in rolling):
+        lasting = [] if self.lasting is None else [self.lasting.evaluable()]
+        settling, rolling = self._slot_ns < self._all_settled_ns, self._rolling.values()
+        whole = self._good is None and not settling and all(part.all() for part in lasting)
+        if whole and all(part.is_wholly_evaluable() for part in rolling):
             return None
         good = np.ones(len(self._columns), np.bool_) if self._good is None else self._good
-        evaluable = np.concatenate([good, *(part.ravel() for part in rolling)])
+        evaluable = np.concatenate([good, *(part.evaluable().ravel() for part in rolling), *lasting])
         return evaluable & (self._settled_ns <= self._slot_ns) if settling else evaluable
 
     def between(self, each: Round) -> tuple[Times, Floats, Bools]:

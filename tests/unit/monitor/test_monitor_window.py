@@ -254,7 +254,7 @@ def test_columns_do_not_touch_each_other(panes: bool, history: History) -> None:
 
 @MODES
 @given(st.integers(0, 10**9), st.sampled_from([2, 10, 33, 60]))
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 def test_a_large_group_has_the_figures_of_a_small_one(panes: bool, seed: int, seconds: int) -> None:
     """It goes another way through the summaries, one after the other instead of at once; bit for bit the same."""
     times = FEW_COLUMNS // 2 + 1
