@@ -1,6 +1,6 @@
 """`make thorough` (`THOROUGH=yes`) looks at everything that the daily suite looks at in part:
 
-- each property with a thousand examples instead of thirty;
+- properties with a thousand examples instead of thirty, but for those that name a number of their own;
 - the library's recipes in vessels of every size;
 - all recorded batches through the whole daemon, not every third.
 """

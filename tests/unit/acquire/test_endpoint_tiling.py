@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.acquire.endpoint import EndpointTask
@@ -136,7 +136,6 @@ async def _set(wall: VirtualWall, steps: list[tuple[float, float]]) -> None:
         wall.clock.follow()
 
 
-@settings(max_examples=150, deadline=None)
 @given(stories)
 def test_every_slot_ends_exactly_once_and_nothing_hurries(story: Story) -> None:
     played = run_virtually(lambda loop: play(story, loop))

@@ -33,7 +33,6 @@ def judge(files: dict[str, str | bytes]) -> None:
         assert examination.plant is None or isinstance(examination.plant, Plant)
 
 
-@settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from(PARTS), where=st.floats(0, 1), cut=st.integers(0, 20), text=ODD)
 def test_a_part_with_another_text(name: str, where: float, cut: int, text: str) -> None:
     at = int(where * len(TEXTS[name]))

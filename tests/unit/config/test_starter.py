@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config import limits, model, sinks, tags
@@ -88,7 +88,6 @@ def test_the_common_settings_are_shown(protocol: Protocol) -> None:
 
 
 @given(PROTOCOLS, NAMES, NAMES)
-@settings(max_examples=150)
 def test_any_name_is_taken_as_it_is(tmp_path_factory: pytest.TempPathFactory, protocol: Protocol, site: str, unit: str) -> None:
     plant = loaded(starter(protocol, None, site, unit), tmp_path_factory.mktemp("plant"))
     assert (plant.site, plant.units[0].name) == (site, unit)

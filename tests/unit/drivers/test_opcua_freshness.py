@@ -55,7 +55,6 @@ class Server:
 DELAYS = st.floats(0, SETTLE_S - 0.3)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 4), DELAYS), max_size=60), DELAYS, st.sampled_from([1.0, 5.0, 60.0])
 )

@@ -110,7 +110,6 @@ def alone(steps: Sequence[Step], first: int, last: int, unit: int) -> list[Step]
 
 
 @given(histories())
-@settings(deadline=None, max_examples=60)
 def test_a_unit_is_judged_as_if_it_were_alone(steps: list[Step]) -> None:
     """Whatever the other unit of the same scan group does."""
     events = run(Judge(TWO, LIMITS), TWO, steps)

@@ -68,7 +68,6 @@ def histories(draw: st.DrawFn) -> list[Row]:
 
 
 @given(histories(), st.sampled_from([None, 2.0, 4.0]), st.booleans())
-@settings(deadline=None, max_examples=150)
 def test_an_expression_over_two_groups_is_judged_at_the_fast_one_with_what_is_young_enough(
     rows: list[Row], max_age_s: float | None, condition: bool
 ) -> None:
@@ -131,7 +130,6 @@ FIELDS = st.sampled_from(
 
 
 @given(STEPS, FIELDS)
-@settings(deadline=None, max_examples=150)
 def test_a_deviation_is_judged_as_a_tag_that_has_it_for_a_value(steps: Steps, fields: dict[str, object]) -> None:
     row, plain = limit(sp_role="sp", **fields), limit(**fields)
     told, wanted = both(row, plain, steps)
@@ -140,7 +138,6 @@ def test_a_deviation_is_judged_as_a_tag_that_has_it_for_a_value(steps: Steps, fi
 
 
 @given(STEPS, FIELDS.filter(lambda fields: "statistic" not in fields))
-@settings(deadline=None, max_examples=100)
 def test_an_expression_is_judged_as_a_tag_that_has_it_for_a_value(steps: Steps, fields: dict[str, object]) -> None:
     row = Limit.model_validate({"name": "lead", "expression": "t - sp", **fields})
     told, wanted = both(row, limit(**fields), steps)

@@ -140,7 +140,6 @@ def test_the_most_specific_row_holds_and_a_level_that_stays_keeps_its_state(
     st.sampled_from([0.25, 0.5, 1.0]),
     STEPS,
 )
-@settings(deadline=None, max_examples=150)
 def test_a_rolling_statistic_is_judged_when_covered_and_inside_the_phase(
     data: st.DataObject, statistic: str, window: int, coverage: float, steps: list[tuple[int, Sample]]
 ) -> None:

@@ -180,7 +180,6 @@ def batches(draw: st.DrawFn) -> Batch:
     return Batch("R-1", "B-1", np.cumsum(steps).astype(np.int64) * SECOND_NS, values, stamps)
 
 
-@settings(max_examples=150, deadline=None)
 @given(batches(), limit_sets())
 def test_columns_that_are_passed_over_have_nothing_to_tell(batch: Batch, limits: list[Limit]) -> None:
     judge, wanted = Judge(THREE, limits), list[Event]()
@@ -192,7 +191,6 @@ def test_columns_that_are_passed_over_have_nothing_to_tell(batch: Batch, limits:
     assert told == [event for event in wanted if event.kind in finished.TOLD]
 
 
-@settings(max_examples=60, deadline=None)
 @given(batches())
 def test_deviations_and_expressions_of_a_finished_batch_are_judged_too(batch: Batch) -> None:
     limits = [
@@ -215,7 +213,6 @@ def test_deviations_and_expressions_of_a_finished_batch_are_judged_too(batch: Ba
     assert record.held >= set(limits[1:])
 
 
-@settings(max_examples=60, deadline=None)
 @given(batches(), limit_sets())
 def test_counts_are_those_of_the_samples(batch: Batch, limits: list[Limit]) -> None:
     record = FinishedRecord(limits)

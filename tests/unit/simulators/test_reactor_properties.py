@@ -72,7 +72,6 @@ def begun(model: Parameters, fill: float, start_c: float) -> State:
     return initial_state(model, fill * density * model.volume_m3, start_c)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     model=st.sampled_from(MODELS),
     fill=st.one_of(st.just(0.0), st.floats(0, 0.9)),

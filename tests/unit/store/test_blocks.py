@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.store import chunks, frames, integer_series, value_series
@@ -48,14 +48,12 @@ def blocks_of_rows(draw: st.DrawFn) -> tuple[list[StoredScan], Layout]:
     return rows, of
 
 
-@settings(max_examples=80, deadline=None)
 @given(blocks_of_rows())
 def test_a_block_brings_back_every_row_to_the_byte(case: tuple[list[StoredScan], Layout]) -> None:
     rows, of = case
     assert again(rows, of) == rows
 
 
-@settings(max_examples=60, deadline=None)
 @given(layouts(), st.lists(st.binary(max_size=120), max_size=12))
 def test_blobs_that_are_none_are_put_together_again(of: Layout, blobs: list[bytes]) -> None:
     assert put_together(take_apart(blobs, of), of) == blobs
@@ -73,7 +71,6 @@ def test_parts_that_could_have_been_left_out_are_kept() -> None:
 # --- series
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.integers(1, 3), st.integers(0, 20), st.booleans(), st.data())
 def test_integers_come_back(rows: int, count: int, stamps: bool, data: st.DataObject) -> None:
     some = INT64 | st.integers(-300, 300) | st.sampled_from([10**9, 10**12, -(10**6)])
@@ -99,7 +96,6 @@ def courses(count: int) -> st.SearchStrategy[list[float]]:
     return st.one_of([st.lists(each, min_size=count, max_size=count) for each in (anything, decimals, singles, scaled)])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 40), st.data())
 def test_values_come_back_to_the_bit(count: int, data: st.DataObject) -> None:
     rows = data.draw(st.lists(courses(count), min_size=1, max_size=4))
@@ -142,7 +138,6 @@ def test_what_an_instrument_gives_is_small(form: str) -> None:
 # --- summaries
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_summary_is_that_of_the_good_numbers(data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 20))
@@ -165,7 +160,6 @@ MIXED = layout(column("t"), column("n", Kind.INTEGER), column("s", Kind.TEXT))
 ROWS: list[list[Value]] = [[64.93 + n / 100, n, "Dose"] for n in range(50)]
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 255))
 def test_a_flipped_byte_of_a_block_is_seen(where: int, bits: int) -> None:
     block = block_of(Appended.of(stored([encode(scan(MIXED, values)) for values in ROWS])), MIXED)

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.store.cursors import Cursor, DeadLetter, KeptLetter, Stretch
@@ -136,7 +136,6 @@ def test_it_is_on_the_disk_when_the_call_returns(tmp_path: Path) -> None:
 # --- states
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["device", "rule"]), st.dictionaries(LINE, st.none() | BODIES, max_size=4)), max_size=8)
 )

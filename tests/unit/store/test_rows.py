@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from collector.store.rows import DamagedRow, decode, encode
@@ -30,14 +30,12 @@ def blobs(draw: st.DrawFn) -> tuple[bytes, Scan]:
     return encode(given_scan), given_scan
 
 
-@settings(max_examples=300)
 @given(blobs())
 def test_comes_back_to_the_bit(case: tuple[bytes, Scan]) -> None:
     blob, original = case
     assert_same_scan(again(blob, original), original)
 
 
-@settings(max_examples=200)
 @given(blobs(), st.data())
 def test_cut_short_anywhere_is_damaged(case: tuple[bytes, Scan], data: st.DataObject) -> None:
     blob, original = case
@@ -52,7 +50,6 @@ def test_cut_to_nothing_gives_no_values() -> None:
         decode(b"", TEMPERATURE, 0, 0, Status.GOOD)
 
 
-@settings(max_examples=200)
 @given(blobs(), st.binary(min_size=1, max_size=40))
 def test_with_bytes_behind_it_is_damaged(case: tuple[bytes, Scan], more: bytes) -> None:
     blob, original = case
@@ -61,7 +58,6 @@ def test_with_bytes_behind_it_is_damaged(case: tuple[bytes, Scan], more: bytes) 
         again(blob + more, original)
 
 
-@settings(max_examples=200)
 @given(st.binary(max_size=200), layouts())
 def test_foreign_bytes_are_damaged_or_of_the_very_size(blob: bytes, of: Layout) -> None:
     """Never another error, and never values from a blob of another size."""
@@ -84,7 +80,6 @@ def test_foreign_bytes_are_damaged_or_of_the_very_size(blob: bytes, of: Layout) 
 NUMBERS = st.lists(st.sampled_from([Kind.REAL, Kind.INTEGER, Kind.BOOLEAN]), min_size=1, max_size=8)
 
 
-@settings(max_examples=200)
 @given(NUMBERS, NUMBERS, st.data())
 def test_another_layout_of_another_size_is_damaged(mine: list[Kind], theirs: list[Kind], data: st.DataObject) -> None:
     of, other = (layout(*(column(f"t{i}", kind) for i, kind in enumerate(kinds))) for kinds in (mine, theirs))
