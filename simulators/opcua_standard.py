@@ -8,7 +8,10 @@ whatever gets a reference of its own.
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from asyncua import ua
@@ -24,12 +27,26 @@ _lock = threading.Lock()
 _made: list[tuple[dict[ua.NodeId, NodeData], frozenset[ua.NodeId]]] = []
 
 
+@contextmanager
+def _for_good() -> Iterator[None]:
+    """What is made within stays as long as the process: looking for garbage in it, now or later, would be for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+    gc.freeze()
+
+
 def _standard() -> tuple[dict[ua.NodeId, NodeData], frozenset[ua.NodeId]]:
     """The nodes, and which of them every server changes."""
     with _lock:
         if not _made:
             space = AddressSpace()
-            standard_address_space.fill_address_space(NodeManagementService(space))  # type: ignore[no-untyped-call]
+            with _for_good():
+                standard_address_space.fill_address_space(NodeManagementService(space))  # type: ignore[no-untyped-call]
             nodes = {node_id: space[node_id] for node_id in space.keys()}  # noqa: SIM118  it is no dict
             _made.append((nodes, frozenset(_below(nodes, _OBJECTS))))
         return _made[0]

@@ -21,8 +21,9 @@ from tests.faults.scripted_plant import ScriptedPlant, plant_of, values_at
 from tests.faults.watched_daemon import Watched, watched
 
 PERIOD_S = 0.125
-VERDICT_S = 0.05
-"""From receipt to the published event, at the most; it is a millisecond where the machine does nothing else."""
+VERDICT_S, SHORT_VERDICT_S = 0.05, 0.3
+"""From receipt to the published event, at the most; it is a millisecond where the machine does nothing else. In the short form
+it does much else, and a verdict that waited for the disk would still be later."""
 
 
 def stalling(seconds: float) -> Before:
@@ -69,7 +70,7 @@ async def _judged_on_time(seen: Watched, row: Row) -> None:
     await seen.until(lambda: seen.verdict_s)
     assert seen.daemon.live.counters.committed == committed, "the limit was crossed after the fault had gone: no test"
     row.worst(verdict_ms=max(seen.verdict_s) * 1e3)
-    assert max(seen.verdict_s) < VERDICT_S
+    assert max(seen.verdict_s) < (VERDICT_S if row.long else SHORT_VERDICT_S)
 
 
 def _check(row: Row, data: Path, seen: Watched, state: str) -> None:

@@ -169,12 +169,12 @@ async def outcome(driver: Driver, group: ScanGroup) -> str:
 
 async def test_a_silent_unit_costs_one_timeout_and_its_neighbours_nothing_else(way: Way) -> None:
     async with rtu_serving(way, lambda r: [] if r.unit == 2 else right(r)) as peer:
-        endpoint, groups = bus(peer.url, THREE, TIMEOUT_S)
+        endpoint, groups = bus(peer.url, THREE, timeout_s := 4 * TIMEOUT_S)  # as much again for a busy machine
         async with connect(endpoint, list(groups.values()), FixedClock()) as driver:
             began_s = time.monotonic()
             assert [await outcome(driver, group) for group in groups.values()] == ["right", "unit lost", "right"]
             took_s = time.monotonic() - began_s
-            assert TIMEOUT_S <= took_s < 2 * TIMEOUT_S
+            assert timeout_s <= took_s < 2 * timeout_s
             asked = sum(request.unit == 2 for request in peer.requests)
             assert await outcome(driver, groups["D2"]) == "unit lost"
             assert sum(request.unit == 2 for request in peer.requests) == asked, "not asked before its answer can't come any more"
