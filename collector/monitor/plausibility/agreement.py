@@ -80,13 +80,30 @@ class GroupAgreement:
     def __init__(self, agreement: Agreement, entries: Sequence[tuple[int, int, int]]) -> None:
         """`entries`: (pair, side, column)."""
         self._all = agreement
-        self._pairs, self._sides, self._columns = np.array(entries, np.intp).T
+        self._pairs, self._sides, self.columns = np.array(entries, np.intp).T
         self._mine = np.unique(self._pairs)
         self._fresh = np.zeros(len(agreement.pairs), np.bool_)
+        self._is_of_one_group = all(agreement.pairs[nth].is_of_one_group for nth, _, _ in entries)
+        self._ones, self._twos = (np.array([at for _, of, at in sorted(entries) if of == side], np.intp) for side in (0, 1))
+        self._within = agreement.within[self._mine]
+        self._differ = True
+        """One may, since when nobody has told otherwise."""
+
+    def is_calm(self, slot_ns: int, values: NDArray[np.float64], ok: NDArray[np.bool_] | None) -> bool:
+        """Takes in a scan of which all pairs that can be compared agree; else False. For pairs within this group; `ok`: which samples
+        can be compared, None where all can."""
+        if not self._is_of_one_group or self._differ:
+            return False
+        agree = np.abs(values[self._ones] - values[self._twos]) <= self._within
+        known = None if ok is None else ok[self._ones] & ok[self._twos]
+        if not (agree if known is None else agree | ~known).all():
+            return False
+        self._all.compared_ns[self._mine if known is None else self._mine[known]] = slot_ns
+        return True
 
     def step(self, slot_ns: int, values: NDArray[np.float64], ok: NDArray[np.bool_]) -> None:
         """A scan, `[k]`; `ok`: which of its samples can be compared."""
-        pairs, sides, columns, held = self._pairs, self._sides, self._columns, self._all
+        pairs, sides, columns, held = self._pairs, self._sides, self.columns, self._all
         usable = ok[columns]
         at = sides[usable], pairs[usable]
         held.values[at], held.slots_ns[at] = values[columns[usable]], slot_ns
@@ -105,15 +122,16 @@ class GroupAgreement:
         begins = known & differ & (since == _AGREE)
         since = np.where(begins, slot_ns, np.where((known & ~differ) | forgotten, _AGREE, since))
         held.since_ns[mine], held.compared_ns[mine] = since, compared
+        self._differ = bool((since != _AGREE).any())
 
     def concerns(self, column: int) -> bool:
         """Whether a column is one of a pair."""
-        return bool(np.any(self._columns == column))
+        return bool(np.any(self.columns == column))
 
     def doubted(self, slot_ns: int, columns: int) -> NDArray[np.bool_]:
         """Which of so many columns belong to a pair that has disagreed for long enough, `[columns]`."""
         since, for_ns = self._all.since_ns[self._pairs], self._all.for_ns[self._pairs]
         disagrees = (since != _AGREE) & (slot_ns - for_ns >= since)
         doubted = np.zeros(columns, np.bool_)
-        doubted[self._columns[disagrees]] = True
+        doubted[self.columns[disagrees]] = True
         return doubted

@@ -50,6 +50,10 @@ class Checks:
         self._spikes = Spikes(_array(spikes, "spike"), _array(spikes, "spike_samples").astype(np.int64), period_ns)
         self._rates = Rates(_array(rates, "rate_per_min") / NS_PER_MINUTE)
         self._flats = FlatLines(_array(flats, "flat_band"), np.rint(_array(flats, "flat_s") * 1e9).astype(np.int64), period_ns)
+        parts = ((self._spiked, self._spikes), (self._rated, self._rates), (self._flat, self._flats))
+        self._moves: list[tuple[NDArray[np.intp], Spikes | Rates | FlatLines]] = [each for each in parts if len(each[0])]
+        columns = np.unique(np.concatenate([self._spiked, self._rated, self._flat]))
+        self._checked = columns if agreement is None else np.union1d(columns, agreement.columns)
         self.only_ranges = agreement is None and not (len(spikes) or len(rates) or len(flats))
         self.has_any = bool(self._ranged.any()) or not self.only_ranges
         self._beyond: Mask = np.empty(len(tags), np.bool_)
@@ -73,6 +77,14 @@ class Checks:
         np.greater(values, self.high, out=self._above)
         np.logical_or(self._beyond, self._above, out=self._beyond)
         return self._beyond
+
+    def are_calm(self, slot_ns: int, values: Floats, good: Mask) -> bool:
+        """Takes in a slot within the ranges of which nothing else is doubted either; else False, and `at_slot` may follow."""
+        ok = None if good[self._checked].all() else good
+        for columns, part in self._moves:
+            if not part.is_calm(slot_ns, values[columns], None if ok is None else ok[columns]):
+                return False
+        return self._agreement is None or self._agreement.is_calm(slot_ns, values, ok)
 
     def at_slot(self, slot_ns: int, values: Floats, good: Mask) -> Found:
         """The samples of a slot."""

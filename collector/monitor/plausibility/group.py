@@ -75,24 +75,27 @@ class Group:
         is_new, self._newest_ns = scan.slot_ns > self._newest_ns, max(scan.slot_ns, self._newest_ns)
         if not is_new:  # it is not judged, and no evidence; but recorded
             return self._marked(scan, _good(scan) & self._checks.beyond(scan.values)), []
-        if scan.changes is None and self._is_calm(scan):
+        may_be_calm = not (self._stands or self._resuming or self._gone or scan.changes)
+        if may_be_calm and self._checks.only_ranges and not self._checks.beyond(scan.values).any():
             return scan, []
+        good = _good(scan)
         with np.errstate(over="ignore"):  # beyond float64 is far enough away
-            return self._examined(scan)
+            return (scan, []) if may_be_calm and self._is_calm(scan, good) else self._examined(scan, good)
 
-    def _is_calm(self, scan: Scan) -> bool:
-        """Nothing to be told, which the ranges alone say."""
-        if not self._checks.only_ranges or self._stands or self._resuming or self._gone:
+    def _is_calm(self, scan: Scan, good: NDArray[np.bool_]) -> bool:
+        """The scan is taken in, and nothing is to be told of it."""
+        beyond = self._checks.beyond(scan.values)
+        if beyond.any() and (beyond & good).any():
             return False
-        return not self._checks.beyond(scan.values).any()
+        return self._checks.only_ranges or self._checks.are_calm(scan.slot_ns, scan.values, good)
 
-    def _examined(self, scan: Scan) -> tuple[Scan, list[Transition]]:
+    def _examined(self, scan: Scan, good: NDArray[np.bool_]) -> tuple[Scan, list[Transition]]:
         told = self._ended(scan.slot_ns)
         if scan.changes is not None:
             changes, between = self._between(scan.slot_ns, scan.changes)
             scan = replace(scan, changes=changes)
             told += between
-        found = self._checks.at_slot(scan.slot_ns, scan.values, _good(scan))
+        found = self._checks.at_slot(scan.slot_ns, scan.values, good)
         told += self._transitions(found, scan.slot_ns, scan.values)
         if not found.doubted.any():
             return scan, told
@@ -138,9 +141,7 @@ class Group:
 
     def _transitions(self, found: Found, times_ns: int | NDArray[np.int64], values: NDArray[np.float64]) -> list[Transition]:
         changed = (found.doubted != self._standing) & found.evaluable
-        told = []
-        for reason, column in zip(*np.nonzero(changed), strict=True):
-            told.append(self._told(int(reason), int(column), times_ns, float(values[column])))
+        told = [self._told(reason, column, times_ns, float(values[column])) for reason, column in np.argwhere(changed).tolist()]
         if self._resuming:
             told += self._resumed(found, times_ns, values)
         if told:
