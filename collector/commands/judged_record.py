@@ -11,6 +11,7 @@ from rich.progress import track
 from collector.commands.terms import counted, errors, wrong_input
 from collector.monitor.lasting import LASTING
 from collector.report import verdicts
+from collector.report.doubted import Doubted, Doubts
 from collector.report.finished import EARLIEST_NS, FinishedRecord, judged, replayed
 from collector.report.recorded_file import load_recording
 from collector.report.recording import Recording, Said, Wanted
@@ -151,9 +152,10 @@ def of_csv(path: Path, table: Limits, asked: Asked, said: Said) -> Found:
     if asked.batch is not None and asked.batch not in (names := [batch.name for batch in recording.batches]):
         wrong_input(f"{path} has no batch {asked.batch}{did_you_mean(asked.batch, names)}; it has {', '.join(names[:20])}")
     record = FinishedRecord(table.rows, asked.from_ns, from_begin=True)
-    events = list(_judged(recording, about, record, table.rows, asked))
+    doubts, remarks = Doubts(table.plant) if table.plant else None, list[str]()
+    events = list(_judged(recording, about, record, table.rows, asked, doubts, remarks))
     found = _found(record, events, table.rows, asked, verdicts.date if recording.has_dates else verdicts.since_start)
-    found.remarks += recording.remarks
+    found.remarks += [*recording.remarks, *remarks]
     return found
 
 
@@ -174,7 +176,9 @@ def _columns_of(table: Limits, unit: str | None) -> dict[str, Column]:
         wrong_input(f"the limits are of a plant with several units ({', '.join(units)}): say with --unit which one the CSV is of")
     if unit is not None and unit not in units:
         wrong_input(f"no tag of unit {unit} has limits{did_you_mean(unit, units)}; units with limits: {', '.join(units)}")
-    chosen = [column for column in of_plant if column.unit in (unit, *(units if unit is None else ())) and column.role in roles]
+    doubts = Doubts(table.plant)
+    beside = {name: roles | doubts.beside(name, roles) for name in units}
+    chosen = [column for column in of_plant if unit in (None, column.unit) and column.role in beside.get(column.unit, ())]
     return {name: column for column in chosen for name in (column.role, column.name)}
 
 
@@ -187,14 +191,23 @@ def _context(table: Limits, unit: str) -> Stamp:
 
 
 def _judged(
-    recording: Recording, about: dict[str, Column], record: FinishedRecord, limits: Sequence[Limit], asked: Asked
+    recording: Recording,
+    about: dict[str, Column],
+    record: FinishedRecord,
+    limits: Sequence[Limit],
+    asked: Asked,
+    doubts: Doubts | None,
+    remarks: list[str],
 ) -> Iterator[Event]:
     chosen = [batch for batch in recording.batches if asked.takes(batch.unit, batch.name)]
     until = [batch.before(asked.to_ns) if recording.has_dates and asked.to_ns != LATEST_NS else batch for batch in chosen]
     for batch in track(until, "judge", console=errors, transient=True, disable=not errors.is_terminal):
         columns = tuple(_of_unit(about[role], batch.unit) for role in batch.roles or recording.roles)
         layout = Layout("recorded", batch.unit, batch.name, batch.period_ns or recording.period_ns, columns)
-        for events in judged(batch, layout, record, limits):
+        doubted = doubts.of(batch, layout) if doubts else Doubted(batch)
+        remarks += doubted.remarks
+        yield from doubted.events
+        for events in judged(doubted.batch, layout, record, limits):
             yield from events
 
 

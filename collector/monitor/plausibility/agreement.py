@@ -90,8 +90,8 @@ class GroupAgreement:
         """One may, since when nobody has told otherwise."""
 
     def is_calm(self, slot_ns: int, values: NDArray[np.float64], ok: NDArray[np.bool_] | None) -> bool:
-        """Takes in a scan of which all pairs that can be compared agree; else False. For pairs within this group; `ok`: which samples
-        can be compared, None where all can."""
+        """Takes in a scan of which all pairs that can be compared agree; else False. For pairs within this group; `ok`: which
+        samples can be compared, None where all can."""
         if not self._is_of_one_group or self._differ:
             return False
         agree = np.abs(values[self._ones] - values[self._twos]) <= self._within

@@ -68,6 +68,10 @@ class Group:
                 if self._checks.has(reason, at):
                     yield column.unit, column.role, name.value
 
+    def may_doubt(self, values: NDArray[np.float64]) -> bool:
+        """Whether something of `values`, `[n, k]`, might be."""
+        return not self._checks.only_ranges or bool(((values < self._checks.low) | (values > self._checks.high)).any())
+
     def examine(self, scan: Scan) -> tuple[Scan, list[Transition]]:
         """The scan with its doubt, and what changed with it."""
         if scan.lost or not (self._checks.has_any or self._gone):

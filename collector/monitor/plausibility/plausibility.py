@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from collector.monitor.plausibility.agreement import Agreement, Pair, Place
 from collector.monitor.plausibility.checks import Checks
 from collector.monitor.plausibility.group import Group, Measured
@@ -55,6 +58,11 @@ class Plausibility:
         """The scan as it is to be recorded and judged, and what changed with it. Not for a scan of an unknown layout."""
         group = self._groups.get(scan.layout.id)
         return group.examine(scan) if group else (scan, [])
+
+    def may_doubt(self, layout: Layout, values: NDArray[np.float64]) -> bool:
+        """Whether something of `values`, `[n, k]`, might be: to spare examining it scan by scan."""
+        group = self._groups.get(layout.id)
+        return group is not None and group.may_doubt(values)
 
     def close(self, slot_ns: int) -> list[Transition]:
         """What is doubted ends with the daemon."""
