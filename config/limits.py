@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -157,7 +158,15 @@ class Limit(Model):
         """It must hold, and has no levels."""
         return self.expression is not None and self.nor is None and self.par is None and self.alarm is None
 
-    @property
+    def __hash__(self) -> int:
+        return self._made_hash
+
+    @cached_property
+    def _made_hash(self) -> int:
+        """Made once, as `measure` is: each change of phase asks for them some times of every row."""
+        return hash(tuple(getattr(self, name) for name in type(self).model_fields))
+
+    @cached_property
     def measure(self) -> str:
         """What is held against the levels, as events name it: the statistic, or that of the deviation."""
         if self.sp_role is None:
@@ -208,6 +217,13 @@ class Limit(Model):
             if self.sp is not None and interval and self.sp not in interval:
                 raise ValueError(f"sp {self.sp:g} is outside {name}")
         return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Without what was made of the fields before."""
+        copied = super().model_copy(update=update, deep=deep)
+        for made in ("measure", "_made_hash"):
+            copied.__dict__.pop(made, None)
+        return copied
 
     def warnings(self) -> list[str]:
         """What is allowed but unwise: alarms that come only after the deviation."""

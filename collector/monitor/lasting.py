@@ -63,6 +63,7 @@ class _Held:
 
     def __init__(self, part: Part, cells: Sequence[Cell], layout: Layout, values: Floats) -> None:
         self.part, self.cells, self.values = part, cells, values
+        self.keys = [cell.key for cell in cells]
         self.columns = np.array([cell.column for cell in cells], np.intp)
         self.units = [layout.columns[cell.column].unit for cell in cells]
         self.names: dict[tuple[str, str], list[int]] = {}
@@ -117,13 +118,13 @@ class Lasting:
 
     def enter(self, slot_ns: int, now: Iterable[tuple[int, Limit]], stamps: Mapping[str, Stamp]) -> None:
         """A context before the scan of `slot_ns`: the rows that hold, by column, and the stamp of each unit."""
-        rows = {Cell(column, limit).key: limit for column, limit in now if limit.statistic in LASTING}
+        rows = {(column, limit.measure, limit.window_s): limit for column, limit in now if limit.statistic in LASTING}
         new_batch = {unit: self._is_new(unit, stamp, "batch") for unit, stamp in stamps.items()}
         new_phase = {unit: new_batch[unit] or self._is_new(unit, stamp, "phase") for unit, stamp in stamps.items()}
         in_phase, in_batch = ({unit: getattr(stamp, what) != "" for unit, stamp in stamps.items()} for what in ("phase", "batch"))
         for held in self._held:
             new, running = held.of_units(new_phase, new_batch), held.of_units(in_phase, in_batch)
-            held.part.enter(Entered(slot_ns, *new, *running, [rows.get(cell.key) for cell in held.cells]))
+            held.part.enter(Entered(slot_ns, *new, *running, [rows.get(key) for key in held.keys]))
         self._stamps = dict(stamps)
 
     def _is_new(self, unit: str, stamp: Stamp, what: str) -> bool:

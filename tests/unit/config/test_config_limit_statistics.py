@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.difference import differences
+from config.limits import Limit
 from config.load import examine, load
 
 PLANT = """\
@@ -226,3 +227,12 @@ def test_a_change_is_told_in_words(tmp_path: Path) -> None:
     assert "limit contents (cusum high): decision_interval 20 → 15 °C (sooner)" in line
     (line,) = (str(change) for change in differences(old, load(written(tmp_path, f"{row % 20}, suppressed_when: jacket < 5"))))
     assert "suppressed_when none → jacket < 5 (hides alarms: needs approval in gmp)" in line
+
+
+def test_a_copy_of_a_row_is_a_row_of_its_own() -> None:
+    row = Limit.model_validate({"role": "contents", "par": [1, 2]})
+    same, copy = row.model_copy(), row.model_copy(update={"statistic": "mean", "window_s": 60.0})
+    assert (row.measure, hash(row) == hash(same), row == same) == ("value", True, True)
+    copies = {row: 1, copy: 2}
+    again = row.model_copy(update={"statistic": "mean", "window_s": 60.0})
+    assert (copy.measure, copies[again], row == copy) == ("mean", 2, False)
