@@ -9,19 +9,27 @@ from typing import Annotated
 import typer
 
 from collector.commands.aligned import aligned
-from collector.commands.terms import failed, output, wrong_input
+from collector.commands.terms import counted, failed, output, wrong_input
 from collector.report.export import iso
 from collector.store.files import StoreError
 from collector.store.losses import acknowledge, losses
+from collector.store.salvage import salvage
 
 
 def quarantine(
     data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
     noted: Annotated[str | None, typer.Option("--acknowledge", help="You have taken note of this one.", metavar="NAME")] = None,
     note: Annotated[str | None, typer.Option(help="With --acknowledge: what you found out, who you are.")] = None,
+    salvaged: Annotated[str | None, typer.Option("--salvage", help="Copy what is intact of this one.", metavar="NAME")] = None,
+    to: Annotated[Path | None, typer.Option(help="With --salvage: a new folder.")] = None,
 ) -> None:
-    """List what was damaged and set aside; with --acknowledge it is told no more."""
+    """List what was damaged and set aside; with --acknowledge it is told no more, with --salvage what is intact is copied out."""
+    if (salvaged is None) != (to is None):
+        wrong_input("--salvage and --to belong together")
     try:
+        if salvaged is not None and to is not None:
+            _salvage(data, salvaged, to)
+            return
         if noted is not None:
             if noted not in {loss.name for loss in losses(data)}:
                 wrong_input(f"{data} has no {noted} in its quarantine")
@@ -45,3 +53,15 @@ def quarantine(
     headings = ("name", "file", "is", "samples", "from", "to", "acknowledged", "cause")
     for line in aligned(headings, rows) if rows else ["nothing was set aside"]:
         output.print(line, markup=False)
+
+
+def _salvage(data: Path, name: str, to: Path) -> None:
+    loss = next((loss for loss in losses(data) if loss.name == name), None)
+    if loss is None:
+        wrong_input(f"{data} has no {name} in its quarantine")
+    found = salvage(data, loss, to)
+    proof = f", {found.unproved} of them without a hash" if found.unproved else ""
+    output.print(f"{to}: {counted(found.commits, 'commit')}{proof}, {found.rows} rows, {found.samples} samples", markup=False)
+    for left in found.left:
+        rows = f"rows {left.after_seq + 1} to {left.seq}" if left.seq else f"rows from {left.after_seq + 1} on"
+        output.print(f"left: {rows}: {left.what}", markup=False)

@@ -49,18 +49,26 @@ def walk(path: Path, connect: Connect = connect) -> Walked:
     """Check every commit of a file. Raises StoreError when it can't be opened, sqlite3.Error when commits can't be read."""
     with closing(DailyFile.open(path, connect)) as file:
         before = at = file.before_head
-        totals, commits, unchained = file.before, 0, 0
+        commits = unchained = 0
         breaks: list[Break] = []
-        while piece := _commits_after(file, at.seq):
-            for commit, what in _checked(file, piece, at, totals):
-                if what:
-                    breaks.append(Break(at.seq, commit.seq, what))
-                at, totals = Head(commit.seq, commit.hash), Totals(commit.seq, commit.samples_total, commit.scans_total)
-                commits += 1
-                unchained += commit.hash is None
+        for commit, what in checked(file):
+            if what:
+                breaks.append(Break(at.seq, commit.seq, what))
+            at = Head(commit.seq, commit.hash)
+            commits += 1
+            unchained += commit.hash is None
         if late := _rows_beyond(file, at.seq):
             breaks.append(Break(at.seq, late, "rows that no commit holds"))
     return Walked(before, at, commits, unchained, tuple(breaks))
+
+
+def checked(file: DailyFile) -> Iterator[tuple[Commit, str]]:
+    """Every commit, and what is wrong with it; empty: nothing. Raises sqlite3.Error when commits can't be read."""
+    at, totals = file.before_head, file.before
+    while piece := _commits_after(file, at.seq):
+        yield from _checked(file, piece, at, totals)
+        last = piece[-1]
+        at, totals = Head(last.seq, last.hash), Totals(last.seq, last.samples_total, last.scans_total)
 
 
 def _commits_after(file: DailyFile, seq: int) -> list[Commit]:
