@@ -33,10 +33,11 @@ def side_by_side(*, panes: bool, scans: int) -> tuple[int, Callable[[], object]]
     return scans * TAGS * SIDE_BY_SIDE, run
 
 
-def one_batch(*, rolling: bool, loud: float) -> tuple[int, Callable[[], object]]:
+def one_batch(*, rolling: bool, loud: float, drifting: float = 0.0) -> tuple[int, Callable[[], object]]:
     """(samples, what judges them) of one batch behind the command `judge`: NOR, PAR, L, H, LL and HH of each tag on raw values,
-    with `rolling` on mean, min, max, std and slope too. `loud`: the share of tags that leave their limits at some time."""
-    batch, layout, limits = _batch(loud), _layout(), _limits(rolling=rolling)
+    with `rolling` on mean, min, max, std and slope too. `loud`: the share of tags that leave their limits at some time;
+    `drifting`: that of tags whose mean does for a while."""
+    batch, layout, limits = _batch(loud, drifting), _layout(), _limits(rolling=rolling)
 
     def run() -> None:
         record = FinishedRecord(limits)
@@ -50,12 +51,13 @@ def _layout() -> Layout:
     return Layout("bench", "bench", "bench", SECOND_NS, tuple(Column(f"t{n}", f"t{n}", "R-1", Kind.REAL) for n in range(TAGS)))
 
 
-def _batch(loud: float) -> Batch:
+def _batch(loud: float, drifting: float) -> Batch:
     dice = np.random.default_rng(1)
     values = CENTRE + NOISE * np.clip(dice.standard_normal((SCANS, TAGS)), -4, 4)
     for column in range(round(loud * TAGS)):
         for begin in dice.integers(0, SCANS - 4, 4):
             values[begin : begin + 4, column] += 20 * NOISE
+    values[SCANS // 3 : SCANS // 3 + 2 * WINDOW_SCANS, : round(drifting * TAGS)] += 3 * NOISE
     return Batch("R-1", "B-1", np.arange(SCANS) * SECOND_NS, values, (Stamp("B-1", "Dose"),) * SCANS)
 
 

@@ -10,7 +10,7 @@ on a rolling statistic have a window: memory is what a gateway of 10,000 tags is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +40,40 @@ MOST_EXACT_SCANS: Final = 7_200
 _EARLIEST: Final = -(1 << 62)
 
 
+class RollingWindow(Protocol):
+    """What figures need of a window."""
+
+    @property
+    def count(self) -> float | Floats:
+        """Good samples of each column; one figure where all columns have the same."""
+
+    @property
+    def begin_ns(self) -> int:
+        """What is after this time is inside."""
+
+    def push(self, slot_ns: int, values: Floats, good: Bools | None = None) -> bool:
+        """Bring the results forward to `slot_ns`."""
+
+
+class Windows(Protocol):
+    """Makes windows."""
+
+    def __call__(self, columns: int, window_ns: int, period_ns: int, *, panes: bool, out: Floats) -> RollingWindow:
+        """As `Window`."""
+
+
 class _Rolling:
     """The window of some columns, and when its statistics can be evaluated."""
 
-    def __init__(self, limited: Indices, columns: Indices, window_ns: int, period_ns: int, rows: Floats) -> None:
+    def __init__(
+        self, limited: Indices, columns: Indices, window_ns: int, period_ns: int, rows: Floats, windows: Windows
+    ) -> None:
         """`columns`: where they stand among the `limited` ones of the layout, `[m]`; `rows`: their cells, `[ROWS, m]`."""
         self.columns = columns
         self.place = {column: n for n, column in enumerate(limited[columns].tolist())}
         """By column of the layout."""
         panes = window_ns > MOST_EXACT_SCANS * period_ns
-        self.window = Window(len(columns), window_ns, period_ns, panes=panes, out=rows)
+        self.window = windows(len(columns), window_ns, period_ns, panes=panes, out=rows)
         self._slots = -(-window_ns // period_ns)
         self._rows = rows
         self._share, self._since_ns = np.empty(rows.shape), np.empty(rows.shape, np.int64)
@@ -90,8 +114,10 @@ class Figures:
         accumulated: Iterable[Event] = (),
         *,
         from_begin: bool = False,
+        windows: Windows = Window,
     ) -> None:
-        """`columns`: which are limited; `limits`: every row that may ever hold; for the others see `Lasting`."""
+        """`columns`: which are limited; `limits`: every row that may ever hold; `windows`: what makes them, else each is
+        computed here; for the others see `Lasting`."""
         limits = tuple(limits)
         self._layout = layout
         self._columns = columns
@@ -111,7 +137,7 @@ class Figures:
         first = len(columns)
         for window_s, standing in at.items():
             rows = self.values[first : first + statistics.ROWS * len(standing)].reshape(statistics.ROWS, -1)
-            self._rolling[window_s] = _Rolling(columns, standing, round(window_s * 1e9), layout.period_ns, rows)
+            self._rolling[window_s] = _Rolling(columns, standing, round(window_s * 1e9), layout.period_ns, rows, windows)
             self._first_cell[window_s] = first
             first += rows.size
         last = self.values[self._first_lasting :]

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from collector.monitor.between import rounds
 from collector.monitor.evaluability import Evaluability, statistic_of
 from collector.monitor.excursions import Excursion, Tracker, Trackers
-from collector.monitor.figures import Figures
+from collector.monitor.figures import Figures, Windows
 from collector.monitor.limit_set import LimitSets
 from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
 from collector.monitor.resumed import OutsideBefore
 from collector.monitor.rules import RuleTable, Transition
 from collector.monitor.statistics import Statistics
 from collector.monitor.tail import Tail
+from collector.monitor.window import Window
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limit_statistics import DURATION
 from config.limits import DEVIATION, Limit
@@ -59,10 +60,11 @@ class Judge:
         *,
         derived: bool = False,
         from_begin: bool = False,
+        windows: Windows = Window,
     ) -> None:
         """`before`, `accumulated`: what the run before left outside, and how its lasting figures stood; of other scan groups
         too. `derived`: the columns are relations, and rows on relations alone are theirs. `from_begin`: a batch begins with
-        the first scan."""
+        the first scan. `windows`: of rolling statistics, where they are known already."""
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
         own = (limit for limit in limits if limit.role in roles and limit.is_derived is derived)
@@ -71,7 +73,7 @@ class Judge:
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
         self._minute = Tail(len(self._columns), STATISTICS_WINDOW_NS, layout.period_ns)
-        self._figures = Figures(layout, self._columns, self._limits, accumulated, from_begin=from_begin)
+        self._figures = Figures(layout, self._columns, self._limits, accumulated, from_begin=from_begin, windows=windows)
         self._stamps: tuple[Stamp, ...] | None = None
         self._recalled: tuple[Stamp, ...] | None = None
         self._stamp_of: dict[str, Stamp] = {}
@@ -103,6 +105,11 @@ class Judge:
     def refused(self) -> int:
         """Scans whose slot was not after the last: they were not judged."""
         return self._minute.refused
+
+    @property
+    def at_rest(self) -> bool:
+        """No raw sample is outside, nothing waits to be told, and no excursion is open: good samples inside tell nothing."""
+        return self._table.at_rest and not self.open
 
     @property
     def layout(self) -> Layout:

@@ -83,8 +83,8 @@ class RuleTable:
             len(figures.values) if figures else 0,
             self._cell,
             np.array([rule.side == "high" for rule in rules], np.bool_),
-            np.array([_bound(rule, rule.level) for rule in rules]),
-            np.array([_bound(rule, rule.level_back) for rule in rules]),
+            np.array([bound_of(rule, rule.level) for rule in rules]),
+            np.array([bound_of(rule, rule.level_back) for rule in rules]),
             np.array([states.get(rule.key, _INSIDE)[0] for rule in rules], np.bool_),
         )
         self._delays = Delays(
@@ -113,6 +113,16 @@ class RuleTable:
         waiting = self._delays.waiting
         pairs = zip(self.rules, self._bands.outside.tolist(), self.outside.tolist(), strict=True)
         return {rule.key: (condition, told, waiting.get(at)) for at, (rule, condition, told) in enumerate(pairs)}
+
+    @property
+    def at_rest(self) -> bool:
+        """No raw sample is outside, and nothing waits to be told."""
+        raw = self._of_raw_samples
+        return not (self._bands.outside[raw].any() or self._delays.told[raw].any() or self._delays.waiting)
+
+    @cached_property
+    def _of_raw_samples(self) -> NDArray[np.intp]:
+        return np.flatnonzero([rule.limit.statistic == "value" for rule in self.rules])
 
     @property
     def outside(self) -> NDArray[np.bool_]:
@@ -174,6 +184,6 @@ def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
-def _bound(rule: Rule, level: float) -> float:
+def bound_of(rule: Rule, level: float) -> float:
     """As the cell has it: the variance for std, on the same side of 0."""
     return level * abs(level) if rule.limit.statistic == "std" else level

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.durations import PhaseDurations
+from collector.monitor.figures import Windows
 from collector.monitor.judge import Judge
 from collector.monitor.lasting import group_of
 from collector.monitor.relations import Relations
 from collector.monitor.resumed import OutsideBefore
+from collector.monitor.window import Window
 from collector.report.recording import Batch
-from collector.report.screen import screened, stretches
+from collector.report.screen import Context, Contexts, screened
 from collector.report.tally import Tally, Verdict
 from collector.report.violations import Violations
 from collector.store.reader import Reader
@@ -45,6 +47,7 @@ class FinishedRecord:
         self._judges: dict[str, tuple[Judge, Tally]] = {}
         self._relations = Relations(limits)
         self._durations = PhaseDurations(limits, from_begin=from_begin)
+        self.contexts = Contexts(limits)
         self._relates = any(limit.is_derived for limit in limits)
         self._verdicts: dict[tuple[str, str, str], Verdict] = {}
         self.violations = Violations()
@@ -60,11 +63,11 @@ class FinishedRecord:
     @property
     def at_rest(self) -> bool:
         """Nothing is outside, and no excursion is open."""
-        return not any(judge.active or judge.open for judge, _ in self._judges.values())
+        return all(judge.at_rest for judge, _ in self._judges.values())
 
-    def take(self, scan: Scan, stamps: tuple[Stamp, ...], *, counted: bool = False) -> list[Event]:
-        """What a scan changes. `counted`: its samples are, already."""
-        judge, tally = self._of(scan.layout)
+    def take(self, scan: Scan, stamps: tuple[Stamp, ...], *, counted: bool = False, windows: Windows = Window) -> list[Event]:
+        """What a scan changes. `counted`: its samples are, already; `windows`: of its layout, where they are known."""
+        judge, tally = self._of(scan.layout, windows)
         refused = judge.refused
         events = judge.judge(scan, stamps)
         if self._relates:
@@ -129,19 +132,21 @@ class FinishedRecord:
         """After `close`; in the order in which they were met."""
         return list(self._verdicts.values())
 
-    def count(self, batch: Batch, layout: Layout) -> None:
+    def count(self, batch: Batch, layout: Layout, contexts: Sequence[Context]) -> None:
         """Its samples at once, without a judge."""
         tally = Tally(layout, self._limits, self._verdicts, self.held, self.violations)
-        for first, end, stamp in stretches(batch.stamps):
-            begin = max(first, int(np.searchsorted(batch.slots_ns, self._from_ns)))
-            if begin < end:
-                tally.block(batch.slots_ns[begin:end], batch.values[begin:end], (stamp,))
+        for each in contexts:
+            begin = max(each.first, int(np.searchsorted(batch.slots_ns, self._from_ns)))
+            if begin < each.end:
+                tally.block(batch.slots_ns[begin : each.end], batch.values[begin : each.end], each.stamp, each.rules)
         tally.close(int(batch.slots_ns.max()))
 
-    def _of(self, layout: Layout) -> tuple[Judge, Tally]:
+    def _of(self, layout: Layout, windows: Windows = Window) -> tuple[Judge, Tally]:
         if layout.id not in self._judges:
             self._judges[layout.id] = (
-                Judge(layout, self._limits, self._before, self._accumulated.values(), from_begin=self._from_begin),
+                Judge(
+                    layout, self._limits, self._before, self._accumulated.values(), from_begin=self._from_begin, windows=windows
+                ),
                 Tally(layout, self._limits, self._verdicts, self.held, self.violations),
             )
         return self._judges[layout.id]
@@ -184,14 +189,16 @@ def judged(batch: Batch, layout: Layout, record: FinishedRecord, limits: Sequenc
     """Events of each scan of a recorded batch, whose columns are those of `layout`, that may have any."""
     if not len(batch.slots_ns):
         return
-    screen = screened(batch, layout, limits)
+    contexts = list(record.contexts.of(batch, layout))
+    screen = screened(batch, layout, limits, contexts)
     if screen.in_order:
-        record.count(batch, layout)
+        record.count(batch, layout, contexts)
     if len(screen.loud):
         part, at = _part(layout, screen.loud), 0
         while at < len(batch.slots_ns):
             scan = scan_of(part, int(batch.slots_ns[at]), batch.values[at, screen.loud])
-            yield record.take(scan, (batch.stamps[at],), counted=screen.in_order)
+            windows = screen.window if screen.rolled else Window
+            yield record.take(scan, (batch.stamps[at],), counted=screen.in_order, windows=windows)
             at = screen.next_due(at) if record.at_rest else at + 1
     yield record.close(int(batch.slots_ns.max()))
 

@@ -1,96 +1,173 @@
 """Which samples of a recorded batch a judge has to see, found by comparing all of them at once.
 
-A sample is calm when it is good and within every level of its column. Where limits are on raw values alone,
+A sample is calm when it is good and within every level of its column. Then
 
 - a column that is calm throughout has nothing to tell;
-- neither has a scan that is calm, as long as nothing is outside. To be seen are the one after a scan that is not calm, which ends
-  what that began, and the first one of each context.
+- neither has a scan that is calm, as long as no raw sample is outside. To be seen are the one after one that is not calm, which
+  ends what that began, the first one of each context, those where it changes what can be evaluated, and those where a rolling
+  statistic comes to lie on another side of a level.
 
-A rolling statistic needs every sample of its column; so does a limit that settles, and all columns where a limit looks at others.
+Of rolling statistics see `rolling_screen`. Where a limit looks at other columns, or is of a kind that is not known here, a judge
+sees every scan of every column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.monitor.limits import limits_for, rules_of
+from collector.monitor.figures import RollingWindow
+from collector.monitor.limits import Rule, limits_for, rules_of
+from collector.monitor.statistics import ROW_OF
+from collector.report.recorded_window import Reach, RecordedWindow, Rolled
 from collector.report.recording import Batch
+from collector.report.rolling_screen import RollingScreen, Stretch, levels_of
 from collector.terms import Stamp
-from config.limit_statistics import DURATION
 from config.limits import Limit
-from drivers.base import Layout
+from drivers.base import Column, Layout
 
 _PLAIN = frozenset(
     (
         *("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "min_coverage", "spans_phases"),
-        *("sp", "nor", "par", "alarm", "deadband", "on_delay_s", "off_delay_s", "settle_s"),
+        *("sp", "nor", "par", "alarm", "deadband", "on_delay_s", "off_delay_s", "settle_s", "merge_gap_s"),
         *("cpp", "priority", "latching", "realarm_s", "suppressed_when", "rationale", "consequence", "action"),
     )
 )
 """What a limit may say that looks at its own column alone."""
+_KNOWN = frozenset(("value", *ROW_OF))
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
     """What is to be judged of a batch."""
 
-    loud: NDArray[np.intp]
+    loud: Indices
     """Columns that may have something to tell."""
-    due: NDArray[np.intp]
+    due: Indices
     """Scans that have to be seen, ascending; others only while something is outside."""
     scans: int
     in_order: bool
     """Each slot is later than the one before."""
+    rolled: Mapping[int, tuple[Rolled, Indices]] = field(default_factory=dict)
+    """Windows that are known, by length, and the columns that have such a window; none: the judge has them of its own."""
 
     def next_due(self, at: int) -> int:
         """The first scan after `at` that has to be seen; `scans` when there is none."""
         place = int(np.searchsorted(self.due, at, "right"))
         return int(self.due[place]) if place < len(self.due) else self.scans
 
+    def window(self, columns: int, window_ns: int, period_ns: int, *, panes: bool, out: Floats) -> RollingWindow:
+        """Of the columns that are loud."""
+        rolled, limited = self.rolled[window_ns]
+        shown = self.loud[np.isin(self.loud, limited)]
+        assert (len(shown), period_ns, panes) == (columns, rolled.reach.period_ns, rolled.reach.panes)
+        return RecordedWindow(rolled, shown, out)
 
-def screened(batch: Batch, layout: Layout, limits: Sequence[Limit]) -> Screen:
-    """`layout`: of the batch's columns, which are of one unit."""
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Scans `first` .. `end` − 1, their stamp, and the rules that hold for them."""
+
+    first: int
+    end: int
+    stamp: Stamp
+    rules: Sequence[Rule]
+
+
+def screened(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Sequence[Context]) -> Screen:
+    """`layout`: of the batch's columns, which are of one unit; `contexts`: of the batch."""
     scans, columns = batch.values.shape
     in_order = bool((np.diff(batch.slots_ns) > 0).all())
-    plain = all(limit.model_fields_set <= _PLAIN and limit.statistic != DURATION for limit in limits)
-    if not in_order or not plain:
+    if not in_order or not all(limit.model_fields_set <= _PLAIN and limit.statistic in _KNOWN for limit in limits):
         return Screen(np.arange(columns), np.arange(scans), scans, in_order)
-    roles = {limit.role for limit in limits if limit.statistic != "value" or limit.settle_s}
-    speaking = np.array([column.role in roles for column in layout.columns], np.bool_)
-    calm = np.empty(batch.values.shape, np.bool_)
-    first_of_context = np.zeros(scans, np.bool_)
-    for first, end, stamp in stretches(batch.stamps):
-        low, high = _levels(layout, limits, stamp)
-        values = batch.values[first:end]
-        calm[first:end] = (values >= low) & (values <= high)
-        first_of_context[first] = True
-    loud = np.flatnonzero(speaking | ~calm.all(axis=0))
-    if speaking.any():
-        return Screen(loud, np.arange(scans), scans, in_order)
-    stirred: NDArray[np.bool_] = np.logical_not(np.all(calm[:, loud], axis=1))
-    due = stirred | first_of_context
+    calm, due = _calm(batch.values, contexts), np.zeros(scans, np.bool_)
+    loud = ~calm.all(axis=0)
+    loud |= _settling(layout, limits)
+    rolling = list(_rolling(batch, layout, limits, contexts))
+    for screen in rolling:
+        loud[screen.columns if screen.falls else screen.rolled.computed.columns] = True
+        due |= screen.changes() | screen.turns()
+    shown = np.flatnonzero(loud)
+    stirred: Bools = np.logical_not(np.all(calm[:, shown], axis=1))
+    for context in contexts:
+        due[context.first] = True
+        due |= _settled(batch.slots_ns, context)
+    due |= stirred
     due[1:] |= stirred[:-1]
-    return Screen(loud, np.flatnonzero(due), scans, in_order)
+    known = {screen.rolled.reach.window_ns: (screen.rolled, screen.columns) for screen in rolling}
+    return Screen(shown, np.flatnonzero(due), scans, in_order, known)
 
 
-def _levels(layout: Layout, limits: Sequence[Limit], stamp: Stamp) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The innermost ones of each column."""
-    low, high = np.full(len(layout.columns), -np.inf), np.full(len(layout.columns), np.inf)
-    for index, limit in limits_for(limits, layout, (stamp,)):
-        for rule in rules_of(index, limit, layout.columns[index]):
-            if rule.side == "low":
-                low[index] = max(low[index], rule.level)
-            else:
-                high[index] = min(high[index], rule.level)
-    return low, high
+class Contexts:
+    """Of batches: what holds in one holds in all that have the same columns and differ in their names only."""
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        self._limits = limits
+        self._known: dict[tuple[tuple[Column, ...], Stamp], list[Rule]] = {}
+
+    def of(self, batch: Batch, layout: Layout) -> Iterator[Context]:
+        """In their order."""
+        for first, end, stamp in _stretches(batch.stamps):
+            key = layout.columns, replace(stamp, batch="")
+            if key not in self._known:
+                rows = limits_for(self._limits, layout, (stamp,))
+                self._known[key] = [rule for index, limit in rows for rule in rules_of(index, limit, layout.columns[index])]
+            yield Context(first, end, stamp, self._known[key])
 
 
-def stretches(stamps: Sequence[Stamp]) -> Iterator[tuple[int, int, Stamp]]:
+def _calm(values: Floats, contexts: Sequence[Context]) -> Bools:
+    """Which samples are good and within the levels on raw values, `[n, m]`."""
+    calm = np.empty(values.shape, np.bool_)
+    for context in contexts:
+        low, high = np.full(values.shape[1], -np.inf), np.full(values.shape[1], np.inf)
+        for rule in context.rules:
+            if rule.limit.window_s is None and rule.side == "low":
+                low[rule.column] = max(low[rule.column], rule.level)
+            elif rule.limit.window_s is None:
+                high[rule.column] = min(high[rule.column], rule.level)
+        here = values[context.first : context.end]
+        np.logical_and(here >= low, here <= high, calm[context.first : context.end])
+    return calm
+
+
+def _settling(layout: Layout, limits: Sequence[Limit]) -> Bools:
+    """Columns that can't be judged for a while after a change, which is told."""
+    roles = {limit.role for limit in limits if limit.settle_s}
+    return np.array([column.role in roles for column in layout.columns], np.bool_)
+
+
+def _settled(slots_ns: NDArray[np.int64], context: Context) -> Bools:
+    """The scans at which that is over."""
+    found = np.zeros(len(slots_ns), np.bool_)
+    begin_ns = int(slots_ns[context.first])
+    for settle_ns in {round(rule.limit.settle_s * 1e9) for rule in context.rules} - {0}:
+        at = int(np.searchsorted(slots_ns, begin_ns + settle_ns))
+        if at < context.end:
+            found[at] = True
+    return found
+
+
+def _rolling(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Sequence[Context]) -> Iterator[RollingScreen]:
+    for window_s in dict.fromkeys(limit.window_s for limit in limits if limit.window_s is not None):
+        roles = {limit.role for limit in limits if limit.window_s == window_s}
+        columns = np.array([at for at, column in enumerate(layout.columns) if column.role in roles], np.intp)
+        if len(columns):
+            of = []
+            for each in contexts:
+                rules = [rule for rule in each.rules if rule.limit.window_s == window_s]
+                of.append(Stretch(each.first, each.end, rules, levels_of(rules)))
+            reach = Reach(batch.slots_ns, round(window_s * 1e9), layout.period_ns)
+            yield RollingScreen(batch.slots_ns, batch.values, reach, of, columns)
+
+
+def _stretches(stamps: Sequence[Stamp]) -> Iterator[tuple[int, int, Stamp]]:
     """(first, end, stamp): scans of one context."""
     at = 0
     for stamp, scans in groupby(stamps):

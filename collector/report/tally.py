@@ -109,15 +109,17 @@ class Tally:
     def scan(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
         """One that was judged."""
         if stamps != self._stamps:
-            self._enter(scan.slot_ns, stamps)
+            held = limits_for(self._limits, self._layout, stamps)
+            columns = self._layout.columns
+            self._enter(scan.slot_ns, stamps, [rule for at, limit in held for rule in rules_of(at, limit, columns[at])])
         good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
         self._counted.add(scan.slot_ns, scan.values, good)
         self._raw.add(np.array([scan.slot_ns]), np.where(good, scan.values, np.nan)[None])
 
-    def block(self, slots_ns: NDArray[np.int64], values: NDArray[np.float64], stamps: tuple[Stamp, ...]) -> None:
-        """Scans of one context, `[n, k]`; NaN is a bad sample."""
-        if stamps != self._stamps:
-            self._enter(int(slots_ns[0]), stamps)
+    def block(self, slots_ns: NDArray[np.int64], values: NDArray[np.float64], stamp: Stamp, rules: Sequence[Rule]) -> None:
+        """Scans of one context of a unit, `[n, k]`, and the rules that hold; NaN is a bad sample."""
+        if self._stamps != (stamp,):
+            self._enter(int(slots_ns[0]), (stamp,), [rule for rule in rules if not rule.limit.is_derived])
         self._counted.add_all(slots_ns, values)
         self._raw.add(slots_ns, values)
 
@@ -135,25 +137,29 @@ class Tally:
         self._counted.into(self._of)
         self._raw.close(slot_ns)
 
-    def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> None:
+    def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...], rules: Sequence[Rule]) -> None:
         self._counted.into(self._of)
         self._stamps = stamps
         batch = {unit: stamp.batch for unit, stamp in zip(self._layout.units, stamps, strict=True)}
         bounds: dict[int, tuple[float, float]] = {}
-        rules: list[tuple[Key, Rule]] = []
-        for index, limit in limits_for(self._limits, self._layout, stamps):
-            self._held.add(limit)
-            column = self._layout.columns[index]
-            for rule in rules_of(index, limit, column):
-                key = (column.unit, batch[column.unit], column.role, limit.statistic, limit.window_s, rule.name, rule.level)
-                self._violations.of(*key)
-                rules += [(key, rule)] if limit.statistic == "value" else []
-            low, high = bounds.get(index, (-np.inf, np.inf))
-            if limit.statistic == "value" and limit.par:
-                low = -np.inf if limit.par.low is None else limit.par.low
-                high = np.inf if limit.par.high is None else limit.par.high
-            bounds[index] = low, high
-        self._raw.enter(slot_ns, rules, self._violations)
+        raw: list[tuple[Key, Rule]] = []
+        limit: Limit | None = None
+        for rule in rules:
+            column = self._layout.columns[rule.column]
+            key = (column.unit, batch[column.unit], column.role, rule.limit.measure, rule.limit.window_s, rule.name, rule.level)
+            self._violations.of(*key)
+            low, high = bounds.setdefault(rule.column, (-np.inf, np.inf))
+            if rule.limit.statistic == "value":
+                raw.append((key, rule))
+                if rule.name == "PAR low":
+                    low = rule.level
+                elif rule.name == "PAR high":
+                    high = rule.level
+            bounds[rule.column] = low, high
+            if rule.limit is not limit:
+                limit = rule.limit
+                self._held.add(limit)
+        self._raw.enter(slot_ns, raw, self._violations)
         columns = [self._layout.columns[index] for index in bounds]
         self._of = [self._verdict(column.unit, batch[column.unit], column.role) for column in columns]
         lows, highs = (np.array([pair[side] for pair in bounds.values()]) for side in (0, 1))

@@ -24,7 +24,7 @@ from collector.recorder import Recorder
 from collector.report import finished
 from collector.report.finished import FinishedRecord, judged, replayed, scan_of
 from collector.report.recording import Batch
-from collector.report.screen import screened
+from collector.report.screen import Contexts, Screen, screened
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.rows import EventRow
@@ -145,7 +145,7 @@ def test_a_part_of_a_journal_has_the_state_of_what_was_before() -> None:
 
 THREE = Layout("recorded", "R-1", "B-1", SECOND_NS, tuple(Column(role, role, "R-1", Kind.REAL) for role in ("a", "b", "c")))
 cells = st.sampled_from([2.0, 2.0, 2.5, 2.5, 3.0, 3.0, 1.0, 4.0, float("nan")])
-rows = st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=25)
+rows = st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=40)
 levels = st.sampled_from([None, 1.0, 2.0, 3.0])
 calm = st.sampled_from([2.0, 2.5, 3.0])
 delays = st.sampled_from([0.0, 1.0, 2.0, 4.0])
@@ -164,9 +164,29 @@ def limit_sets(draw: st.DrawFn) -> list[Limit]:
                 if draw(st.booleans()):
                     fields |= {"on_delay_s": draw(delays), "off_delay_s": draw(delays), "settle_s": draw(settling)}
                 found.append(Limit.model_validate(fields))
-    if draw(st.integers(0, 3)) == 0:
-        found.append(Limit.model_validate({"role": "b", "statistic": "mean", "window_s": 3, "nor": [2, 3]}))
-    return found
+    for _ in range(draw(st.integers(0, 3))):
+        found.append(draw(rolling_limits()))
+    return list({(limit.role, limit.phase, limit.statistic, limit.window_s): limit for limit in found}.values())
+
+
+@st.composite
+def rolling_limits(draw: st.DrawFn) -> Limit:
+    statistic = draw(st.sampled_from(["mean", "min", "max", "std", "slope"]))
+    low, high = {"std": (0.25, 0.75), "slope": (-10.0, 10.0)}.get(statistic, (2.0, 2.75))
+    return Limit.model_validate(
+        {
+            "role": draw(st.sampled_from(["a", "b", "c"])),
+            "phase": draw(st.sampled_from([None, None, "Hold"])),
+            "statistic": statistic,
+            "window_s": draw(st.sampled_from([2, 3, 6, 12])),
+            "min_coverage": draw(st.sampled_from([0.3, 0.8, 1.0])),
+            "spans_phases": draw(st.booleans()),
+            "nor": [draw(st.sampled_from([None, low])), high],
+            "deadband": draw(st.sampled_from([0.0, 0.25])),
+            "on_delay_s": draw(delays),
+            "settle_s": draw(settling),
+        }
+    )
 
 
 @st.composite
@@ -180,15 +200,90 @@ def batches(draw: st.DrawFn) -> Batch:
     return Batch("R-1", "B-1", np.cumsum(steps).astype(np.int64) * SECOND_NS, values, stamps)
 
 
+def screen_of(batch: Batch, limits: list[Limit]) -> Screen:
+    return screened(batch, THREE, limits, list(Contexts(limits).of(batch, THREE)))
+
+
+def seen_in_full(batch: Batch, limits: list[Limit]) -> list[Event]:
+    """By a judge that sees every sample."""
+    judge, told = Judge(THREE, limits), list[Event]()
+    for slot_ns, row, stamp in zip(batch.slots_ns.tolist(), batch.values, batch.stamps, strict=True):
+        told += judge.judge(scan_of(THREE, slot_ns, row), (stamp,))
+    told += judge.close(int(batch.slots_ns.max()))
+    return [event for event in told if event.kind in finished.TOLD]
+
+
+def seen_in_part(batch: Batch, limits: list[Limit]) -> list[Event]:
+    record = FinishedRecord(limits)
+    return [event for events in judged(batch, THREE, record, limits) for event in events]
+
+
 @given(batches(), limit_sets())
 def test_columns_that_are_passed_over_have_nothing_to_tell(batch: Batch, limits: list[Limit]) -> None:
-    judge, wanted = Judge(THREE, limits), list[Event]()
-    for slot_ns, row, stamp in zip(batch.slots_ns.tolist(), batch.values, batch.stamps, strict=True):
-        wanted += judge.judge(scan_of(THREE, slot_ns, row), (stamp,))
-    wanted += judge.close(int(batch.slots_ns.max()))
-    record = FinishedRecord(limits)
-    told = [event for events in judged(batch, THREE, record, limits) for event in events]
-    assert told == [event for event in wanted if event.kind in finished.TOLD]
+    assert seen_in_part(batch, limits) == seen_in_full(batch, limits)
+
+
+@st.composite
+def long_courses(draw: st.DrawFn) -> tuple[Batch, list[Limit]]:
+    """Some hundred scans about a slow wave, with spikes, bad samples, gaps and phases; windows of many scans, and levels near
+    to what the statistics come to."""
+    dice = np.random.default_rng(draw(st.integers(0, 1 << 32)))
+    scans, window = int(dice.integers(150, 500)), int(dice.integers(100, 180))
+    noise = draw(st.sampled_from([0.0, 0.01, 1.0]))
+    wave = np.sin(np.arange(scans)[:, None] / dice.integers(5, 90, 3)) * draw(st.sampled_from([0.0, 1.0, 20.0]))
+    values = draw(st.sampled_from([0.0, 150.0, -1e6])) + wave + noise * dice.standard_normal((scans, 3))
+    values[dice.random((scans, 3)) < 0.002] += 30.0
+    if draw(st.booleans()):
+        values[dice.random((scans, 3)) < 0.01] = np.nan
+    steps = dice.choice([1, 2, 70], scans, p=[0.98, 0.015, 0.005]) if draw(st.booleans()) else np.ones(scans, np.int64)
+    phases = np.cumsum(dice.random(scans) < draw(st.sampled_from([0.0, 0.01]))) % 2
+    stamps = tuple(Stamp("B-1", ("Dose", "Hold")[phase]) for phase in phases.tolist())
+    batch = Batch("R-1", "B-1", np.cumsum(steps) * SECOND_NS, values, stamps)
+    limits = []
+    for role, course in zip("abc", values.T, strict=True):
+        good = course[~np.isnan(course)]
+        middle, spread = float(good.mean()), float(good.std()) + 1e-6
+        for statistic in draw(
+            st.lists(st.sampled_from(["mean", "min", "max", "std", "slope"]), min_size=1, max_size=3, unique=True)
+        ):
+            reach = spread * draw(st.sampled_from([0.3, 1.0, 3.0, 30.0]))
+            nor = {"std": [None, reach], "slope": [-reach, reach]}.get(statistic, [middle - reach, middle + reach])
+            about = {"role": role, "statistic": statistic, "window_s": float(window), "nor": nor, "deadband": spread / 10}
+            limits.append(
+                Limit.model_validate(
+                    {**about, "spans_phases": draw(st.booleans()), "min_coverage": draw(st.sampled_from([0.5, 0.95]))}
+                )
+            )
+    return batch, limits
+
+
+@settings(max_examples=15)
+@given(long_courses())
+def test_bounds_of_panes_pass_nothing_over_that_has_something_to_tell(course: tuple[Batch, list[Limit]]) -> None:
+    assert seen_in_part(*course) == seen_in_full(*course)
+
+
+def test_only_columns_that_leave_a_rolling_level_go_through_a_window() -> None:
+    dice = np.random.default_rng(1)
+    values = 100 + dice.standard_normal((400, 3))
+    values[200:240, 1] += 5
+    limits = [Limit.model_validate({"role": role, "statistic": "mean", "window_s": 100, "nor": [99, 101]}) for role in "abc"]
+    batch = Batch("R-1", "B-1", np.arange(400) * SECOND_NS, values, (Stamp("B-1", "Dose"),) * 400)
+    screen = screen_of(batch, limits)
+    assert screen.loud.tolist() == [1]
+    (rolled, _) = screen.rolled[100 * SECOND_NS]
+    assert [(quiet.pane, quiet.columns.tolist()) for quiet in rolled.quiet] == [(4, [0, 2]), (1, [])]
+    assert 0 < len(screen.due) < 200
+
+
+def test_a_delay_runs_on_within_the_deadband() -> None:
+    limits = [Limit.model_validate({"role": "a", "alarm": {"h": 2.5}, "deadband": 0.5, "on_delay_s": 2})]
+    values = np.full((12, 3), 2.25)
+    values[4, 0] = 3.0
+    batch = Batch("R-1", "B-1", np.arange(12) * SECOND_NS, values, (Stamp("B-1", "Dose"),) * 12)
+    (told,) = (event for event in seen_in_part(batch, limits) if event.body["to"] == "outside")
+    assert told.slot_ns == 6 * SECOND_NS
+    assert seen_in_part(batch, limits) == seen_in_full(batch, limits)
 
 
 @given(batches())
@@ -221,10 +316,10 @@ def test_counts_are_those_of_the_samples(batch: Batch, limits: list[Limit]) -> N
     taken = [at for at in range(len(batch.values)) if at == 0 or batch.slots_ns[at] > batch.slots_ns[:at].max()]
     for at, role in enumerate(("a", "b", "c")):
         raw = {limit.phase: limit.par for limit in limits if limit.role == role and limit.statistic == "value"}
-        rolling = any(limit.role == role and limit.statistic != "value" for limit in limits)
+        rolling = {limit.phase for limit in limits if limit.role == role and limit.statistic != "value"}
         found = [verdict for verdict in record.verdicts if verdict.role == role]
         pars = [raw.get(batch.stamps[row].phase) or raw.get(None) for row in taken]
-        limited = [row for row, par in zip(taken, pars, strict=True) if par or rolling]
+        limited = [row for row, par in zip(taken, pars, strict=True) if par or rolling & {None, batch.stamps[row].phase}]
         assert sum(each.scans for each in found) == len(limited)
         assert sum(each.good for each in found) == sum(not np.isnan(batch.values[row, at]) for row in limited)
         outside = [row for row, par in zip(taken, pars, strict=True) if par and _beyond(batch.values[row, at], par.low, par.high)]
@@ -240,7 +335,7 @@ def test_what_is_calm_is_passed_over_and_a_bad_sample_is_not_calm() -> None:
     values = np.full((11, 3), 2.0)
     values[4, 1], values[7, 2], values[8, 0] = np.nan, 3.5, 3.0
     batch = Batch("R-1", "B-1", np.arange(11) * SECOND_NS, values, (Stamp("B-1", "Heat"),) * 2 + (Stamp("B-1", "Dose"),) * 9)
-    screen = screened(batch, THREE, limits)
+    screen = screen_of(batch, limits)
     assert screen.loud.tolist() == [1, 2]
     assert screen.due.tolist() == [0, 2, 4, 5, 7, 8]
     assert [screen.next_due(at) for at in (0, 5, 8)] == [2, 7, 11]
