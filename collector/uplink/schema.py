@@ -47,6 +47,7 @@ _TEXTS = (
         "reason",
         "file",
         "kept",
+        "archive",
         "quality",
         "version",
         "config_hash",

@@ -451,6 +451,16 @@ def test_verify_finds_what_was_changed_without_the_original(data: Path, to: Path
     assert all(finding.advice for finding in proof.findings if finding.fault)
 
 
+@pytest.mark.parametrize("change", [{"hash": "00"}, {"samples": 41}, {"rows": 39}, {"commits": 19}])
+def test_verify_finds_what_was_changed_in_the_newest_entry(data: Path, to: Path, change: dict[str, object]) -> None:
+    """No other day goes on from it."""
+    archived(data, to)
+    _entries(to, lambda days: [*days[:2], days[2] | change])
+    (finding,) = prove_archive(to).findings
+    assert (finding.fault, finding.where) == (True, f"{DAYS[2]}.db")
+    assert "are not those of archive.json" in finding.what
+
+
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"form": 2}', b'{"form": 1, "site": "works", "days": [{"day": "../x"}], "lost": []}']
 )
