@@ -91,17 +91,18 @@ class _Bounds:
         self._bounds.fill(nowhere)
         self._bounded = np.zeros(len(marks), np.bool_)
         """Cells that have one now or had one before."""
+        self._stretches: list[tuple[slice, Floats, Bools]] = []
+        """Where cells have one, with the bounds and the marks there."""
         self._values = self._bounds[:0]
-        self._stretches: list[tuple[Floats, Floats, Bools]] = []
-        """Of `values`, of the bounds and of the marks."""
+        self._views: list[Floats] = []
+        """Of the values that were compared last, in the same stretches: nearly always it is the same array."""
 
     def compare(self, values: Floats) -> None:
         """Mark the cells whose value is beyond; others than those in a stretch never are."""
         if values is not self._values:
-            self._values = values
-            self._stretches = [(values[part], self._bounds[part], self._marks[part]) for part in _stretches(self._bounded)]
-        for part, bounds, marks in self._stretches:
-            self._beyond(part, bounds, marks)
+            self._values, self._views = values, [values[part] for part, _, _ in self._stretches]
+        for view, (_, bounds, marks) in zip(self._views, self._stretches, strict=True):
+            self._beyond(view, bounds, marks)
 
     def put(self, cells: Indices, bounds: Floats) -> None:
         """New ones."""
@@ -109,6 +110,7 @@ class _Bounds:
         fresh = (bounds != self._nowhere) > self._bounded[cells]
         if fresh.any():
             self._bounded[cells[fresh]] = True
+            self._stretches = [(part, self._bounds[part], self._marks[part]) for part in _stretches(self._bounded)]
             self._values = self._bounds[:0]
 
 

@@ -42,10 +42,10 @@ def rules(draw: st.DrawFn) -> list[Plain]:
     ]
 
 
-def bands_of(plain: list[Plain]) -> QuietBands:
+def bands_of(plain: list[Plain], apart: int = 1) -> QuietBands:
     return QuietBands(
-        CELLS,
-        np.array([rule.cell for rule in plain], np.intp),
+        CELLS * apart,
+        np.array([rule.cell * apart for rule in plain], np.intp),
         np.array([rule.high for rule in plain], np.bool_),
         np.array([rule.level for rule in plain]),
         np.array([rule.back for rule in plain]),
@@ -57,14 +57,17 @@ VALUE = st.one_of(GRID, GRID, st.sampled_from([np.nan, np.inf, -np.inf]))
 STEPS = st.lists(st.tuples(st.tuples(*[VALUE] * CELLS), st.one_of(st.none(), st.tuples(*[st.booleans()] * CELLS))), max_size=30)
 
 
-@given(rules(), STEPS)
-@settings(deadline=None, max_examples=300)
+@given(rules(), STEPS, st.sampled_from([1, 5_000]), st.booleans())
+@settings(deadline=None, max_examples=200)
 def test_the_rules_that_change_are_those_of_one_by_one(
-    plain: list[Plain], steps: list[tuple[tuple[float, ...], tuple[bool, ...] | None]]
+    plain: list[Plain], steps: list[tuple[tuple[float, ...], tuple[bool, ...] | None]], apart: int, same_array: bool
 ) -> None:
-    bands = bands_of(plain)
+    """Cells that stand apart are compared apart; the values come in the same array, or each time in another."""
+    bands, array = bands_of(plain, apart), np.zeros(CELLS * apart)
     for values, known in steps:
-        told = bands.step(np.array(values), None if known is None else np.array(known)).tolist()
+        array = array if same_array else array.copy()
+        array[::apart] = values
+        told = bands.step(array, None if known is None else np.repeat(known, apart)).tolist()
         judged = [not np.isnan(values[rule.cell]) and (known is None or known[rule.cell]) for rule in plain]
         assert told == [n for n, rule in enumerate(plain) if judged[n] and rule.changes(values[rule.cell])]
         assert bands.outside.tolist() == [rule.outside for rule in plain]
