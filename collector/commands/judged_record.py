@@ -167,6 +167,8 @@ def _heeds_phases(limit: Limit) -> bool:
 def _columns_of(table: Limits, unit: str | None) -> dict[str, Column]:
     """By the name that a column may have: a role; of a plant a tag's name, too."""
     roles = {limit.role for limit in table.rows if limit.statistic != DURATION}
+    if not roles:
+        wrong_input("these limits are on durations of phases alone, and a CSV file is read by its columns: add a limit on one")
     if table.plant is None:
         return {role: Column(role, role, unit or "", Kind.REAL) for role in sorted(roles)}
     layouts = [group.layout for endpoint in table.plant.endpoints for group in scan_groups(endpoint)]

@@ -46,7 +46,7 @@ class Coverage:
     @property
     def scans(self) -> Whole:
         """Since each began, `[m]`."""
-        return self._scans - np.maximum(self._before, self._left)
+        return self._scans - (self._before if self._window_ns is None else np.maximum(self._before, self._left))
 
     def resume(self, begin_ns: Whole, scans: Whole, bad: Whole) -> None:
         """As it stood."""

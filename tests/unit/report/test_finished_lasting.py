@@ -101,7 +101,7 @@ def recorded(data: Path, runs: Sequence[tuple[list[Sample], bool]]) -> None:
 
 def transitions(events: Sequence[Event]) -> list[str]:
     """Slot by slot in any order, as `by_slot` of the other records."""
-    found = [event for event in events if event.kind is EventKind.TRANSITION]
+    found = [event for event in events if event.kind in (EventKind.TRANSITION, EventKind.EVALUABILITY)]
     return sorted(f"{event.slot_ns} {event.unit} {event.stamp} {dict(event.body)}" for event in found)
 
 
