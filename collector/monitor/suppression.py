@@ -40,9 +40,9 @@ class Suppressions:
             if _group(limit) in groups:
                 self._rows.setdefault(_group(limit), []).append(limit)
         self._keys: dict[str, dict[_Group, list[AlarmKey]]] = {}
-        for key in sorted(keys, key=lambda key: key.id):
-            if (group := (key.role, key.statistic, key.window_s)) in groups:
-                self._keys.setdefault(key.unit, {}).setdefault(group, []).append(key)
+        able = [key for key in keys if (key.role, key.statistic, key.window_s) in groups]
+        for key in sorted(able, key=lambda key: key.id):
+            self._keys.setdefault(key.unit, {}).setdefault((key.role, key.statistic, key.window_s), []).append(key)
         self._suppressed = set(suppressed)
         self._holds: dict[tuple[str, str], bool] = {}
         """(unit, name of the condition) -> it is known to hold."""

@@ -10,11 +10,15 @@ from config.common import Bounds, Model
 from config.limit_statistics import measure_of
 from config.limits import AlarmLimits, Limit
 from config.model import Plant
+from config.plausible import Plausible
 from config.sinks import Secret
 from config.tags import Tag
 
 _WORDS = {"nor": "NOR", "par": "PAR", "sp": "SP", "cpp": "CPP", "ll": "LL", "l": "L", "h": "H", "hh": "HH"}
-_WITH_UNIT = {"range", "nor", "par", "sp", "deadband", "slack", "decision_interval", "ll", "l", "h", "hh"}
+_WITH_UNIT = {
+    *("range", "nor", "par", "sp", "deadband", "slack", "decision_interval", "ll", "l", "h", "hh"),
+    *("low", "high", "spike", "flat_band", "within"),
+}
 """Keys whose values are in the tag's engineering unit."""
 
 
@@ -87,6 +91,7 @@ _SHOWN: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (int, _number),
     (Bounds, _bounds),
     (AlarmLimits, _alarm),
+    (Plausible, lambda value: ", ".join(f"{key} {shown(getattr(value, key))}" for key in sorted(value.model_fields_set))),
     (tuple, lambda value: ", ".join(shown(item) for item in value)),
     (Model, lambda value: ", ".join(f"{key} {shown(getattr(value, key))}" for key in type(value).model_fields)),
 )

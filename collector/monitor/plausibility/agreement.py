@@ -124,10 +124,6 @@ class GroupAgreement:
         held.since_ns[mine], held.compared_ns[mine] = since, compared
         self._differ = bool((since != _AGREE).any())
 
-    def concerns(self, column: int) -> bool:
-        """Whether a column is one of a pair."""
-        return bool(np.any(self.columns == column))
-
     def doubted(self, slot_ns: int, columns: int) -> NDArray[np.bool_]:
         """Which of so many columns belong to a pair that has disagreed for long enough, `[columns]`."""
         since, for_ns = self._all.since_ns[self._pairs], self._all.for_ns[self._pairs]

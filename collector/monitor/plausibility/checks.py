@@ -42,7 +42,6 @@ class Checks:
         bounds = [_bounds(tag) for tag in tags]
         self.low = np.array([low for low, _ in bounds], np.float64)
         self.high = np.array([high for _, high in bounds], np.float64)
-        self._ranged = np.isfinite(self.low) | np.isfinite(self.high)
         self._agreement = agreement
         self._spiked, spikes = _with(tags, lambda each: each.spike)
         self._rated, rates = _with(tags, lambda each: each.rate_per_min)
@@ -55,17 +54,20 @@ class Checks:
         columns = np.unique(np.concatenate([self._spiked, self._rated, self._flat]))
         self._checked = columns if agreement is None else np.union1d(columns, agreement.columns)
         self.only_ranges = agreement is None and not (len(spikes) or len(rates) or len(flats))
-        self.has_any = bool(self._ranged.any()) or not self.only_ranges
+        self.made = self._made()
+        """Which reasons each column is checked for, `[5, k]`."""
+        self.has_any = bool(self.made.any())
         self._beyond: Mask = np.empty(len(tags), np.bool_)
         self._above: Mask = np.empty(len(tags), np.bool_)
 
-    def has(self, reason: int, column: int) -> bool:
-        """Whether a column is checked for it."""
-        if reason == RANGE:
-            return bool(self._ranged[column])
-        if reason == DIFFERENCE:
-            return self._agreement is not None and self._agreement.concerns(column)
-        return bool(np.any({SPIKE: self._spiked, RATE: self._rated, FLAT: self._flat}[reason] == column))
+    def _made(self) -> Mask:
+        made = np.zeros((len(REASONS), len(self.low)), np.bool_)
+        made[RANGE] = np.isfinite(self.low) | np.isfinite(self.high)
+        for reason, columns in ((SPIKE, self._spiked), (RATE, self._rated), (FLAT, self._flat)):
+            made[reason, columns] = True
+        if self._agreement:
+            made[DIFFERENCE, self._agreement.columns] = True
+        return made
 
     def resume_flat(self, column: int, value: float) -> None:
         """The run before had it flat, at `value`."""

@@ -22,6 +22,8 @@ from collector.monitor.rules import Transition
 from config.tags import Tag
 from drivers.base import Changes, Layout, Quality, Scan, quality_of
 
+_RULES = [reason.value for reason in REASONS]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
@@ -53,7 +55,7 @@ class Group:
     def _resume(self, left: OutsideBefore) -> None:
         places = {(column.unit, column.role): at for at, column in enumerate(self._layout.columns)}
         reason, column = REASONS.index(left.rule), places[left.unit, left.role]
-        if not self._checks.has(reason, column):
+        if not self._checks.made[reason, column]:
             self._gone.append((left, column))
             return
         self._resuming.add((reason, column))
@@ -63,10 +65,9 @@ class Group:
 
     def rules(self) -> Iterator[tuple[str, str, str]]:
         """(unit, role, rule) of all there can be."""
-        for reason, name in enumerate(REASONS):
-            for at, column in enumerate(self._layout.columns):
-                if self._checks.has(reason, at):
-                    yield column.unit, column.role, name.value
+        for reason, at in np.argwhere(self._checks.made).tolist():
+            column = self._layout.columns[at]
+            yield column.unit, column.role, _RULES[reason]
 
     def may_doubt(self, values: NDArray[np.float64]) -> bool:
         """Whether something of `values`, `[n, k]`, might be."""
@@ -173,7 +174,7 @@ class Group:
     def _transition(self, reason: int, column: int, at_ns: int, value: float | None, after: str) -> Transition:
         about, level = self._layout.columns[column], float(self._levels[reason, column])
         return Transition(
-            at_ns, about.unit, about.role, "value", None, REASONS[reason].value, "inside" if after == "outside" else "outside",
+            at_ns, about.unit, about.role, "value", None, _RULES[reason], "inside" if after == "outside" else "outside",
             after, value, level if math.isfinite(level) else None, self._measured.is_critical[column],
         )  # fmt: skip
 

@@ -44,8 +44,7 @@ class Plausibility:
         for each in groups:
             layout = each.layout
             checks = Checks(each.tags, layout.period_ns, agreement.part(layout.id))
-            places = {(column.unit, column.role) for column in layout.columns}
-            left = [what for what in doubted if (what.unit, what.role) in places]
+            left = _of(layout, doubted)
             if checks.has_any or left:
                 self._groups[layout.id] = Group(each, checks, pairs, left)
 
@@ -67,6 +66,12 @@ class Plausibility:
     def close(self, slot_ns: int) -> list[Transition]:
         """What is doubted ends with the daemon."""
         return [transition for group in self._groups.values() for transition in group.close(slot_ns)]
+
+
+def _of(layout: Layout, before: Sequence[OutsideBefore]) -> list[OutsideBefore]:
+    """Those of its columns."""
+    places = {(column.unit, column.role) for column in layout.columns} if before else set()
+    return [each for each in before if (each.unit, each.role) in places]
 
 
 def plausibility_of(plant: Plant, before: Iterable[OutsideBefore] = ()) -> Plausibility:
@@ -97,6 +102,10 @@ def partners(plant: Plant) -> Partners:
 
 def _pairs(groups: Sequence[Measured], partners: Partners, differ: set[tuple[str, str]]) -> Iterator[Pair]:
     """`differ`: the (unit, role) that the run before left disagreeing with another."""
+    if not partners:
+        return
+    if not partners:
+        return
     places = {(column.unit, column.role): (group, at) for group in groups for at, column in enumerate(group.layout.columns)}
     for (unit, role), other in partners.items():
         here, there = places.get((unit, role)), places.get((unit, other))

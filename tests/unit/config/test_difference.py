@@ -145,3 +145,21 @@ def test_alarm_levels(old: Written, new: Written, text: str) -> None:
     before, after = ({**base, "limits": [{"role": "t", "alarm": levels}]} for levels in (old, new))
     (change,) = told(before, after)
     assert change.text == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (None, {"spike": 5, "flat_s": 60}, "plausible none → flat_s 60, spike 5"),
+        ({"spike": 5}, {"spike": 7.5}, "plausible.spike 5 → 7.5 °C"),
+        ({"spike": 5, "flat_s": 60}, {"spike": 5, "flat_s": 90}, "plausible.flat_s 60 → 90"),
+    ],
+)
+def test_what_is_plausible(old: Written | None, new: Written, text: str) -> None:
+    def with_tag(plausible: Written | None) -> Written:
+        tag = {"address": "i=1", "role": "t", "engineering_unit": "°C", "plausible": plausible}
+        devices = {"d": {"unit": "R", "tags": {"TT-1": tag}}}
+        return {"site": "T", "units": {"R": {}}, "endpoints": {"e": {"url": "opc.tcp://h", "devices": devices}}}
+
+    (change,) = told(with_tag(old), with_tag(new))
+    assert change.text == text
