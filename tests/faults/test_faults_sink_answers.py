@@ -30,7 +30,7 @@ POISON = layout(column("t00", Kind.TEXT), column("spare"), group="poison")
 """Where InfluxDB knows a number it gets a text: it refuses that line for good."""
 TOKEN = "FAULTS_TOKEN"
 RETRY_AFTER_S = 9.0
-TIMEOUT_S = 0.6
+TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
