@@ -74,7 +74,7 @@ async def test_an_answer_late_by_any_time_is_nobody_elses(way: Way, share: float
     async with rtu_serving(way, late(which, share * TIMEOUT_S)) as peer:
         outcomes = await endure(peer, 4)
         peer.script = right
-        assert (await endure(peer, 6))[-1], outcomes
+        assert (await endure(peer, 6, timeout_s=4 * TIMEOUT_S))[-1], outcomes
 
 
 WRONG: dict[str, tuple[Script, str]] = {
@@ -184,13 +184,15 @@ async def test_a_silent_unit_costs_one_timeout_and_its_neighbours_nothing_else(w
 
 
 async def test_the_late_answer_of_a_neighbour_is_known_and_dropped(way: Way) -> None:
+    timeout_s = 4 * TIMEOUT_S
+
     def slow(request: Request) -> Iterable[Step]:
         if request.unit == 2:
-            return [(1.3 * TIMEOUT_S, request.answer())]
-        return [(0.5 * TIMEOUT_S, request.answer())]
+            return [(1.3 * timeout_s, request.answer())]
+        return [(0.5 * timeout_s, request.answer())]
 
     async with rtu_serving(way, slow) as peer:
-        endpoint, groups = bus(peer.url, {2: THREE[2], 3: THREE[3]}, TIMEOUT_S)
+        endpoint, groups = bus(peer.url, {2: THREE[2], 3: THREE[3]}, timeout_s)
         async with connect(endpoint, list(groups.values()), FixedClock()) as driver:
             assert [await outcome(driver, groups[name]) for name in ("D2", "D3", "D3")] == ["unit lost", "right", "right"]
             peer.script = right

@@ -187,7 +187,7 @@ async def _run(plant: SimulatedPlant) -> tuple[list[tuple[float, float]], list[H
         plant.live._on_second = record
         async with asyncio.timeout(30):
             while 210 not in shown:
-                assert (await over_modbus(plant)).value is not None
+                assert (await over_modbus(plant, timeout_s=10.0)).value is not None
         return list(shown.values()), [each for each in plant.board.happenings if each.plant_s <= 200]
 
 

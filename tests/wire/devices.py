@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,10 @@ async def devices(errors: Path | None = None) -> AsyncIterator[Devices]:
             assert process.stdin
             process.stdin.close()
             try:
-                await asyncio.wait_for(process.wait(), 10)
+                await asyncio.wait_for(process.wait(), 60)
             except TimeoutError:
-                process.kill()
+                with suppress(ProcessLookupError):  # it has ended just now
+                    process.kill()
                 await process.wait()
         # The transport of a process that ended is closed by the loop once its pipes have ended.
         if process.stdout:
