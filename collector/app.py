@@ -166,6 +166,7 @@ class Daemon:
             disk_fault=lambda: self.recorder.disk_fault,
             pending=lambda: self.recorder.pending_samples,
             alarms=self.recorder.alarms.now.values,
+            relations=lambda: self.recorder.relations.boards,
         )
 
     def _keep(self) -> Keep:

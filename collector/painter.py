@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from collector.alarm_picture import alarms_picture
 from collector.live import DeviceState, Live
 from collector.monitor.alarms.alarm import Alarm
+from collector.monitor.alarms.rate import AlarmRate
 from collector.monitor.excursions import Excursion
-from collector.monitor.judge import ActiveRule, Judge
-from collector.monitor.limits import RuleKey, limits_for
+from collector.monitor.judge import Judge
+from collector.monitor.limits import limits_by_column, limits_for
+from collector.monitor.relations import Board
 from collector.picture import (
     DevicePicture,
     EventPicture,
@@ -21,9 +23,10 @@ from collector.picture import (
     Picture,
     SinkPicture,
     Span,
-    State,
+    TagPicture,
     UnitPicture,
 )
+from collector.relation_picture import expression_columns, relation_pictures
 from collector.tag_picture import GroupNow, Memory, Place, tag_picture, worst
 from collector.terms import Event, EventKind, Json, Stamp
 from collector.words import (
@@ -32,13 +35,12 @@ from collector.words import (
     in_words,
     iso_time,
     number,
-    severity_of,
     span_in_words,
     visible,
     whole,
     written,
 )
-from config.limits import Limit
+from config.limits import DEVIATION, Limit
 from config.model import Plant, Unit
 from drivers.base import Clock, Layout, Scan, scan_groups
 
@@ -66,9 +68,10 @@ class Painter:
         disk_fault: Callable[[], str],
         pending: Callable[[], int] | None = None,
         alarms: Callable[[], Iterable[Alarm]] = tuple,
+        relations: Callable[[], Iterable[Board]] = tuple,
     ) -> None:
         """`judges` by layout id, `devices` by name. `pending`: samples read but not yet committed; `alarms`: those
-        that are not at rest."""
+        that are not at rest; `relations`: deviations and expressions."""
         self._plant, self._live, self._judges, self._devices = plant, live, judges, devices
         self._sinks, self._clock, self._disk_fault, self._pending = sinks, clock, disk_fault, pending
         self._layouts = [group.layout for endpoint in plant.endpoints for group in scan_groups(endpoint)]
@@ -76,7 +79,8 @@ class Painter:
         self._units = {unit.name: unit for unit in plant.units}
         self._direct = [limit for limit in plant.limits if not limit.is_derived]
         self._places = _places(self._layouts, self._units)
-        self._alarms = alarms
+        self._alarms, self._relations = alarms, relations
+        self._rate = AlarmRate(clock.now_ns())
         self._columns = {(each.column.unit, each.column.role): each.column for each in chain(*self._places.values())}
         self._closed: deque[Event] = deque(maxlen=CLOSED_EXCURSIONS)
         self._unread: list[Event] = []
@@ -94,6 +98,7 @@ class Painter:
             return
         if what.kind is EventKind.EXCURSION and what.body.get("ended"):
             self._closed.append(what)
+        self._rate.hear(what)
         self._unread.append(what)
         if len(self._unread) >= _MOST_UNREAD:
             self._read_events()
@@ -111,12 +116,15 @@ class Painter:
     def paint(self) -> Picture:
         """What is true now."""
         now_ns = self._clock.now_ns()
+        self._columns.update(expression_columns(self._relations()))
         self._read_events()
+        self._rate.advance(now_ns)
         groups = {layout.id: self._group(layout, now_ns) for layout in self._layouts}
+        relations = relation_pictures(self._relations(), self._columns, now_ns)
         return Picture(
             site=self._plant.site,
             time=iso_time(now_ns),
-            units=tuple(self._unit(name, groups, now_ns) for name in self._places),
+            units=tuple(self._unit(name, groups, relations.get(name, ()), now_ns) for name in self._places),
             excursions=self._open_excursions(),
             closed_excursions=tuple(self._closed_excursion(event) for event in reversed(self._closed)),
             events=tuple(
@@ -126,19 +134,13 @@ class Painter:
             devices=tuple(_device(name, state) for name, state in self._devices.items()),
             sinks=tuple(replace(sink, cause=visible(sink.cause)) for sink in self._sinks()),
             gateway=self._gateway(),
-            alarms=alarms_picture(self._alarms(), self._columns),
+            alarms=alarms_picture(self._alarms(), self._columns, self._rate),
         )
 
     def _group(self, layout: Layout, now_ns: int) -> GroupNow:
         newest, memory = self._live.scans.get(layout.id), self._memory[layout.id]
         judge = self._judges.get(layout.id)
         stamps = [self._live.stamps.get(unit, Stamp()) for unit in layout.units]
-        limits: dict[int, list[Limit]] = {}
-        for index, limit in judge.limits_now if judge else limits_for(self._direct, layout, stamps):
-            limits.setdefault(index, []).append(limit)
-        active: dict[int, list[tuple[RuleKey, ActiveRule]]] = {}
-        for key, rule in judge.active.items() if judge else ():
-            active.setdefault(key[0], []).append((key, rule))
         answered = memory.answered
         return GroupNow(
             scan=answered,
@@ -147,12 +149,12 @@ class Painter:
             status=newest.status.tolist() if newest else [],
             good_ns=memory.good_ns.tolist(),
             stale=newest is None or now_ns - newest.slot_ns > STALE_PERIODS * layout.period_ns,
-            limits=limits,
+            limits=limits_by_column(judge.limits_now if judge else limits_for(self._direct, layout, stamps)),
             evaluable=judge.evaluable_now if judge else {},
-            active=active,
+            active=judge.active_by_column if judge else {},
         )
 
-    def _unit(self, name: str, groups: Mapping[str, GroupNow], now_ns: int) -> UnitPicture:
+    def _unit(self, name: str, groups: Mapping[str, GroupNow], relations: tuple[TagPicture, ...], now_ns: int) -> UnitPicture:
         unit, stamp = self._units.get(name), self._live.stamps.get(name, Stamp())
         places = self._places[name]
         tags = tuple(tag_picture(place, groups[place.layout.id], now_ns) for place in places)
@@ -168,15 +170,10 @@ class Painter:
             mode=stamp.mode,
             seconds_in_phase=None if since_ns is None else max(0.0, (now_ns - since_ns) / 1e9),
             context="not told" if not context else "told" if all(context) else "last known",
-            state=worst([*(tag.state for tag in tags), *self._relations(name)]),
+            state=worst(row.state for row in (*tags, *relations)),
             tags=tags,
+            relations=relations,
         )
-
-    def _relations(self, unit: str) -> Iterator[State]:
-        """Of deviations and expressions that are outside."""
-        known = {layout.id for layout in self._layouts}
-        judges = (judge for id_, judge in self._judges.items() if id_ not in known)
-        return (severity_of(rule.rule) for judge in judges for rule in judge.active.values() if rule.unit == unit)
 
     def _open_excursions(self) -> tuple[ExcursionPicture, ...]:
         pictures = []
@@ -192,10 +189,11 @@ class Painter:
     def _excursion(self, unit: str, stamp: Stamp, body: Mapping[str, Json], limit: Limit | None) -> ExcursionPicture:
         role = str(body["role"])
         column = self._columns.get((unit, role))
+        name, statistic = column.name if column else role, str(body.get("statistic") or "value")
         par = Span(number(body, "low"), number(body, "high"))
         return ExcursionPicture(
             unit=unit,
-            tag=column.name if column else role,
+            tag=f"{name} {DEVIATION}" if statistic == DEVIATION else name,
             role=role,
             engineering_unit=(column and column.engineering_unit) or "",
             batch=visible(stamp.batch),
@@ -208,6 +206,8 @@ class Painter:
             par=par,
             par_shown=span_in_words(par.low, par.high),
             not_evaluable_s=number(body, "not_evaluable_s") or 0.0,
+            coverage=1.0 if (coverage := number(body, "coverage")) is None else coverage,
+            statistic=statistic,
             cpp=bool(body.get("cpp")),
             ended=str(body.get("ended") or ""),
             consequence=written(limit.consequence if limit else None),

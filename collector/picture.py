@@ -80,6 +80,8 @@ class TagPicture:
     breaches: tuple[BreachPicture, ...]
     """The worst first."""
     state: State
+    relation: str = ""
+    """What it is made of, where it is no tag but a deviation or an expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,10 @@ class UnitPicture:
     context: Literal["told", "last known", "not told"]
     """Whether its controller tells batch and phase now, did so once, or has no such tags."""
     state: State
-    """The worst of its tags."""
+    """The worst of its tags and relations."""
     tags: tuple[TagPicture, ...]
+    relations: tuple[TagPicture, ...] = ()
+    """Limited deviations and expressions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,10 @@ class ExcursionPicture:
     ended: str
     consequence: str = ""
     action: str = ""
+    coverage: float = 1.0
+    """Share of its slots that had a good sample."""
+    statistic: str = "value"
+    """`deviation` where PAR is about the distance from a setpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,12 @@ class AlarmsPicture:
     hidden: int = 0
     left_out: int = 0
     """How many more there are than are shown."""
+    calls: int = 0
+    """How often one called in the last `counted_s`: 1 in ten minutes is acceptable, 2 the most that is manageable."""
+    counted_s: float = 0.0
+    """Ten minutes, or less after a start."""
+    flood_since: str = ""
+    """More than ten called in ten minutes, and it is not over; empty: no flood."""
     advice: str = ADVISORY
 
 

@@ -98,7 +98,7 @@ class Recorder:
         self._plausibility = plausibility_of(plant, before)
         self.alarms = Alarms(alarm_book(plant, self._plausibility.rules), known)
         self._before = tuple(each for each in before if each.rule not in REASONS), accumulated
-        self._relations = Relations(plant.limits, *self._before)
+        self.relations = Relations(plant.limits, *self._before)
         self._durations = PhaseDurations(plant.limits, *self._before)
         suppressed = (alarm.key for alarm in known if alarm.suppression)
         self._suppressions = Suppressions(plant.limits, self.alarms.keys, suppressed)
@@ -144,12 +144,12 @@ class Recorder:
         for doubt in doubts:
             self.tell(doubt.event(self._context.stamps[doubt.unit]))
         self._suppress(self._suppressions.judge(scan, stamps), scan.slot_ns)
-        for event in (*judge.judge(scan, stamps), *self._relations.judge(scan, stamps)):
+        for event in (*judge.judge(scan, stamps), *self.relations.judge(scan, stamps)):
             self.tell(event)
         for event in self._durations.judge(scan.slot_ns, layout.units, stamps):
             self.tell(event)
         if is_new:
-            self.judges.update(self._relations.judges)
+            self.judges.update(self.relations.judges)
 
     def tell(self, event: Event) -> None:
         """An event, in its place among the scans; behind it what it makes of alarms."""

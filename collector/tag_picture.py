@@ -23,9 +23,12 @@ from collector.words import (
     visible,
 )
 from config.common import Bounds
-from config.limits import Limit
+from config.limits import DEVIATION, Limit
 from config.tags import Kind
 from drivers.base import Column, Layout, Quality, Scan
+
+INSTANT = ("value", DEVIATION)
+"""Statistics of the newest sample alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,7 @@ def _span(interval: Bounds | None, allowed_s: float | None) -> Span | None:
 
 def _levels(limits: Iterable[LimitPicture]) -> list[float | None]:
     """Of the value itself: the levels that its digits must not cross."""
-    spans = [span for row in limits if row.statistic == "value" for span in (row.nor, row.par, row.alarm, row.alarm_far) if span]
+    spans = [span for row in limits if row.statistic in INSTANT for span in (row.nor, row.par, row.alarm, row.alarm_far) if span]
     return [level for span in spans for level in (span.low, span.high)]
 
 
@@ -216,7 +219,7 @@ def _breach(key: RuleKey, rule: ActiveRule, column: Column, value: float | int |
     text = beyond_in_words(name, statistic, level, column.engineering_unit)
     if not isinstance(value, (int, float)):
         text = f"was {text}"
-    elif statistic != "value":
+    elif statistic not in INSTANT:
         text = f"{words} {text}"
     elif value <= level if side == "high" else value >= level:
         text = f"was {text}, not yet back by the deadband"

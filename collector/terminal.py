@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collector.picture import Picture, TagPicture, UnitPicture
+from collector.tag_picture import INSTANT
 from collector.words import duration, span_in_words
 
 log = structlog.get_logger()
@@ -186,7 +187,7 @@ def _units(units: Sequence[UnitPicture], width: int, height: int) -> Iterator[tu
         for _ in range(beside):
             grid.add_column(ratio=1, no_wrap=True)
         grid.add_row(*(_unit(unit, lines - 2, width // beside) for unit in row))
-        yield grid, min(lines, 2 + max(len(unit.tags) for unit in row))
+        yield grid, min(lines, 2 + max(len(unit.tags) + len(unit.relations) for unit in row))
 
 
 def _unit(unit: UnitPicture, rows: int, width: int) -> RenderableType:
@@ -195,7 +196,8 @@ def _unit(unit: UnitPicture, rows: int, width: int) -> RenderableType:
     told = " (last known)" if unit.context == "last known" else ""
     title = _line((f" {unit.name} ", _TITLE_STYLES[unit.state]), (f" {_tally(unit)}", "bold"))
     phase = _line((unit.phase or "no phase", "bold"), f"{time}{told}  {unit.batch or 'no batch'} {unit.mode}")
-    shown = _chosen(unit.tags, rows)
+    rows_of_unit = (*unit.tags, *unit.relations)
+    shown = _chosen(rows_of_unit, rows)
     cells = [(_name(tag, roomy=width >= ROLE_WIDTH), _value(tag), _state(tag, roomy=width >= ROLE_WIDTH)) for tag in shown]
     most = (34, 24) if width >= ROLE_WIDTH else (11, 14)
     widths = [min(max((row[at].cell_len for row in cells), default=1), most[at]) for at in (0, 1)]
@@ -205,7 +207,7 @@ def _unit(unit: UnitPicture, rows: int, width: int) -> RenderableType:
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for tag, (name, value, state) in zip(shown, cells, strict=True):
         table.add_row(name, value, _with_limits(state, tag, width - sum(widths) - 4))
-    left_out = len(unit.tags) - rows
+    left_out = len(rows_of_unit) - rows
     more = [_line((f"… {left_out + 1} more", "dim"))] if left_out > 0 and rows > 0 else []
     return Group(title, phase, table, *more)
 
@@ -223,7 +225,7 @@ def _rank(tag: TagPicture) -> int:
 
 
 def _tally(unit: UnitPicture) -> str:
-    counts = [(sum(tag.state == state for tag in unit.tags), mark) for state, mark in _TALLIED]
+    counts = [(sum(row.state == state for row in (*unit.tags, *unit.relations)), mark) for state, mark in _TALLIED]
     words = [f"{count} {mark}" for count, mark in counts if count]
     return "  ".join(words) or ("nothing outside its limits" if unit.state == "ok" else "no limits hold now")
 
@@ -232,7 +234,8 @@ _TALLIED = (("action", "ACTION"), ("alert", "ALERT"), ("not evaluable", "not eva
 
 
 def _name(tag: TagPicture, *, roomy: bool) -> Text:
-    return _line(tag.name, (f" {tag.role.replace('_', ' ')}" if roomy and tag.role != tag.name else "", "dim"))
+    about = tag.relation or tag.role.replace("_", " ")
+    return _line(tag.name, (f" {about}" if roomy and about != tag.name else "", "dim"))
 
 
 def _value(tag: TagPicture) -> Text:
@@ -257,10 +260,10 @@ def _with_limits(state: Text, tag: TagPicture, room: int) -> Text:
 
 
 def _limits(tag: TagPicture) -> str:
-    value = next((limit for limit in tag.limits if limit.statistic == "value"), tag.limits[0])
+    value = next((limit for limit in tag.limits if limit.statistic in INSTANT), tag.limits[0])
     spans = (("NOR", value.nor), ("PAR", value.par), ("L H", value.alarm), ("LL HH", value.alarm_far))
     words = "  ".join(f"{name} {span_in_words(span.low, span.high)}" for name, span in spans if span)
-    return words if value.statistic == "value" else f"{value.statistic} {words}"
+    return words if value.statistic in INSTANT else f"{value.statistic} {words}"
 
 
 def _events(picture: Picture) -> Iterator[Text]:

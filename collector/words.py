@@ -220,11 +220,13 @@ def _transition(event: Event, columns: Columns) -> Told | None:
 
 def _evaluability(event: Event, columns: Columns) -> Told:
     body = event.body
-    what, only = f"{whole(body, 'limits')} limits", body.get("only")
-    roles = {str(role) for of in only.values() if isinstance(of, list) for role in of} if isinstance(only, dict) else set()
-    if len(roles) == 1 and not body.get("all_but"):
-        role = roles.pop()
-        what = visible(columns[event.unit, role].name if (event.unit, role) in columns else role)
+    count, only = whole(body, "limits"), body.get("only")
+    what = f"{count} limit{'' if count == 1 else 's'}"
+    rows = [(name, role) for name, of in only.items() if isinstance(of, list) for role in of] if isinstance(only, dict) else []
+    if len(rows) == 1 and not body.get("all_but"):
+        statistic, role = rows[0][0], str(rows[0][1])
+        tag = columns[event.unit, role].name if (event.unit, role) in columns else role
+        what = visible(tag if statistic == "value" else f"{tag} {statistic}")
     if body.get("evaluable"):
         return "info", f"{what} can be evaluated again"
     status = body.get("status")

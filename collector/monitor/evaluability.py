@@ -23,6 +23,10 @@ Rows = NDArray[np.intp]
 """Places among the limit rows that hold."""
 
 
+FEW: Final = 3
+"""So many are named."""
+
+
 class Why(IntEnum):
     """Of a row; those that can be judged again come first."""
 
@@ -109,7 +113,7 @@ class Evaluability:
             alike = self._alike[int(self._unit[of[0]]) * len(self._statistics) + at]
             if why is Why.LOST and not evaluable[alike].any():
                 all_but[self._statistics[at]] = []
-            elif why is Why.AGAIN and len(rest := alike[~evaluable[alike]]) < len(of):
+            elif why is Why.AGAIN and FEW < len(of) > len(rest := alike[~evaluable[alike]]):
                 all_but[self._statistics[at]] = self._named(rest)
             else:
                 only[self._statistics[at]] = self._named(of)

@@ -126,6 +126,14 @@ class Judge:
         """Whether each of `limits_now` could be evaluated on the newest scan."""
         return dict(zip(self._table.limits, self._table.evaluable.tolist(), strict=True))
 
+    @property
+    def active_by_column(self) -> dict[int, list[tuple[RuleKey, ActiveRule]]]:
+        """What is outside now, of each column that has anything."""
+        found: dict[int, list[tuple[RuleKey, ActiveRule]]] = {}
+        for key, rule in self.active.items():
+            found.setdefault(key[0], []).append((key, rule))
+        return found
+
     def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
         """Everything that changes with `scan`; slots that are not after the last are refused."""
         if not self._limits:

@@ -73,6 +73,14 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
     return [(index, limit) for (index, _, _), limit in chosen.items()]
 
 
+def limits_by_column(limits: Iterable[tuple[int, Limit]]) -> dict[int, list[Limit]]:
+    """The rows of each column that has any."""
+    found: dict[int, list[Limit]] = {}
+    for column, limit in limits:
+        found.setdefault(column, []).append(limit)
+    return found
+
+
 def holding(limits: Iterable[Limit], unit: str, stamp: Stamp) -> Limit | None:
     """Of rows for one role, statistic and window, the one that holds for a unit now."""
     return max((limit for limit in limits if fits(limit, unit, stamp)), key=_specificity, default=None)

@@ -80,14 +80,16 @@ class _Part:
         return values.astype(np.float64), sure
 
 
-class _Board:
-    """All relations that one scan group drives."""
+class Board:
+    """All relations that one scan group drives, and how they stand."""
 
     def __init__(self, relations: Sequence[Relation], operands: Operands, limits: Sequence[Limit], before: _Before) -> None:
         alike: dict[Tree, list[Relation]] = {}
         for relation in relations:
             alike.setdefault(relation.tree, []).append(relation)
-        columns = tuple(relation.column for group in alike.values() for relation in group)
+        self.relations = tuple(relation for group in alike.values() for relation in group)
+        """In the order of the columns."""
+        columns = tuple(relation.column for relation in self.relations)
         self._layout = replace(relations[0].driver, group=f"{relations[0].driver.group}, relations", columns=columns)
         self._parts = [_Part(group, operands) for group in alike.values()]
         self._operands = operands
@@ -95,6 +97,9 @@ class _Board:
         self.id = self._layout.id
         self._version = -1
         self._stamps: tuple[Stamp, ...] = ()
+        self.newest: Scan | None = None
+        self.good_ns = np.zeros(len(columns), np.int64)
+        """Of each, the newest slot with a number; 0: none yet."""
 
     def run(self, scan: Scan, context: _Context) -> tuple[Scan, tuple[Stamp, ...]]:
         """The relations at the slot of `scan`."""
@@ -105,8 +110,9 @@ class _Board:
         known = np.concatenate([sure for _, sure in found])
         quality = np.where(known, Quality.GOOD, Quality.BAD).astype(np.uint8)
         status = np.where(known, Status.GOOD, Status.BAD_NO_DATA).astype(np.uint32)
-        made = Scan(self._layout, scan.slot_ns, scan.received_ns, values, status, quality)
-        return made, self._stamps
+        self.newest = Scan(self._layout, scan.slot_ns, scan.received_ns, values, status, quality)
+        self.good_ns[known] = scan.slot_ns
+        return self.newest, self._stamps
 
     def _enter(self, context: _Context) -> None:
         self._version = context.version
@@ -125,7 +131,7 @@ class _Driven:
             by_driver.setdefault(relation.driver.id, []).append(relation)
         self.layouts = tuple(dict.fromkeys(source.layout.id for relation in relations for source in relation.sources))
         """Ids of those that they need."""
-        self.boards = {id_: _Board(group, self._operands, limits, before) for id_, group in by_driver.items()}
+        self.boards = {id_: Board(group, self._operands, limits, before) for id_, group in by_driver.items()}
 
     def take(self, scan: Scan) -> None:
         """A scan that came before them."""
@@ -154,9 +160,14 @@ class Relations:
         self._context = _Context()
 
     @property
+    def boards(self) -> Iterator[Board]:
+        """Of each driving group."""
+        return (board for driven in self._driven for board in driven.boards.values())
+
+    @property
     def judges(self) -> Iterator[tuple[str, Judge]]:
         """Of each driving group, by an id of its own."""
-        return ((board.id, board.judge) for driven in self._driven for board in driven.boards.values())
+        return ((board.id, board.judge) for board in self.boards)
 
     def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
         """What changes with `scan`; called for every scan of every group, after the group's own judge."""

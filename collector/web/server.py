@@ -13,10 +13,7 @@ logged and missing on the page, and ends nothing else. Trends are read in a thre
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
@@ -24,169 +21,30 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import orjson
-import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from collector.picture import Picture
 from collector.store.files import StoreError
 from collector.trend import MOST_SECONDS, NoTrend, Trend
+from collector.web.guard import Guard
+from collector.web.stream import MOST_CLIENTS, Newest, Stream
 
-log = structlog.get_logger()
-
-PICTURE_INTERVAL_S = 1.0
-PAINTING_SHARE = 0.05
-"""The most of a core that painting may take: a plant so large that it takes longer is painted less often."""
-LONGEST_INTERVAL_S = 4.0
-"""But this often all the same: after 5 s the page takes the stream for lost."""
-KEEPALIVE_S = 10.0
-MOST_CLIENTS = 50
 UNREAD_MS = 20_000
 """A browser that takes nothing for so long is cut off, by the kernel."""
 STOP_S = 1
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 
 class PageError(OSError):
     """The page can't be served; the text says where, why, and what to do."""
-
-
-class _Newest:
-    """The newest picture, painted when somebody looks."""
-
-    def __init__(self, paint: Callable[[], Picture]) -> None:
-        self._paint = paint
-        self._picture: Picture | None = None
-        self._body = b""
-        self._next_s = 0.0
-        self._fault = ""
-
-    @property
-    def due_in_s(self) -> float:
-        """Until there can be a newer one."""
-        return max(0.0, self._next_s - time.monotonic())
-
-    def picture(self) -> Picture | None:
-        """None while it can't be painted."""
-        if self.due_in_s == 0.0:
-            began_s, began_cpu_s = time.monotonic(), time.thread_time()
-            self._picture = self._painted()
-            self._body = orjson.dumps(self._picture) if self._picture else b""
-            wait_s = (time.thread_time() - began_cpu_s) / PAINTING_SHARE
-            self._next_s = began_s + min(max(PICTURE_INTERVAL_S, wait_s), LONGEST_INTERVAL_S)
-        return self._picture
-
-    def body(self) -> bytes:
-        """As JSON; empty while it can't be painted."""
-        self.picture()
-        return self._body
-
-    def _painted(self) -> Picture | None:
-        try:
-            picture = self._paint()
-        except Exception as exc:  # the edge: whatever a picture fails of, collecting goes on
-            if self._fault != repr(exc):
-                log.exception("picture can't be painted")
-            self._fault = repr(exc)
-            return None
-        self._fault = ""
-        return picture
-
-
-class _Stream:
-    """`/stream`, for a bounded number of browsers; ends when `stopping` is set."""
-
-    def __init__(self, newest: _Newest, stopping: asyncio.Event) -> None:
-        self._newest, self._stopping = newest, stopping
-        self._clients = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._clients >= MOST_CLIENTS:
-            full = f"{MOST_CLIENTS} browsers look at this page already: close one of them\n"
-            await PlainTextResponse(full, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "10"})(scope, receive, send)
-            return
-        self._clients += 1
-        try:
-            async with asyncio.TaskGroup() as group:
-                ends = {group.create_task(self._send_pictures(send)), group.create_task(_disconnected(receive))}
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                for end in ends:
-                    end.cancel()
-        finally:
-            self._clients -= 1
-
-    async def _send_pictures(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-        shown, sent_s = b"", time.monotonic()
-        while not self._stopping.is_set():
-            body = self._newest.body()
-            if body and body is not shown:
-                await send(_chunk(b"data: " + body + b"\n\n"))
-                shown, sent_s = body, time.monotonic()
-            elif time.monotonic() - sent_s >= KEEPALIVE_S:
-                await send(_chunk(b": no new picture\n\n"))
-                sent_s = time.monotonic()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._newest.due_in_s):
-                    await self._stopping.wait()
-        await send({"type": "http.response.body"})
-
-
-def _chunk(body: bytes) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": True}
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-class _Guard:
-    """Refuses what is no GET, or names a host that this loopback page does not have (DNS rebinding); adds the headers."""
-
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
-        """`hosts`: the names it answers to, None for any."""
-        self._app, self._hosts = app, hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        answer = self._refusal(scope) or self._app
-        await answer(scope, receive, send_with_headers)
-
-    def _refusal(self, scope: Scope) -> Response | None:
-        if scope["method"] != "GET":
-            return PlainTextResponse("read-only: GET is all there is\n", HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET"})
-        host = Headers(scope=scope).get("host", "")
-        if self._hosts is not None and re.sub(r":\d*$", "", host).lower() not in self._hosts:
-            return PlainTextResponse(
-                "this page is on this machine only: write http://localhost\n", HTTPStatus.MISDIRECTED_REQUEST
-            )
-        return None
 
 
 Past = Callable[[str, str, float], Trend]
@@ -226,7 +84,7 @@ def _seconds(text: str) -> float | None:
 
 def application(paint: Callable[[], Picture], past: Past, stopping: asyncio.Event, hosts: frozenset[str] | None) -> ASGIApp:
     """The page as an ASGI application; its streams end when `stopping` is set."""
-    newest = _Newest(paint)
+    newest = Newest(paint)
     files = {path.name: (path.read_bytes(), _TYPES[path.suffix]) for path in Path(__file__).with_name("static").iterdir()}
 
     async def page(_: Request) -> Response:
@@ -253,11 +111,11 @@ def application(paint: Callable[[], Picture], past: Past, stopping: asyncio.Even
         Route("/", page),
         Route("/static/{name}", static),
         Route("/picture", picture),
-        Route("/stream", _Stream(newest, stopping)),
+        Route("/stream", Stream(newest, stopping)),
         Route("/health", health),
         Route("/trend", _Trends(past).__call__),
     ]
-    return _Guard(Starlette(routes=routes), hosts)
+    return Guard(Starlette(routes=routes), hosts)
 
 
 def _health(picture: Picture | None) -> Response:

@@ -35,7 +35,8 @@ from collector.picture import (
 )
 from collector.store.files import StoreError
 from collector.trend import NoTrend, Trend
-from collector.web.server import MOST_CLIENTS, PageError, serve
+from collector.web.server import PageError, serve
+from collector.web.stream import MOST_CLIENTS
 
 AT = "2026-11-23T08:53:52.000Z"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
@@ -43,12 +44,34 @@ LIMIT = LimitPicture("value", 65, Span(63, 67), Span(60, 70), None, None, "actio
 BREACH = BreachPicture("PAR high", "value", "action", "high", 70, AT, "above PAR 70 °C")
 HOT = TagPicture("TT-301A", "product_temperature", "°C", 70.5, "70.5", "good", "", 0.1, None, (LIMIT,), (BREACH,), "action")
 STALE = TagPicture("PT-301", "pressure", "bar", 1.42, "1.42", "stale", "BadTimeout", 75.0, None, (), (), "no limits")
+FAR = LimitPicture("deviation", None, Span(-1, 1), Span(-2, 2), None, None, "alert")
+LEAD = TagPicture(
+    "TT-301A − TIC-301.SP", "product_temperature", "°C", 1.3, "1.3", "good", "", 0.1, None, (FAR,), (), "alert",
+    "product_temperature − temperature_setpoint",
+)  # fmt: skip
+MET = replace(FAR, statistic="value", nor=None, par=None, state="ok")
+STIRRED = replace(
+    LEAD, name="stirred", role="stirred", value=True, shown="met", limits=(MET,), state="ok", relation="a < 1 or b > 40"
+)
 NOTE = TagPicture("NOTE", HOSTILE, "", HOSTILE, HOSTILE, "good", "", 0.1, None, (), (), "no limits")
 PICTURE = Picture(
     site="basel",
     time=AT,
     units=(
-        UnitPicture("R-301", "Reactor", HOSTILE, "Dose", "DEMO", "1.0", "pilot", 125.0, "told", "action", (HOT, STALE, NOTE)),
+        UnitPicture(
+            "R-301",
+            "Reactor",
+            HOSTILE,
+            "Dose",
+            "DEMO",
+            "1.0",
+            "pilot",
+            125.0,
+            "told",
+            "action",
+            (HOT, STALE, NOTE),
+            (LEAD, STIRRED),
+        ),
     ),
     excursions=(
         ExcursionPicture(
@@ -104,6 +127,9 @@ PICTURE = Picture(
         calling=3,
         hidden=2,
         left_out=4,
+        calls=14,
+        counted_s=600.0,
+        flood_since=AT,
     ),
 )
 
@@ -481,6 +507,8 @@ async def test_a_browser_shows_the_picture_as_text_only(http: aiohttp.ClientSess
             "70.5", "ACTION", "above PAR 70 °C", "SP 65 · NOR 63 … 67 · PAR 60 … 70", "STALE 1 min 15 s · BadTimeout",
             "Phase Dose · 2 min 05 s", f"Batch {HOSTILE}", "● live", "‼ CRITICAL", f"acknowledged by {HOSTILE}", "Do: Quench.",
             "3 alarms to acknowledge · 2 shelved", "4 more are not shown", "advisory only, not a safety layer", "above HH 75 °C",
+            "ALARM FLOOD since 08:53:52", "14 calls in the last 10 min (manageable: 2 in 10 min)", "▲ 1 ALERT",
+            "TT-301A − TIC-301.SP", "product temperature − temperature setpoint", "NOR -1 … 1 · PAR -2 … 2", "met",
         ):  # fmt: skip
             assert words in text, words
         assert await tab.evaluate("document.querySelectorAll('img, iframe, main script, main a').length") == 0

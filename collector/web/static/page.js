@@ -89,10 +89,12 @@ function span({ low, high }) {
   return high === null ? `≥ ${low}` : `${low} … ${high}`;
 }
 
+const isInstant = ({ statistic }) => statistic === "value" || statistic === "deviation";
+
 function limitWords(limit) {
   const rows = [["SP", limit.sp], ["NOR", limit.nor], ["PAR", limit.par], ["L H", limit.alarm], ["LL HH", limit.alarm_far]];
   const words = rows.filter(([, row]) => row !== null).map(([name, row]) => `${name} ${typeof row === "number" ? row : span(row)}`);
-  return limit.statistic === "value" ? words.join(" · ") : `${limit.statistic}: ${words.join(" · ")}`;
+  return isInstant(limit) ? words.join(" · ") : `${limit.statistic}: ${words.join(" · ")}`;
 }
 
 function qualityWords(tag) {
@@ -147,8 +149,8 @@ function drawMarker(node, tag, scale, place) {
 }
 
 function drawBar(bar, tag) {
-  const limit = tag.limits.find((row) => row.statistic === "value");
-  const drawn = limit !== undefined;
+  const limit = tag.limits.find(isInstant);
+  const drawn = limit !== undefined && [limit.nor, limit.par, limit.alarm, limit.alarm_far].some((row) => row !== null);
   bar.svg.style.display = drawn ? "" : "none";
   if (!drawn) return;
   const scale = scaleOf(tag, limit);
@@ -190,12 +192,12 @@ function makeTag() {
 }
 
 function fillTag(tag, cells) {
-  const drawable = typeof tag.value !== "string";
+  const drawable = typeof tag.value !== "string" && !tag.relation;
   cells.label.disabled = !drawable;
   cells.label.title = drawable ? `show the trend of ${tag.name}` : "";
-  setClass(cells.node, `is-${tag.state.replaceAll(" ", "-")} quality-${tag.quality}`);
+  setClass(cells.node, `is-${tag.state.replaceAll(" ", "-")} quality-${tag.quality}${tag.relation ? " is-relation" : ""}`);
   show(cells.label, tag.name);
-  show(cells.role, tag.role === tag.name ? "" : tag.role.replaceAll("_", " "));
+  show(cells.role, tag.relation.replaceAll("_", " ") || (tag.role === tag.name ? "" : tag.role.replaceAll("_", " ")));
   show(cells.figure, tag.shown);
   show(cells.engineeringUnit, tag.value === null ? "" : tag.engineering_unit);
   const { mark, word } = STATES[tag.state];
@@ -203,12 +205,14 @@ function fillTag(tag, cells) {
   show(cells.badge, `${mark} ${word}`.trim());
   show(cells.why, stateWords(tag));
   drawBar(cells.bar, tag);
-  show(cells.limits, tag.limits.map(limitWords).join("\n"));
+  show(cells.limits, tag.limits.map(limitWords).filter(Boolean).join("\n"));
 }
+
+const rowsOf = (unit) => [...unit.tags, ...unit.relations];
 
 function tally(unit) {
   const words = ["action", "alert", "not evaluable"]
-    .map((state) => [state, unit.tags.filter((tag) => tag.state === state).length])
+    .map((state) => [state, rowsOf(unit).filter((row) => row.state === state).length])
     .filter(([, tags]) => tags)
     .map(([state, tags]) => `${STATES[state].mark} ${tags} ${STATES[state].word}`);
   const poor = unit.tags.filter((tag) => tag.quality !== "good" && tag.state === "no limits").length;
@@ -248,7 +252,7 @@ function fillUnit(unit, cells) {
   show(cells.phase, (unit.phase ? `Phase ${unit.phase}${since}` : "No phase") + told);
   setClass(cells.phase, unit.context === "last known" ? "phase doubtful" : "phase");
   cells.scroll.setAttribute("aria-label", `tags of ${unit.name}`);
-  each(cells.tags, unit.tags, (tag) => tag.name, makeTag);
+  each(cells.tags, rowsOf(unit), (row) => `${row.name} ${row.relation}`, makeTag);
   for (const label of cells.tags.querySelectorAll("button.label")) label.dataset.unit = unit.name;
 }
 
@@ -271,9 +275,12 @@ function problemsOf(picture) {
 }
 
 function excursionProblem(picture, excursion) {
-  const tag = picture.units.find(({ name }) => name === excursion.unit)?.tags.find(({ role }) => role === excursion.role);
+  const unit = picture.units.find(({ name }) => name === excursion.unit);
+  const rows = unit ? (excursion.statistic === "deviation" ? unit.relations : rowsOf(unit)) : [];
+  const tag = rows.find(({ role }) => role === excursion.role);
   const now = tag && tag.quality === "good" ? `now ${withUnit(tag.shown, excursion)}` : "now NOT KNOWN";
   const unseen = excursion.not_evaluable_s ? [`${duration(excursion.not_evaluable_s)} of it unseen`] : [];
+  if (excursion.coverage < 1) unseen.push(`${Math.floor(100 * excursion.coverage)} % of its slots seen`);
   const facts = [
     now,
     `peak ${withUnit(excursion.peak, excursion)}`,
@@ -283,7 +290,7 @@ function excursionProblem(picture, excursion) {
     [excursion.batch, excursion.phase].filter(Boolean).join(" "),
   ];
   const what = `OUTSIDE PAR  ${excursion.unit} ${excursion.tag}${excursion.cpp ? " (CPP)" : ""}`;
-  return { key: `excursion ${excursion.unit} ${excursion.role} ${excursion.first}`, kind: "action", what, facts, todo: excursion.action, why: excursion.consequence };
+  return { key: `excursion ${excursion.unit} ${excursion.tag} ${excursion.first}`, kind: "action", what, facts, todo: excursion.action, why: excursion.consequence };
 }
 
 const MARKS = { action: "◆", fault: "✕", minor: "▲" };
@@ -299,12 +306,12 @@ const makeProblem = part("li", "", [["strong", ""], ["span", "facts"], ["span", 
 function drawNow(picture) {
   const problems = problemsOf(picture);
   each(byId("problems"), problems, ({ key }) => key, makeProblem);
-  const tags = picture.units.flatMap((unit) => unit.tags);
-  const unseen = tags.filter(({ state }) => state === "not evaluable").length;
+  const rows = picture.units.flatMap(rowsOf);
+  const unseen = rows.filter(({ state }) => state === "not evaluable").length;
   const excursions = picture.excursions.length;
   const words = [excursions ? several(excursions, "open excursion") : "no open excursion"];
-  if (unseen) words.push(`${several(unseen, "limited tag")} can't be evaluated: not known to be inside`);
-  const alerts = tags.filter(({ state }) => state === "alert").length;
+  if (unseen) words.push(`${several(unseen, "limited value")} can't be evaluated: not known to be inside`);
+  const alerts = rows.filter(({ state }) => state === "alert").length;
   if (alerts) words.push(several(alerts, "alert"));
   show(byId("calm"), words.join(" · "));
 }
@@ -314,7 +321,7 @@ function drawNow(picture) {
 // A mark and a word for each, so that colour is never the only signal.
 const PRIORITIES = { critical: "‼ CRITICAL", high: "◆ HIGH", medium: "▲ MEDIUM", low: "△ low" };
 
-const makeAlarm = part("tr", "", [["td", "priority"], ["td", "state"], ["th", ""], ["td", ""], ["td", "cause"], ["td", "cause"]], (alarm, [priority, state, what, since, todo, handled], node) => {
+const makeAlarm = part("tr", "", [["td", "priority"], ["td", "state"], ["th", ""], ["td", "since"], ["td", "cause"], ["td", "cause"]], (alarm, [priority, state, what, since, todo, handled], node) => {
   setClass(node, `priority-${alarm.priority}${alarm.calls ? " calls" : ""}${alarm.hidden ? " hidden-alarm" : ""}`);
   show(priority, PRIORITIES[alarm.priority]);
   show(state, `${alarm.state}${alarm.hidden && alarm.outside ? ", OUTSIDE underneath" : ""}`);
@@ -325,12 +332,22 @@ const makeAlarm = part("tr", "", [["td", "priority"], ["td", "state"], ["th", ""
   show(handled, alarm.handled);
 });
 
+// 1 in ten minutes is acceptable, 2 the most that is manageable.
+function rateWords({ calls, counted_s: counted }) {
+  const span = counted >= 600 ? "10 min" : `${duration(counted)}, since this daemon started`;
+  return `${calls ? several(calls, "call") : "no call"} in the last ${span}${calls > 2 ? " (manageable: 2 in 10 min)" : ""}`;
+}
+
 function drawAlarms({ alarms }) {
   const words = [alarms.calling ? `${several(alarms.calling, "alarm")} to acknowledge` : "no alarm to acknowledge"];
   if (alarms.hidden) words.push(`${alarms.hidden} shelved, suppressed or out of service`);
+  words.push(rateWords(alarms));
   if (alarms.left_out) words.push(`${alarms.left_out} more are not shown here: reactorwatch alarms list`);
   words.push(alarms.advice);
   show(byId("alarms-words"), words.join(" · "));
+  const flood = byId("flood");
+  flood.hidden = !alarms.flood_since;
+  show(flood, alarms.flood_since ? `✕ ALARM FLOOD since ${when(alarms.flood_since)}: more than anybody can act on. The most urgent come first.` : "");
   byId("alarms-scroll").hidden = !alarms.shown.length;
   each(byId("alarms"), alarms.shown, ({ id }) => id, makeAlarm);
 }
@@ -406,7 +423,7 @@ function table(id, items, keyOf, make, columns, empty) {
 
 function drawBelow(picture) {
   each(byId("events"), picture.events, (event) => `${event.time} ${event.unit} ${event.text}`, makeEvent);
-  table("closed", picture.closed_excursions, (each) => `${each.unit} ${each.role} ${each.first}`, makeClosed, 6, "none since this daemon started");
+  table("closed", picture.closed_excursions, (each) => `${each.unit} ${each.tag} ${each.first}`, makeClosed, 6, "none since this daemon started");
   table("devices", picture.devices, ({ name }) => name, makeDevice, 3, "none");
   table("sinks", picture.sinks, ({ name }) => name, makeSink, 5, "none: everything stays in the journal");
   each(byId("gateway"), gatewayFigures(picture.gateway), ([name]) => name, makeFigure);

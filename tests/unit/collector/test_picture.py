@@ -23,6 +23,7 @@ from collector.batch.context import ContextTracker
 from collector.live import Live
 from collector.monitor.alarms.alarm import ADVISORY, Alarm, AlarmKey
 from collector.monitor.alarms.alarms import Command
+from collector.monitor.alarms.rate import AlarmRate
 from collector.monitor.alarms.states import Happening, State
 from collector.painter import RECENT_EVENTS, Painter
 from collector.picture import Picture, SinkPicture, Span, TagPicture, UnitPicture
@@ -47,7 +48,7 @@ FAST = {
     "NOTE": {"address": "ns=2;s=NOTE", "kind": "text"},
     "PHASE": {"address": "ns=2;s=PHASE", "role": "phase", "kind": "text"},
 }
-LIMITS = [
+LIMITS: list[dict[str, object]] = [
     {
         "role": "temperature",
         "phase": "Dose",
@@ -83,6 +84,7 @@ class Watched:
     folder: Path
     clock: HandClock = field(default_factory=HandClock)
     sinks: list[SinkPicture] = field(default_factory=list)
+    limits: list[dict[str, object]] = field(default_factory=lambda: LIMITS)
 
     def __post_init__(self) -> None:
         device = {"unit": "R-1", "tags": FAST}
@@ -91,7 +93,7 @@ class Watched:
                 "site": "basel",
                 "units": {"R-1": {"description": "Reactor"}},
                 "endpoints": {"plc": {"url": "opc.tcp://127.0.0.1:4840", "devices": {"plc-1": device}}},
-                "limits": LIMITS,
+                "limits": self.limits,
             }
         )
         self.layout = scan_groups(self.plant.endpoints[0])[0].layout
@@ -116,6 +118,7 @@ class Watched:
             disk_fault=lambda: recorder.disk_fault,
             pending=lambda: recorder.pending_samples,
             alarms=recorder.alarms.now.values,
+            relations=lambda: recorder.relations.boards,
         )
 
     def scan(self, status: dict[str, int] | None = None, **changed: object) -> None:
@@ -591,5 +594,5 @@ async def test_what_people_did_with_an_alarm_is_shown(watched: Watched) -> None:
 
 def test_of_a_flood_the_rest_is_counted() -> None:
     keys = [AlarmKey("R-1", f"t{number}", "value", None, "H") for number in range(MOST_SHOWN + 7)]
-    alarms = alarms_picture([Alarm(key, state=State.B, outside=True, since_ns=1) for key in keys], {})
+    alarms = alarms_picture([Alarm(key, state=State.B, outside=True, since_ns=1) for key in keys], {}, AlarmRate(0))
     assert (len(alarms.shown), alarms.calling, alarms.left_out) == (MOST_SHOWN, MOST_SHOWN + 7, 7)
