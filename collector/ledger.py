@@ -25,7 +25,8 @@ from collector.terms import Json
 WRITTEN_OFF = "damaged"
 """Kind of the registry's states: by sink, the damaged samples of each loss."""
 BEGUN = "begun"
-"""Kind of the registry's states: by sink, the samples that retention had taken away before it began."""
+"""Kind of the registry's states: by sink, the samples that retention had taken away before it began, or while it was out of the
+plant file, and up to which row that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class SinkLedger:
     queued: int
     dead_lettered: int
     beyond: int = 0
-    """Read since it was taken out of the plant file, or removed before it was in it: none of its business."""
+    """Read since it was taken out of the plant file, or removed before it was in it or while it was not: none of its business."""
     damaged: int = 0
     """Lost with a damaged file before the sink had settled them."""
 
@@ -66,7 +67,7 @@ class Ledger:
         return [
             f"ledger {name}: read {self.read}, accepted {sink.accepted}, queued {sink.queued}, dead-lettered {sink.dead_lettered}"
             + (f", damaged {sink.damaged}" if sink.damaged else "")
-            + (f", removed before it began {sink.beyond}" if sink.beyond else "")
+            + (f", not its own {sink.beyond}" if sink.beyond else "")
             for name, sink in self.sinks.items()
         ]
 
@@ -82,6 +83,22 @@ def ledger_of(reader: Reader, registry: Registry, names: Iterable[str]) -> Ledge
         for name, sink in wanted.items()
     }
     return Ledger(totals.samples, totals.scans, sinks)
+
+
+def pass_by(reader: Reader, registry: Registry, end_seq: int) -> None:
+    """The oldest file, up to row `end_seq`, is about to be removed. Sinks that were taken out of the plant file before they
+    had settled all of it won't get the rest, not even when they are put back. Durable on return; once more changes nothing.
+    Raises StoreError."""
+    lost, begun = reader.losses(), registry.states(BEGUN)
+    for name, sink in registry.sinks().items():
+        if sink.removed_seq is None or sink.cursor.settled_until >= end_seq:
+            continue
+        moved = sink.cursor.passed_by(end_seq)
+        if begun.get(name, {}).get("until") != end_seq:
+            gone = _settled_samples(reader, lost, moved) - _settled_samples(reader, lost, sink.cursor)
+            samples = begun_samples(begun.get(name)) + gone
+            registry.put_states(BEGUN, {name: {"samples": samples, "until": end_seq}})
+        registry.put_sinks({name: replace(sink, cursor=moved)})
 
 
 def begin(registry: Registry, name: str) -> None:

@@ -13,15 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import structlog
 
+from collector.ledger import pass_by
 from collector.live import Live
 from collector.store.compactor import Compactor
 from collector.store.files import Connect, StoreError, connect, inode_of, journal_files
 from collector.store.journal import Journal
+from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.store.retention import (
     ARCHIVED,
@@ -164,6 +166,8 @@ class Upkeep:
 
     def _remove(self, file: Stored) -> Event:
         """The registry knows first, durably: what is found missing was taken away, and by whom."""
+        with closing(Reader(self._data, self._connect)) as reader:
+            pass_by(reader, self._registry, file.end.seq)
         self._registry.put_states(REMOVED, file.as_removed())
         remove(file.path)
         self._registry.put_states(ARCHIVED, {file.path.name: None})

@@ -57,6 +57,11 @@ class Cursor:
             pieces = Stretch(each.after, min(each.until, stretch.after)), Stretch(max(each.after, stretch.until), each.until)
             yield from (piece for piece in pieces if piece.after < piece.until)
 
+    def passed_by(self, seq: int) -> Cursor:
+        """With all rows up to `seq` settled: they are gone."""
+        behind = tuple(Stretch(max(each.after, seq), each.until) for each in self.behind if each.until > seq)
+        return Cursor(max(self.seq, seq), self.accepted, self.dead_lettered, behind)
+
     def taken_up(self, samples: int) -> Cursor:
         """With `samples` that were dead-lettered accepted after all."""
         return Cursor(self.seq, self.accepted + samples, self.dead_lettered - samples, self.behind)

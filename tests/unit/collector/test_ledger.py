@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.ledger import Ledger, SinkLedger, begin, ledger_of
+from collector.ledger import Ledger, SinkLedger, begin, ledger_of, pass_by
 from collector.store.cursors import Cursor, DeadLetter, Stretch
 from collector.store.daily import Totals
 from collector.store.files import journal_files
@@ -189,6 +189,46 @@ def test_a_sink_begins_with_what_retention_has_left(data: Path, reader: Reader, 
         assert ledger_of(after, registry, ["new"]).sinks["new"] == SinkLedger(6, 3, 0, beyond=6)
         registry.acknowledge("new", Cursor(4, 3, 0))
         assert not ledger_of(after, registry, ["new"]).balanced, "what is missing is not taken for what was removed"
+
+
+def retain(data: Path, registry: Registry) -> None:
+    """The oldest day goes."""
+    first = stored(journal_files(data)[0])
+    with closing(Reader(data)) as before:
+        pass_by(before, registry, first.end.seq)
+        pass_by(before, registry, first.end.seq)  # after a crash it is done again
+    registry.put_states(REMOVED, first.as_removed())
+    remove(first.path)
+
+
+BEHIND = Cursor(5, 6, 0, (Stretch(1, 3),))
+
+
+@pytest.mark.parametrize("removed_at", [1, 3, 5, 7])
+@pytest.mark.parametrize("cursor", [Cursor(), Cursor(1, 2, 1), Cursor(3, 9), BEHIND, Cursor(5, 9, 3)])
+def test_a_sink_overtaken_by_retention_while_it_was_out_balances_when_it_is_back(
+    data: Path, registry: Registry, cursor: Cursor, removed_at: int
+) -> None:
+    written(data, [[SCAN, SCAN], [SCAN, LOST], [SCAN, SCAN], [SCAN]])
+    registry.acknowledge("old", cursor)
+    registry.place([], max(removed_at, cursor.seq))
+    for days in (1, 2):
+        retain(data, registry)
+        with closing(Reader(data)) as reader:
+            ledger = ledger_of(reader, registry, ["old"])
+            assert ledger.balanced, f"{days} days gone: {ledger}"
+    registry.place(["old"], 7)
+    with closing(Reader(data)) as reader:
+        ledger = ledger_of(reader, registry, ["old"])
+        assert ledger.balanced, f"it is back: {ledger}"
+        at = registry.cursor("old")
+        left = reader.read(at.seq, 9)
+        left += reader.read(left[-1].seq, 9) if left[-1].seq < 7 else []  # a call reads one day
+        assert ledger.sinks["old"].queued == 3 * len(left), "what is still there it gets"
+        registry.acknowledge("old", Cursor(7, at.accepted + 3 * len(left), at.dead_lettered))
+        assert ledger_of(reader, registry, ["old"]).balanced
+        registry.acknowledge("old", Cursor(7, at.accepted + 3 * len(left) - 1, at.dead_lettered))
+        assert not ledger_of(reader, registry, ["old"]).balanced, "what is missing is not taken for what was removed"
 
 
 def test_an_empty_journal_is_balanced(reader: Reader, registry: Registry) -> None:
