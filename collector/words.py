@@ -145,7 +145,7 @@ def beyond_in_words(rule: str, statistic: str, level: float, engineering_unit: s
     if rule == "condition":
         return "condition not met"
     if rule.endswith(" time"):
-        return f"longer than {_with_unit(level_in_words(level), statistic, engineering_unit)}"
+        return f"above {_with_unit(level_in_words(level), statistic, engineering_unit)}"
     if rule in REASONS:
         return f"{rule}: {_DOUBTED[Reason(rule)].format(_with_unit(level_in_words(level), '', engineering_unit), level)}"
     side = "above" if side_of(rule) == "high" else "below"

@@ -30,7 +30,7 @@ from collector.picture import Picture, SinkPicture, Span, TagPicture, UnitPictur
 from collector.recorder import Recorder
 from collector.store.files import locked
 from collector.store.journal import Journal
-from collector.terms import Event, EventKind
+from collector.terms import Event, EventKind, Stamp
 from collector.words import digits, duration, iso_time, visible
 from config.model import Plant
 from config.tags import Kind
@@ -423,11 +423,32 @@ def test_other_events_in_words(watched: Watched, kind: EventKind, body: dict[str
     assert [event.text for event in watched.paint().events] == [text]
 
 
+@pytest.mark.parametrize(
+    ("statistic", "rule", "to", "figures", "told"),
+    [
+        ("time outside PAR in phase", "PAR time", "outside", (301.0, 300.0), "above 300 s: 301.0 s"),
+        ("time outside NOR", "NOR time", "inside", (0.0, 300.0), "no longer above 300 s: 0.0 s"),
+        ("cusum low", "decision interval", "outside", (20.5, 20.0), "above decision interval 20 °C: 20.5 °C"),
+        ("ewma 60 s", "NOR high", "ended", (None, 67.0), "was above NOR 67 °C: the limit no longer applies"),
+        ("duration", "PAR low", "outside", (1200.0, 1800.0), "below PAR 1800 s: 1200.0 s"),
+    ],
+)
+def test_what_lasts_longer_than_a_window_in_words(
+    watched: Watched, statistic: str, rule: str, to: str, figures: tuple[float | None, float], told: str
+) -> None:
+    role, (value, level) = "phase" if statistic == "duration" else "temperature", figures
+    body = {"role": role, "statistic": statistic, "window_s": None, "rule": rule, "to": to, "value": value, "level": level}
+    watched.recorder.tell(Event(EventKind.TRANSITION, START_NS, "R-1", Stamp(), body))
+    (event,) = watched.paint().events
+    assert event.text.endswith(f" {statistic} {told}"), event.text
+
+
 def test_what_nobody_has_to_read_pushes_no_event_out(watched: Watched) -> None:
     watched.scan()
     for _ in range(700):
         watched.recorder.tell(Event(EventKind.GATEWAY, START_NS))
         watched.recorder.tell(Event(EventKind.STATISTICS, START_NS, "R-1"))
+        watched.recorder.tell(Event(EventKind.ACCUMULATED, START_NS, "R-1"))
     assert [event.text for event in watched.paint().events] == ["Phase Dose began", "Batch B-1 began"]
 
 

@@ -70,6 +70,18 @@ def test_statistics_have_a_point_for_each_role() -> None:
     ]
 
 
+def test_what_lasts_has_a_point_for_each_role_and_figure() -> None:
+    figures: dict[str, Json] = {
+        "ewma 60 s": {"roles": ["t", "p"], "value": [1.5, None], "samples": [9, 0]},
+        "time outside PAR in phase": {"roles": ["t"], "value": [301.0], "total_ns": [301_000_000_000]},
+    }
+    rows = points(event_row(1, EventKind.ACCUMULATED, {"group": "main", "figures": figures}, "R-201", DOSE))
+    assert [(point.measurement, point.tags["role"], point.tags["statistic"], point.fields) for point in rows] == [
+        ("accumulated", "t", "ewma 60 s", {"value": 1.5}),
+        ("accumulated", "t", "time outside PAR in phase", {"value": 301.0}),
+    ]
+
+
 def test_health_goes_to_gateway_told_apart_by_kind() -> None:
     body: dict[str, Json] = {"endpoint": "plc", "device": "plc", "state": "lost", "cause": "no answer", "kind": "odd"}
     (point,) = points(event_row(1, EventKind.DEVICE, body))
