@@ -21,7 +21,7 @@ from config.load import load_with_warnings
 from config.model import Plant
 from config.place import Place, Source, inside_list
 from config.places import locate
-from config.plain_limits import PlainTables, plain_item
+from config.plain_limits import PlainTables, is_by_tag, named_item, plain_item
 from config.tables import Tables
 from config.validation import faults_of, no_keys, told_slips, validated
 from config.yaml_core import Scalar
@@ -56,12 +56,24 @@ def load_limits(path: Path) -> Limits:
     if isinstance(source.data, list):
         place = source.place
         return _checked(Source(source.file, {"limits": source.data}, _around(path, place), source.slips), files)
+    if by_tag := _by_tag(source):
+        return _checked(by_tag, files)
     if not isinstance(source.data, dict):
         raise ConfigError([*told_slips(source, LimitTable), no_keys(source, LimitTable)])
     if set(source.data) == {"limits"}:
         return _checked(source, files)
     plant, warnings = load_with_warnings(path)
     return Limits(plant.limits, plant, warnings)
+
+
+def _by_tag(source: Source) -> Source | None:
+    """`TT-101: {low: 10, high: 70}` or `TT-101: [10, 70]` for each tag, as a list of limits; None where it is something else."""
+    data, place = source.data, source.place
+    if not isinstance(data, dict) or not data or not all(is_by_tag(value) for value in data.values()):
+        return None
+    items = [named_item(key, value, place.inside[key]) for key, value in data.items()]
+    limits, around = inside_list(items, place)
+    return Source(source.file, {"limits": limits}, _around(Path(source.file), around), source.slips)
 
 
 def _around(path: Path, limits: Place | None = None) -> Place:

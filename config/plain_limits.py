@@ -79,3 +79,21 @@ def plain_item(item: object, place: Place) -> tuple[object, Place]:
             del data[side], inside[side]
     whole: dict[Any, object] = data
     return whole, place._replace(inside=inside)
+
+
+_OF_A_TAG = frozenset(("low", "high", "nor", "par", "alarm", "deadband", "phase", "statistic", "window_s", "cpp"))
+
+
+def is_by_tag(value: object) -> bool:
+    """Whether a value says the limits of the tag that is its key: bounds, or a mapping that holds nothing but limits."""
+    if isinstance(value, list):
+        return len(value) == 2 and all(each is None or isinstance(each, (int, float)) for each in value)
+    return isinstance(value, Mapping) and bool(value) and set(value) <= _OF_A_TAG
+
+
+def named_item(name: Scalar, value: object, place: Place) -> tuple[object, Place]:
+    """The same as an item of a list."""
+    if isinstance(value, list):
+        return {"role": name, "par": value}, Place(place.line, "", {"role": place, "par": place}, True, place.file, place.row)
+    data = {"role": name, **value} if isinstance(value, Mapping) else value
+    return data, place._replace(inside={"role": Place(place.line, "role", {}, False, place.file, place.row), **place.inside})

@@ -20,7 +20,6 @@ from collector.commands.terms import FAILED, counted, errors, failed, faulty, ou
 from collector.report import verdicts
 from collector.report.finished import EARLIEST_NS
 from collector.report.recording import Said
-from collector.report.violations import totals
 from collector.store.files import StoreError
 from collector.store.rows import DamagedRow
 from config.faults import ConfigError
@@ -148,7 +147,7 @@ def _tell(found: Found, *, json: bool) -> None:
     odd = [verdict for verdict in found.verdicts if not verdict.fine or verdict.good < verdict.expected]
     for text in aligned(verdicts.TABLE, map(verdicts.line, odd)) if odd else ():
         output.print(text, markup=False)
-    violated = [each for each in totals(found.violations) if each.batches]
+    violated = [each for each in verdicts.in_total(found.violations, found.verdicts) if each.batches]
     if violated:
         for text in ("", *aligned(verdicts.VIOLATIONS, map(verdicts.total_line, violated)), ""):
             output.print(text, markup=False)

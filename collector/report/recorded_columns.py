@@ -18,6 +18,7 @@ from collector.report.recorded_names import (
     UNITS_OF_TIME,
     VALUE,
     matched,
+    own_times,
     standing,
     status_columns,
     unit_of_time,
@@ -117,6 +118,9 @@ def _wide(
         near = next((hint for role in sorted(wanted.roles) if (hint := did_you_mean(role, header))), "")
         missing = ", ".join(sorted(set(wanted.roles.values())))
         raise fault(table, f"no column is named as a role that has limits ({missing}){near}; found: {', '.join(header)}")
+    if (own := own_times(header, found)) and "time" not in named:
+        what = f"each tag has a time of its own ({', '.join(own[:4])}): export a row per moment or a row per sample"
+        raise fault(table, f"{what}, or name the one of all with --time-column")
     columns = Columns(found, dict(named), status_columns(header, found))
     columns.told += [f"{name} from column {header[at]!r}" for at, name in found.items() if name != header[at]]
     columns.told += [f"status of {found[of]} from column {header[at]!r}" for of, at in columns.status.items()]

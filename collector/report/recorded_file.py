@@ -19,6 +19,7 @@ from collector.report.recorded_text import read_table
 from collector.report.recording import Batch, Recording, Wanted
 from collector.terms import Stamp
 from config.csv_table import Table
+from config.faults import did_you_mean
 
 Key = tuple[str, str]
 """Unit and batch."""
@@ -56,6 +57,7 @@ class _RecordedFile:
         if not self._columns.is_tidy:
             batches = [replace(batch, period_ns=None) for batch in batches]
         roles = tuple(dict.fromkeys(role for course in courses for role in course.roles))
+        self._tell_missing(roles)
         read_as = tuple(self._read_as(period_ns, how))
         return Recording(roles, period_ns, self._moments.has_dates, tuple(batches), read_as, tuple(self._remarks))
 
@@ -76,6 +78,11 @@ class _RecordedFile:
             stamps.append(known[told])
         return tuple(stamps)
 
+    def _tell_missing(self, roles: Sequence[str]) -> None:
+        names = [] if self._columns.is_tidy else passed_over(self._table, self._columns)
+        for role in sorted(set(self._wanted.roles.values()) - set(roles)):
+            self._remarks.append(f"nothing is called {role}: its limits are not judged{did_you_mean(role, names)}")
+
     # --- what was taken for what
 
     def _read_as(self, period_ns: int, how: str) -> Iterator[str]:
@@ -85,8 +92,12 @@ class _RecordedFile:
         told = how if place["time"] is not None or self._wanted.said.period_s else " (no time column, no --period)"
         yield ", ".join([*named, f"period {period_ns / 1e9:g} s{told}"])
         yield from self._columns.told
-        if left := passed_over(self._table, self._columns):
+        left = passed_over(self._table, self._columns)
+        if left:
             yield f"columns passed over, no limit names them: {_shown(left)}"
+        times = [name for name in left if any(word in name.casefold() for word in ("time", "zeit", "date"))]
+        if times and place["time"] is None:
+            yield f"column {times[0]!r} may hold times: if so, say --time-column {times[0]!r}"
 
     # --- courses
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.report.recorded_columns import Columns, fault
-from collector.report.recorded_order import InOrder, begins_anew, in_order, latest_first
+from collector.report.recorded_order import MOST_DIFFERING, InOrder, begins_anew, in_order, latest_first
 from collector.report.recorded_times import Column, NoTime, Reading, read_times
 from collector.report.recorded_zones import as_utc, refuse_an_hour_twice
 from collector.report.recording import Wanted
@@ -74,6 +74,12 @@ class Moments:
         turned = latest_first(times_ns)
         of_file = np.arange(len(times_ns))[:: -1 if turned else 1]
         found = in_order(times_ns[of_file], course.values[of_file])
+        if len(found.differing) > max(2, MOST_DIFFERING * len(times_ns)):
+            line = min(self._line(course, int(of_file[row])) for row in found.differing.tolist())
+            share = f"{len(found.differing)} of {len(times_ns)} rows"
+            what = f"{share} have the time of another row and other values: are seconds missing?"
+            how = "export times whole, or go by rows with --time-column none --period 1s"
+            raise fault(self._table, f"{course.name}: {what} {how}", line)
         if turned:
             self._remarks.append(f"{course.name}: the latest row stands first: turned round")
         for rows, what in (

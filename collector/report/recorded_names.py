@@ -95,7 +95,7 @@ def matched(names: Sequence[str], wanted: Iterable[str]) -> tuple[dict[int, str]
             if at not in found and name:
                 by_spelling.setdefault(spelt(name), []).append(at)
         for name in list(open_names):
-            places = by_spelling.get(name if spelt is str else normal(name), [])
+            places = by_spelling.get(name if spelt is str else normal(name)) or by_spelling.get(spelt(name), [])
             if len(places) > 1:
                 several[name] = [names[at] for at in places]
             if places:
@@ -123,6 +123,16 @@ def unit_of_time(name: str) -> str | None:
     inside, last = _BRACKETED.search(name), _LAST_WORD.search(name)
     words = [word[1] for word in (inside, last) if word] + [name]
     return next((unit for word in words if (unit := UNITS_OF_TIME.get(word.strip().casefold()))), None)
+
+
+def own_times(header: Sequence[str], samples: Iterable[int]) -> list[str]:
+    """Columns of samples that have a time of their own beside them: `TT-101 Time`, or one of several that are called alike."""
+    known = {normal(name) for name in TIME}
+    names = [normal(name) for name in header]
+    named = {normal(f"{bare(header[at])} {word}") for at in samples for word in ("time", "timestamp")}
+    found = [header[at] for at, name in enumerate(names) if name in named]
+    alike = [header[at] for at, name in enumerate(names) if name in known and names.count(name) > 1]
+    return found if len(found) > 1 else alike
 
 
 def status_columns(header: Sequence[str], samples: Mapping[int, str]) -> dict[int, int]:

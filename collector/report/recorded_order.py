@@ -29,6 +29,10 @@ class InOrder:
     """Those of them that say otherwise of a sample."""
 
 
+MOST_DIFFERING = 0.1
+"""Of the rows: where more say otherwise of a moment that another row had, the times are not those of the samples."""
+
+
 def latest_first(stamps_ns: NDArray[np.int64]) -> bool:
     """Whether most rows are older than the one before."""
     steps = np.sign(np.diff(stamps_ns))

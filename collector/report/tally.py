@@ -46,7 +46,8 @@ class Verdict:
     """The one farthest outside."""
     left: Counter[str] = field(default_factory=Counter)
     """How often each rule was left, by its name; of a rolling statistic with that before it."""
-    _beyond: float = 0.0
+    beyond: float = 0.0
+    """How far the peak lies outside."""
 
     @property
     def expected(self) -> int:
@@ -82,8 +83,8 @@ class Verdict:
 
     def _farthest(self, peak: float, low: object, high: object) -> None:
         beyond = max(low - peak if isinstance(low, (int, float)) else 0.0, peak - high if isinstance(high, (int, float)) else 0.0)
-        if self.peak is None or beyond > self._beyond:
-            self.peak, self._beyond = peak, beyond
+        if self.peak is None or beyond > self.beyond:
+            self.peak, self.beyond = peak, beyond
 
 
 class Tally:

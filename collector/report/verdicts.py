@@ -65,6 +65,8 @@ def _cell(value: Json) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
 
 
+EXCURSIONS = "excursions"
+"""Stands in place of a level."""
 VIOLATIONS = ("role", "limit", "phase", "batches", "runs", "samples", "time", "worst", "left")
 VIOLATIONS_HEADER = (
     *("unit", "batch", "role", "statistic", "window_s", "rule", "level", "phases"),
@@ -93,7 +95,8 @@ def total_line(of: Total) -> list[str]:
     raw = of.worst is not None
     counts = [str(of.runs) if raw else "", str(of.samples) if raw else ""]
     worst = f"{of.worst:.6g}" if of.worst is not None else ""
-    return [of.role, of.shown, of.phases, str(of.batches), *counts, f"{of.seconds:g} s", worst, f"{of.left}x"]
+    left = "" if of.left is None else f"{of.left}x"
+    return [of.role, of.shown, of.phases, str(of.batches), *counts, f"{of.seconds:g} s", worst, left]
 
 
 def total(of: Total) -> dict[str, Json]:
@@ -104,11 +107,28 @@ def total(of: Total) -> dict[str, Json]:
     }
 
 
+def in_total(violations: Sequence[Violation], verdicts: Sequence[Verdict]) -> list[Total]:
+    """Level by level over all batches, and behind them the excursions of each role, which both sides of PAR share."""
+    found = totals(violations)
+    of_role: dict[str, list[Verdict]] = {}
+    for each in verdicts:
+        of_role.setdefault(each.role, []).append(each)
+    for role, members in of_role.items():
+        outside = [each for each in members if each.excursions]
+        if outside:
+            farthest = max(outside, key=lambda each: each.beyond).peak
+            counts = sum(each.excursions for each in outside), sum(each.outside for each in outside)
+            found.append(
+                Total(role, EXCURSIONS, "", *counts, sum(each.duration_s for each in outside), farthest, None, len(outside))
+            )
+    return sorted(found, key=lambda each: each.role)
+
+
 def as_json(events: Sequence[Event], verdicts: Sequence[Verdict], violations: Sequence[Violation], when: When) -> dict[str, Json]:
     """The findings, the verdicts, and how often each limit was violated."""
     return {
         "violations": [violation(each, when) for each in violations],
-        "totals": [total(each) for each in totals(violations)],
+        "totals": [total(each) for each in in_total(violations, verdicts)],
         "excursions": [_found(event, when) for event in closed(events)],
         "transitions": [_found(event, when) for event in transitions(events)],
         "evaluability": [_found(event, when) for event in evaluability(events)],

@@ -204,13 +204,14 @@ class Total:
     samples: int
     seconds: float
     worst: float | None
-    left: int
+    left: int | None
+    """None: of excursions."""
     batches: int
     """In how many it was violated."""
 
 
 def totals(violations: Sequence[Violation]) -> list[Total]:
-    """Over all batches."""
+    """Over all batches, level by level."""
     groups: dict[tuple[str, str], list[Violation]] = {}
     for each in violations:
         groups.setdefault((each.role, each.shown), []).append(each)

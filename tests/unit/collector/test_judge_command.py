@@ -61,6 +61,7 @@ def test_batches_of_a_csv_file(files: tuple[Path, Path], tmp_path: Path) -> None
     assert violations == [
         ["role", "limit", "phase", "batches", "runs", "samples", "time", "worst", "left"],
         ["TT", "PAR", "high", "70", "Dose", "1", "1", "2", "2", "s", "72", "1x"],
+        ["TT", "excursions", "1", "1", "2", "2", "s", "72"],
     ]
     assert last == "2 batches, 1 excursion, rules left 1 times; 3 of 4 courses of a role were inside all limits"
     assert "batch from column batch_id, phase from column phase, period 1 s" in result.stderr

@@ -40,6 +40,12 @@ def test_yaml(tmp_path: Path) -> None:
     )
 
 
+def test_a_tag_may_be_the_key(tmp_path: Path) -> None:
+    text = "TT-101: {low: 10, high: 70.5}\nJacket temp. (°C): {par: [null, 95]}\n"
+    assert rows(tmp_path / "limits.yaml", text) == WANTED
+    assert rows(tmp_path / "limits.json", '{"TT-101": [10, 70.5], "Jacket temp. (°C)": [null, 95]}') == WANTED
+
+
 def test_low_and_high_beside_other_levels_are_alarm_limits(tmp_path: Path) -> None:
     (tmp_path / "limits.csv").write_text("tag,NOR low,NOR high,PAR low,PAR high,low,high\nTT-101,20,60,10,70,15,65\n", "utf-8")
     (limit,) = load_limits(tmp_path / "limits.csv").rows
@@ -63,6 +69,8 @@ def test_what_was_taken_for_what_is_told(tmp_path: Path) -> None:
         ("limits.csv", "tag,low,high\nTT-101,10,70\nPT-101,5,1\n", 3, "low 5 is not below high 1"),
         ("limits.csv", "tag,low,hihg\nTT-101,10,70\n", 1, "unknown column 'hihg'"),
         ("limits.csv", "tag,low,high\nTT-101,,\n", 2, "limits nothing"),
+        ("limits.yaml", "TT-101: [1, 2]\nPT-101: [5, 1]\n", 2, "low 5 is not below high 1"),
+        ("limits.yaml", "TT-101: {low: 1}\nPT-101:\n  low: 5\n  high: 1\n", 3, "low 5 is not below high 1"),
         ("limits.yaml", "- {tag: TT-101, low: 1, high: 2}\n- tag: PT-101\n  low: soon\n", 3, "number"),
     ],
 )

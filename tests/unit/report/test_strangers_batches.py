@@ -307,6 +307,12 @@ def test_phases_matter_where_a_limit_is_about_one(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("time,TT-101\n0,65.1 °C\n", "course.csv:2: column TT-101: '65.1 °C' is no number: a cell holds a number alone"),
+        ("TT-101 Time,TT-101,PT-101 Time,PT-101\n0,65,1,2\n", "course.csv:1: each tag has a time of its own (TT-101 Time,"),
+        ("Timestamp,TT-101,Timestamp,PT-101\n0,65,1,2\n", "course.csv:1: each tag has a time of its own (Timestamp, Timestamp)"),
+        (
+            "time,TT-101\n" + "".join(f"26.11.2026 17:{n // 4:02},{n}\n" for n in range(40)),
+            "course.csv:3: batch course: 30 of",
+        ),
         ("time,TT-101\n0,65,1\n", "course.csv:2: has 3 cells, the header on line 1 has 2"),
         ('time,TT-101\n0,"65,125"\n', "course.csv:1: '65,125' may be with a decimal comma or with thousands"),
         ("time,TT 101,TT_101\n0,1,2\n", "course.csv:1: 'TT 101' and 'TT_101' may both be 'TT-101': keep one"),
@@ -325,6 +331,13 @@ def test_what_can_be_read_in_two_ways_is_refused_with_its_line(tmp_path: Path, t
     (tmp_path / "course.csv").write_text(text, "utf-8")
     result = judge(tmp_path / "course.csv")
     assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
+
+
+def test_a_limit_whose_column_is_missing_is_told(tmp_path: Path) -> None:
+    (tmp_path / "course.csv").write_text("ClockTime,TT-101,PT-1O1,x\n0,60,1,1\n1,65,1,1\n", "utf-8")
+    result = judge(tmp_path / "course.csv", "--batch-column", "none")
+    assert "nothing is called PT-101: its limits are not judged; did you mean 'PT-1O1'?" in result.stderr
+    assert "column 'ClockTime' may hold times: if so, say --time-column 'ClockTime'" in result.stderr
 
 
 def test_a_damaged_archive_is_told(tmp_path: Path) -> None:
@@ -352,7 +365,10 @@ def test_time_and_worst_value_of_each_limit(tmp_path: Path) -> None:
                 time_s = sum(PERIOD_S for is_outside in outside.iloc[:-1] if is_outside)
                 worst = WHOLE[tag][outside].min() if rule == "PAR low" else WHOLE[tag][outside].max()
                 assert (of[tag, rule]["duration_s"], of[tag, rule]["worst"]) == (pytest.approx(time_s), worst)
-    assert {(each["role"], each["limit"]) for each in told["totals"]} == {
+    in_total = {(each["role"], each["limit"]): each for each in told["totals"]}
+    of_role = {each["role"]: each["excursions"] for each in told["verdicts"]}
+    assert {tag: in_total[tag, "excursions"]["runs"] for tag in TAGS} == of_role
+    assert {key for key in in_total if key[1] != "excursions"} == {
         ("TT-101", "PAR low 62"),
         ("TT-101", "PAR high 68"),
         ("PT-101", "PAR high 2.4"),
