@@ -61,6 +61,7 @@ class Work:
         self._flat = aligned(FIGURES * tags)
         self._flat.fill(np.nan)
         self.cells = self._flat.reshape(FIGURES, tags)
+        self._values = self.cells[VALUE]
         centre, window_ns = np.full(tags, CENTRE), window_scans * SECOND_NS
         self._window = Window(tags, window_ns, SECOND_NS, panes=panes, out=self.cells[MEAN : HIGH + 1])
         self._ewma = Ewma(0.1, centre, self.cells[EWMA])
@@ -82,10 +83,10 @@ class Work:
         self._at += 1
         self._slot_ns += SECOND_NS
         bad = None if good is None else np.flatnonzero(~good)
-        np.copyto(self.cells[VALUE], values)
+        np.copyto(self._values, values)
+        values = self._values
         if bad is not None:
-            self.cells[VALUE, bad] = np.nan
-        values = self.cells[VALUE]
+            values[bad] = np.nan
         self._window.push(self._slot_ns, values, good)
         self._ewma.push(values, bad)
         self._cusum.push(values, bad)
@@ -118,6 +119,8 @@ def _arrays(found: object, seen: set[int]) -> Iterator[NDArray[np.generic]]:
             yield from _arrays(found.base, seen)
         else:
             yield found
+    elif isinstance(found, memoryview):
+        yield from _arrays(found.obj, seen)
     elif isinstance(found, (str, bytes, bytearray, int, float, type)):
         return
     elif hasattr(found, "__iter__"):

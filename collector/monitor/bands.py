@@ -13,6 +13,7 @@ So many rules of a cell cost what two cost. NaN is in no order with anything: wh
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -36,64 +37,76 @@ class QuietBands:
         """Of each rule `[r]` its cell, side, level, where it is inside again, and whether it is outside now."""
         self.outside = outside
         """`[r]`; changed by `step` only."""
-        self._by_cell: Indices = np.argsort(cell, kind="stable")
-        self._starts: Indices = np.searchsorted(cell[self._by_cell], np.arange(cells + 1))
+        by_cell = np.argsort(cell, kind="stable")
+        starts = np.searchsorted(cell[by_cell], np.arange(cells + 1))
         # it changes beyond the level; once outside where it is not beyond `back`, so the next float is still quiet
         inside = np.where(high, -np.inf, level), np.where(high, level, np.inf)
         beyond = np.where(high, np.nextafter(back, np.inf), -np.inf), np.where(high, np.inf, np.nextafter(back, -np.inf))
-        self._quiet = np.ascontiguousarray(np.array([inside, beyond])[:, :, self._by_cell].transpose(2, 0, 1))
-        """Of each rule, cell by cell, floor and ceiling while it is inside and while it is outside: `[r, 2, 2]`."""
+        quiet = np.ascontiguousarray(np.array([inside, beyond])[:, :, by_cell].transpose(2, 0, 1))
+        # of these a few numbers are wanted at a time, which arrays are slow to give
+        self._state, self._starts, self._rules = outside.data, starts.data, by_cell.data
+        """The rules, cell by cell, and where those of each cell begin."""
+        self._quiet = quiet.reshape(-1).data
+        """Of each rule, cell by cell, floor and ceiling while it is inside, then while it is outside."""
+        now = quiet[np.arange(len(cell)), outside[by_cell].view(np.int8)]
         self._left = Marks(cells)
-        self._floor, self._ceiling = _Bounds(np.less, -np.inf, self._left.below), _Bounds(np.greater, np.inf, self._left.above)
-        if len(cell):
-            ruled, state = np.unique(cell), outside[self._by_cell].view(np.int8)
-            self._settle(ruled, self._quiet[np.arange(len(cell)), state], self._starts[ruled])
+        self._floors = _Bounds(np.less, -np.inf, self._left.below)
+        self._ceilings = _Bounds(np.greater, np.inf, self._left.above)
+        np.maximum.at(self._floors.bounds, cell[by_cell], now[:, 0])
+        np.minimum.at(self._ceilings.bounds, cell[by_cell], now[:, 1])
+        self._floors.stretch()
+        self._ceilings.stretch()
 
     def step(self, values: Floats, known: Bools | None = None) -> Indices:
         """The rules that change with `values` `[c]`, in ascending order; `known` `[c]`: of which cells (None: all)."""
-        self._floor.compare(values)
-        self._ceiling.compare(values)
+        self._floors.compare(values)
+        self._ceilings.compare(values)
         if not self._left.any():
             return _NOBODY
         cells = self._left.places()
         if known is not None:
             cells = cells[known[cells]]
-        return self._change(cells, values[cells]) if len(cells) else cells
+        changed: list[int] = []
+        for cell, value in zip(cells.tolist(), values[cells].tolist(), strict=True):
+            changed += self._change(cell, value)
+        return np.array(sorted(changed), np.intp)
 
-    def _change(self, cells: Indices, values: Floats) -> Indices:
-        first = self._starts[cells]
-        counts = self._starts[cells + 1] - first
-        ends = counts.cumsum()
-        places = (first - ends + counts).repeat(counts) + np.arange(ends[-1])
-        rules = self._by_cell[places]
-        state, values = self.outside[rules], values.repeat(counts)
-        quiet = self._quiet[places, state.view(np.int8)]
-        changes = (values < quiet[:, 0]) | (values > quiet[:, 1])
-        changed: Indices = rules[changes]
-        self.outside[changed] ^= True
-        self._settle(cells, self._quiet[places, (state ^ changes).view(np.int8)], ends - counts)
-        changed.sort()
+    def _change(self, cell: int, value: float) -> list[int]:
+        """The rules that change where a value left the quiet band, which is another then."""
+        state, quiet, changed = self._state, self._quiet, []
+        floor, ceiling = -inf, inf
+        for place in range(self._starts[cell], self._starts[cell + 1]):
+            rule = self._rules[place]
+            at = 4 * place + 2 * state[rule]
+            if not quiet[at] <= value <= quiet[at + 1]:
+                changed.append(rule)
+                state[rule] = not state[rule]
+                at = 4 * place + 2 * state[rule]
+            floor, ceiling = max(floor, quiet[at]), min(ceiling, quiet[at + 1])
+        self._floors.put(cell, floor)
+        self._ceilings.put(cell, ceiling)
         return changed
-
-    def _settle(self, cells: Indices, quiet: Floats, begins: Indices) -> None:
-        """`quiet`: floor and ceiling of the rules of `cells`, `[n, 2]`, those of a cell in a row from where it `begins`."""
-        self._floor.put(cells, np.maximum.reduceat(quiet[:, 0], begins))
-        self._ceiling.put(cells, np.minimum.reduceat(quiet[:, 1], begins))
 
 
 class _Bounds:
     """One bound of each cell, compared in the stretches where cells have one: a minimum has no ceiling, as a rule."""
 
     def __init__(self, beyond: np.ufunc, nowhere: float, marks: Bools) -> None:
-        """`beyond(values, bounds, marks)` marks; `nowhere`: a cell without a bound."""
+        """`beyond(values, bounds, marks)` marks; `nowhere`: of a cell without a bound."""
         self._beyond, self._nowhere, self._marks = beyond, nowhere, marks
-        self._bounds = aligned(len(marks))
-        self._bounds.fill(nowhere)
+        self.bounds = aligned(len(marks))
+        """`[c]`; `stretch` when they were written."""
+        self.bounds.fill(nowhere)
         self._bounded = np.zeros(len(marks), np.bool_)
         """Cells that have one now or had one before."""
-        self._stretches: list[tuple[slice, Floats, Bools]] = []
-        """Where cells have one, with the bounds and the marks there."""
-        self._values = self._bounds[:0]
+        self.stretch()
+
+    def stretch(self) -> None:
+        """Find where cells have one."""
+        self._bounded |= self.bounds != self._nowhere
+        self._stretches = [(part, self.bounds[part], self._marks[part]) for part in _stretches(self._bounded)]
+        """With the bounds and the marks there."""
+        self._values = self.bounds[:0]
         self._views: list[Floats] = []
         """Of the values that were compared last, in the same stretches: nearly always it is the same array."""
 
@@ -104,14 +117,11 @@ class _Bounds:
         for view, (_, bounds, marks) in zip(self._views, self._stretches, strict=True):
             self._beyond(view, bounds, marks)
 
-    def put(self, cells: Indices, bounds: Floats) -> None:
-        """New ones."""
-        self._bounds[cells] = bounds
-        fresh = (bounds != self._nowhere) > self._bounded[cells]
-        if fresh.any():
-            self._bounded[cells[fresh]] = True
-            self._stretches = [(part, self._bounds[part], self._marks[part]) for part in _stretches(self._bounded)]
-            self._values = self._bounds[:0]
+    def put(self, cell: int, bound: float) -> None:
+        """A new one."""
+        self.bounds[cell] = bound
+        if bound != self._nowhere and not self._bounded[cell]:
+            self.stretch()
 
 
 def _stretches(cells: Bools) -> list[slice]:

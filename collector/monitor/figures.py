@@ -70,6 +70,7 @@ class _Rolling:
     ) -> None:
         """`columns`: where they stand among the `limited` ones of the layout, `[m]`; `rows`: their cells, `[ROWS, m]`."""
         self.columns = columns
+        self._part: Indices | slice = slice(None) if len(columns) == len(limited) else columns
         self.place = {column: n for n, column in enumerate(limited[columns].tolist())}
         """By column of the layout."""
         panes = window_ns > MOST_EXACT_SCANS * period_ns
@@ -89,7 +90,7 @@ class _Rolling:
         self._most_share, self._latest_ns = float(self._share.max()), int(self._since_ns.max())
 
     def push(self, slot_ns: int, values: Floats, good: Bools | None) -> None:
-        self.window.push(slot_ns, values[self.columns], None if good is None else good[self.columns])
+        self.window.push(slot_ns, values[self._part], None if good is None else good[self._part])
 
     def is_wholly_evaluable(self) -> bool:
         """Of all cells at once, as it is with nearly every scan."""

@@ -20,6 +20,8 @@ from collector.monitor.marks import Marks
 
 MOST_PERIODS: Final = 3
 _EARLIEST: Final = -(1 << 62)
+_FEW: Final = 16
+"""Columns that are sooner brought forward one by one."""
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int32]
@@ -94,5 +96,11 @@ class TimeOutside:
         self._outside = now
 
     def _count(self, columns: Indices, ns: int) -> None:
-        self.total_ns[columns] += ns
-        self.seconds[columns] = self.total_ns[columns] / 1e9  # rounded once, so 300 s are 300.0: a product would be beyond it
+        if len(columns) > _FEW:
+            self.total_ns[columns] += ns
+            self.seconds[columns] = self.total_ns[columns] / 1e9  # rounded once: 300 s are 300.0, a product would be beyond it
+            return
+        totals, seconds = self.total_ns, self.seconds
+        for column in columns.tolist():
+            totals[column] = total = int(totals[column]) + ns
+            seconds[column] = total / 1e9
