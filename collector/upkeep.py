@@ -34,6 +34,7 @@ from collector.store.retention import (
     decide,
     free_to_remove,
     remove,
+    removed_until,
     stored,
     to_be_freed,
 )
@@ -168,9 +169,11 @@ class Upkeep:
         """The registry knows first, durably: what is found missing was taken away, and by whom."""
         with closing(Reader(self._data, self._connect)) as reader:
             pass_by(reader, self._registry, file.end.seq)
-        self._registry.put_states(REMOVED, file.as_removed())
+        if file.end.seq > removed_until(self._registry.states(REMOVED)).seq:  # else it was put back from a copy
+            self._registry.put_states(REMOVED, file.as_removed())
         remove(file.path)
-        self._registry.put_states(ARCHIVED, {file.path.name: None})
+        with suppress(sqlite3.Error):  # a note that is left does no harm, an event that is not told would
+            self._registry.put_states(ARCHIVED, {file.path.name: None})
         log.info("daily file removed", file=file.path.name, samples=file.samples, archive=file.archive or "none")
         return self._event("removed", file, "the plant file keeps no more")
 

@@ -15,12 +15,14 @@ import pytest
 from collector import upkeep as upkeep_module
 from collector.archive_proof import prove_archive
 from collector.live import Live
+from collector.opening import open_record
 from collector.proof import prove
 from collector.store import compactor
 from collector.store.cursors import Cursor
 from collector.store.daily import DailyFile
 from collector.store.files import journal_files
 from collector.store.journal import Journal
+from collector.store.losses import losses
 from collector.store.registry import Registry
 from collector.store.retention import Keep, held, stored
 from collector.terms import Event, EventKind, Stamp
@@ -172,6 +174,26 @@ async def test_gmp_days_go_when_they_are_archived_and_the_event_says_where(
     assert days_of(to) == ["2024-11-22", "2024-11-23"]
     assert prove(data).sound
     assert prove_archive(to).sound
+
+
+async def test_a_removed_day_that_was_put_back_goes_again_and_no_row_counts_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module, "ROUNDS_PER_LOOK", 1)
+    monkeypatch.setattr(upkeep_module, "INTERVAL_S", 0.02)
+    data, to = record(tmp_path / "data"), tmp_path / "archive"
+    archived(data, to)
+    for copied in ([], ["2024-11-22"], ["2024-11-22", "2024-11-23", "2024-11-24"]):
+        for name in copied:
+            shutil.copy(to / "journal" / f"{name}.db", data / "journal")
+        assert prove(data).sound == (len(copied) != 1), "the days behind it are missing"
+        archived(data, to)
+        bench = Bench(data, Keep(days=0.5), days=0)
+        async with bench.running():
+            await until(lambda: days_of(data) == ["2024-11-25"])
+        assert prove(data).sound
+        open_record(data, SLOT_NS + 9 * DAY_NS).registry.close()
+        assert losses(data) == ()
 
 
 def test_a_day_that_is_not_what_was_archived_stays(tmp_path: Path) -> None:
