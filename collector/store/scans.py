@@ -190,7 +190,7 @@ class Scans:
         if compacted:
             found += self._connection.execute("SELECT max(last_slot_ns) FROM blocks").fetchall()
         newest = max((ns for (ns,) in found if ns is not None), default=0)
-        hot = "SELECT slot_ns, seq, layout, lost_status != 0 FROM scans WHERE seq > ? AND slot_ns >= ?"
+        hot = "SELECT slot_ns, seq, layout, lost_status != 0 FROM scans WHERE +seq > ? AND slot_ns >= ?"  # by the index of slots
         rows = [(*row[:3], bool(row[3])) for row in self._connection.execute(hot, (compacted, newest - back_ns))]
         for block in self.blocks(newest - back_ns, newest + 1):
             index = decode_index(block.rows)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from collector.store.daily import Totals
-from collector.store.files import StoreError, create, journal_files, open_writer
+from collector.store.files import StoreError, connect, create, journal_files, open_writer
 from collector.store.journal import Entry
 from collector.store.reader import Reader
 from collector.store.rows import ScanRow
 from collector.terms import EventKind
-from tests.journal_rows import SLOT_NS
+from tests.journal_rows import SECOND_NS, SLOT_NS
 from tests.unit.store.simple import DAY_NS, ONE, TWO, all_rows, journal_of, one, two
 
 # --- readers
@@ -255,6 +255,39 @@ def test_a_layout_is_kept_in_each_file_it_is_used_in(data: Path) -> None:
     with closing(Reader(data)) as reader:
         assert [row.scan.layout for row in all_rows(reader)] == [ONE, TWO]
         assert [row.seq for row in all_rows(reader)] == [5, 6]
+
+
+def steps_of_newest_slots(data: Path) -> int:
+    """Of SQLite's machine, in tens."""
+    steps = 0
+
+    def counted() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def watched(path: Path, mode: str) -> sqlite3.Connection:
+        connection = connect(path, mode)
+        connection.set_progress_handler(counted, 10)
+        return connection
+
+    with closing(Reader(data, watched)) as reader:
+        assert [newest.slot_ns for newest in reader.newest_slots(SECOND_NS).values()] == [last_slot_ns(data)]
+    return steps
+
+
+def last_slot_ns(data: Path) -> int:
+    with closing(sqlite3.connect(journal_files(data)[-1])) as database:
+        return int(database.execute("SELECT max(slot_ns) FROM scans").fetchone()[0])
+
+
+def test_where_groups_ended_is_found_as_fast_in_a_long_journal(data: Path) -> None:
+    """A start waits for it."""
+    with journal_of(data) as journal:
+        journal.append([one(1.0, SLOT_NS + n * SECOND_NS) for n in range(100)], SLOT_NS)
+        short = steps_of_newest_slots(data)
+        journal.append([one(1.0, SLOT_NS + n * SECOND_NS) for n in range(100, 5000)], SLOT_NS)
+    assert steps_of_newest_slots(data) < short + 50
 
 
 def test_the_last_row_committed_before_a_time(data: Path) -> None:
