@@ -113,6 +113,38 @@ def test_a_spike_that_dies_away_is_no_level() -> None:
     assert Course(tag("t", spike=5)).run([20, 500, 80, 20])[0] == ["", "spike", "spike", ""]
 
 
+def test_jumps_to_either_side_confirm_nothing() -> None:
+    assert Course(tag("t", spike=5)).run([20, 60, -60, 80, 20])[0] == ["", "spike", "spike", "spike", ""]
+    assert Course(tag("t", spike=5, spike_samples=2)).run([20, 60, 61, 20, 60, 61, 62])[0] == [
+        *["", "spike", "spike", ""],
+        *["spike", "spike", ""],
+    ]
+
+
+def test_after_a_gap_of_more_than_three_periods_a_spike_and_a_flat_line_begin_anew() -> None:
+    course = Course(tag("t", spike=5))
+    assert course.run([20, 60], [0, 3])[0] == ["", "spike"]
+    assert course.run([20, 60], [0, 4])[0] == ["", ""]
+    course = Course(tag("t", flat_s=3))
+    assert course.run([20, 20], [0, 3])[0] == ["", "flat"]
+    assert course.run([20, 20, 20, 20], [0, 4, 6, 7])[0] == ["", "", "", "flat"]
+    assert course.run([20, *[None] * 3, 20, 20, 20, 20])[0] == ["", *["bad"] * 3, "", "", "", "flat"]
+
+
+def test_a_bad_sample_is_no_evidence() -> None:
+    assert Course(tag("t", flat_s=3)).run([20, 20, None, 20, None, 20])[0] == ["", "", "bad", "flat", "bad", "flat"]
+    assert Course(tag("t", spike=5)).run([20, None, 60, None, 60])[0] == ["", "bad", "spike", "bad", ""]
+    assert Course(tag("t", rate_per_min=60)).run([20, None, 22, None, 25])[0] == ["", "bad", "", "bad", "rate"]
+
+
+def test_a_spike_is_no_evidence_for_a_rate() -> None:
+    assert Course(tag("t", spike=5, rate_per_min=600)).run([20, 30, 15])[0] == ["", "spike", ""]
+
+
+def test_the_second_sample_may_be_too_fast() -> None:
+    assert Course(tag("t", rate_per_min=60)).run([20, 25])[0] == ["", "rate"]
+
+
 def test_a_rate_is_doubted_until_the_process_can_have_got_there() -> None:
     found, told = Course(tag("t", rate_per_min=60)).run([20, 21, 25, 25, 25, 25, 26, 30])
     assert found == ["", "", "rate", "rate", "rate", "", "", "rate"]
@@ -169,6 +201,35 @@ def test_two_probes_that_disagree_are_both_doubted() -> None:
         found.append((reason_on(scan, 0), reason_on(scan, 1)))
     both, neither = ("difference", "difference"), ("", "")
     assert found == [neither, neither, neither, both, ("difference", "bad"), both, neither]
+
+
+def pairs_of(samples: Sequence[tuple[Sample, Sample]], before: Sequence[OutsideBefore] = (), **about: object) -> list[str]:
+    """What stands on the first of two probes of one group, each second."""
+    tags = [tag("a", agrees_with="b", within=1.5, **about), tag("b")]
+    layout = layout_of(tags)
+    examined = plausibility((layout, tags), before=before)
+    scans = [scan_of(layout, START_NS + at * SECOND_NS, pair) for at, pair in enumerate(samples)]
+    return [reason_on(examined.examine(each)[0]) for each in scans]
+
+
+APART, ALONE, NEITHER = (20.0, 30.0), (20.0, None), (None, None)
+DIFFERS = "difference"
+
+
+def test_a_doubt_ends_when_nothing_contradicts_any_more() -> None:
+    assert pairs_of([APART, *[ALONE] * 5], for_s=0) == [*[DIFFERS] * 4, "", ""]
+    assert pairs_of([APART, *[ALONE] * 3], for_s=0, max_age_s=1) == [DIFFERS, DIFFERS, "", ""]
+    assert pairs_of([APART, *[NEITHER] * 4, ALONE], for_s=0) == [DIFFERS, *["bad"] * 4, ""]
+
+
+def test_two_that_agree_in_between_begin_anew() -> None:
+    agree = (20.0, 20.0)
+    assert pairs_of([agree, APART, agree, *[APART] * 4], for_s=3) == [*[""] * 6, DIFFERS]
+
+
+def test_a_doubt_of_before_a_restart_ends_when_the_other_does_not_come_back() -> None:
+    before = [left("a", "implausible difference", 20), left("b", "implausible difference", 30)]
+    assert pairs_of([ALONE] * 6, before, for_s=0) == [*[DIFFERS] * 4, "", ""]
 
 
 def test_a_probe_that_is_doubted_for_itself_does_not_take_the_other_with_it() -> None:
@@ -251,6 +312,8 @@ PROBES = st.lists(st.tuples(st.integers(0, 2), st.none() | st.sampled_from([20.0
 
 @given(PROBES, st.sampled_from([0.0, 1.0, 3.0]), st.sampled_from([None, 2.0, 20.0]), st.booleans())
 @example([(1, 20.0), (1, 30.0), (1, 20.0), (1, 30.0)], 0.0, None, False)
+@example([(1, 20.0), (2, 30.0), (2, 20.0), (2, 30.0), (2, 20.0)], 0.0, 1.0, False)
+@example([(1, 20.0), (2, 30.0), (2, 20.0), (2, 30.0), (2, 20.0)], 0.0, 2.0, False)
 def test_pairs_are_doubted_as_plain_python_does(
     steps: list[tuple[int, Sample]], for_s: float, max_age_s: float | None, same_group: bool
 ) -> None:
