@@ -48,7 +48,7 @@ class Group:
         self._stands = False
         self._levels = _levels(measured, pairs)
         self._resuming: set[tuple[int, int]] = set()
-        self._gone: list[tuple[OutsideBefore, int]] = []
+        self._gone: list[OutsideBefore] = []
         for left in before:
             self._resume(left)
 
@@ -56,7 +56,7 @@ class Group:
         places = {(column.unit, column.role): at for at, column in enumerate(self._layout.columns)}
         reason, column = REASONS.index(left.rule), places[left.unit, left.role]
         if not self._checks.made[reason, column]:
-            self._gone.append((left, column))
+            self._gone.append(left)
             return
         self._resuming.add((reason, column))
         self._levels[reason, column] = left.level if reason == RANGE else self._levels[reason, column]
@@ -183,7 +183,7 @@ class Group:
         gone, self._gone = self._gone, []
         return [
             Transition(slot_ns, left.unit, left.role, "value", None, left.rule, "outside", "ended", None, left.level, left.cpp)
-            for left, _ in gone
+            for left in gone
         ]
 
     def close(self, slot_ns: int) -> list[Transition]:

@@ -39,9 +39,11 @@ TAGS = {
         "plausible": {"spike": 20, "flat_s": 4},
     },
     "PT": {"address": "i=2", "role": "p", "range": [0, 8]},
+    "TT-B": {"address": "i=3", "role": "b", "plausible": {"rate_per_min": 60}},
 }
 LIMITS = [
     {"role": "t", "par": [60, 70], "alarm": {"hh": 75}, "cpp": True},
+    {"role": "b", "par": [0, 70], "alarm": {"hh": 75}},
     {"role": "t", "statistic": "mean", "window_s": 3, "nor": [None, 68]},
 ]
 PLANT = Plant.model_validate(
@@ -74,11 +76,11 @@ class Run:
     clock: Clock
     published: list[Event] = field(default_factory=list)
 
-    def take(self, t: float, p: float = 1.0, status: int = 0) -> None:
+    def take(self, t: float, p: float = 1.0, b: float = 20.0) -> None:
         """A second passes, and a scan comes."""
         self.clock.time_ns += SECOND_NS
-        codes = np.array([status, 0], np.uint32)
-        self.recorder.take(Scan(LAYOUT, self.clock.time_ns, self.clock.time_ns, np.array([t, p]), codes, quality_of(codes)))
+        codes = np.zeros(3, np.uint32)
+        self.recorder.take(Scan(LAYOUT, self.clock.time_ns, self.clock.time_ns, np.array([t, p, b]), codes, quality_of(codes)))
 
     def transitions(self) -> list[tuple[str, str]]:
         told = [event.body for event in self.published if event.kind is EventKind.TRANSITION]
@@ -142,7 +144,7 @@ def test_it_is_recorded_as_it_came_with_its_reason_everywhere(tmp_path: Path) ->
         ("250.0", "uncertain", "0x40940600"),
     ]
     lines = [line.data.decode() for each in Encoder("basel").encode(scans) for line in each.lines]
-    assert "process,site=basel,unit=R-1 t=250.0,p=1.0 1795421702000000000" in lines
+    assert "process,site=basel,unit=R-1 t=250.0,p=1.0,b=20.0 1795421702000000000" in lines
     quality = "quality,site=basel,unit=R-1,role=t,tagname=TT-A"
     assert f'{quality} quality="uncertain",status={code}i 1795421702000000000' in lines
     assert f'{quality} quality="good",status=0i 1795421703000000000' in lines
@@ -177,6 +179,19 @@ def test_it_is_an_alarm_as_urgent_as_what_can_not_come_meanwhile(tmp_path: Path)
         assert shown["implausible range"].limit == "implausible range: beyond 207.1875 °C"
         run.take(65.0)
         assert alarms[AlarmKey("R-1", "t", "value", None, "implausible range")].state is State.D
+
+
+def test_a_runaway_faster_than_it_should_be_possible_is_told_all_the_while(tmp_path: Path) -> None:
+    """By the alarm of the doubt from its first sample on, as urgent as HH, and by PAR and HH once it can have got there."""
+    key = AlarmKey("R-1", "b", "value", None, "implausible rate")
+    with running(tmp_path, Clock()) as run:
+        for at, b in enumerate([60.0, 61.0, 66.0, 76.0, *[90.0] * 30]):
+            run.take(65.0 + at % 2, b=b)
+            alarm = run.recorder.alarms.now.get(key)
+            assert (alarm is not None and alarm.outside) == (2 <= at < 1 + 29)
+            assert alarm is None or alarm.settings.priority == "critical"
+            beyond = {rule.rule for rule in run.recorder.judges[LAYOUT.id].active.values() if rule.role == "b"}
+            assert beyond == ({"PAR high", "HH"} if at >= 1 + 29 else set())
 
 
 @pytest.mark.parametrize("killed", [False, True])
