@@ -26,7 +26,7 @@ from collector.picture import (
     TagPicture,
     UnitPicture,
 )
-from collector.relation_picture import expression_columns, relation_pictures
+from collector.relation_picture import RelationRows
 from collector.tag_picture import GroupNow, Memory, Place, tag_picture, worst
 from collector.terms import Event, EventKind, Json, Stamp
 from collector.words import (
@@ -82,6 +82,7 @@ class Painter:
         self._alarms, self._relations = alarms, relations
         self._rate = AlarmRate(clock.now_ns())
         self._columns = {(each.column.unit, each.column.role): each.column for each in chain(*self._places.values())}
+        self._relation_rows = RelationRows(self._columns)
         self._closed: deque[Event] = deque(maxlen=CLOSED_EXCURSIONS)
         self._unread: list[Event] = []
         self._events: deque[tuple[Event, Severity, str]] = deque(maxlen=RECENT_EVENTS)
@@ -116,11 +117,11 @@ class Painter:
     def paint(self) -> Picture:
         """What is true now."""
         now_ns = self._clock.now_ns()
-        self._columns.update(expression_columns(self._relations()))
+        self._relation_rows.learn(self._relations())
         self._read_events()
         self._rate.advance(now_ns)
         groups = {layout.id: self._group(layout, now_ns) for layout in self._layouts}
-        relations = relation_pictures(self._relations(), self._columns, now_ns)
+        relations = self._relation_rows.paint(self._relations(), now_ns)
         return Picture(
             site=self._plant.site,
             time=iso_time(now_ns),

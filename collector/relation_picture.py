@@ -17,28 +17,34 @@ STALE_PERIODS = 3
 """Of the group that drives it."""
 
 
-def relation_pictures(
-    boards: Iterable[Board], columns: Mapping[tuple[str, str], Column], now_ns: int
-) -> dict[str, tuple[TagPicture, ...]]:
-    """By unit; `columns`: the tags, by unit and role."""
-    rows: dict[str, list[TagPicture]] = {}
-    for board in boards:
-        layout, group = board.judge.layout, _group(board, now_ns)
-        for index, relation in enumerate(board.relations):
-            column = _column(layout.columns[index], relation.limit)
-            row = tag_picture(Place(layout, index, column, -1, tells_context=False), group, now_ns)
-            rows.setdefault(relation.unit, []).append(_told(row, relation, columns))
-    return {unit: tuple(found) for unit, found in rows.items()}
+class RelationRows:
+    """Makes the rows. What it learns of relations it puts beside the tags: alarms and events name them, too."""
 
+    def __init__(self, columns: dict[tuple[str, str], Column]) -> None:
+        """`columns`: the tags, by unit and role."""
+        self._columns = columns
+        self._of: dict[str, tuple[Column, ...]] = {}
+        """Those of a board, by its id."""
 
-def expression_columns(boards: Iterable[Board]) -> dict[tuple[str, str], Column]:
-    """Of each expression, by unit and name: as that of a tag."""
-    return {
-        (relation.unit, relation.limit.role): _column(relation.column, relation.limit)
-        for board in boards
-        for relation in board.relations
-        if relation.limit.expression is not None
-    }
+    def learn(self, boards: Iterable[Board]) -> None:
+        """Those that are new."""
+        for board in boards:
+            if board.id in self._of:
+                continue
+            pairs = [(relation, _column(relation.column, relation.limit)) for relation in board.relations]
+            self._of[board.id] = tuple(column for _, column in pairs)
+            expressions = {(each.unit, each.limit.role): column for each, column in pairs if each.limit.expression is not None}
+            self._columns.update(expressions)
+
+    def paint(self, boards: Iterable[Board], now_ns: int) -> dict[str, tuple[TagPicture, ...]]:
+        """By unit; of boards that it knows."""
+        rows: dict[str, list[TagPicture]] = {}
+        for board in boards:
+            layout, group = board.judge.layout, _group(board, now_ns)
+            for index, (relation, column) in enumerate(zip(board.relations, self._of[board.id], strict=True)):
+                row = tag_picture(Place(layout, index, column, -1, tells_context=False), group, now_ns)
+                rows.setdefault(relation.unit, []).append(_told(row, relation, self._columns))
+        return {unit: tuple(found) for unit, found in rows.items()}
 
 
 def _column(column: Column, limit: Limit) -> Column:
