@@ -49,7 +49,7 @@ def test_a_state_is_kept_with_all_its_fields_by_their_names(registry: Counting) 
     assert registry.states("excursion") == {
         "R-1/pressure": {
             **{"unit": "R-1", "role": "pressure", "first_ns": 1, "last_ns": 2, "peak": 7.5, "low": 1.0, "high": 5.0},
-            **{"area": 3.5, "not_evaluable_s": 0.0, "cpp": True, "statistic": "value", "ended": ""},
+            **{"area": 3.5, "not_evaluable_s": 0.0, "coverage": 1.0, "cpp": True, "statistic": "value", "ended": ""},
         }
     }
     assert registry.states("sink") == {"influx": {"state": "taking"}}
