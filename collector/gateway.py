@@ -122,7 +122,7 @@ class Gateway:
             "context": dict(self._live.stamps),
             "device": dict(self._health.devices),
             "rule": {f"{rule.unit}/{rule.role}/{rule.statistic}/{rule.rule}": rule for rule in rules},
-            "excursion": {f"{excursion.unit}/{excursion.role}": excursion for excursion in excursions},
+            "excursion": {excursion.id: excursion for excursion in excursions},
             "skew": {device: {"skew_s": skew_s} for device, skew_s in self._clocks.skew_s.items()},
             "room": {"disk": self._room.state()},
             "sink": self._sending.states(),

@@ -52,6 +52,11 @@ class Excursion:
     ended: Literal["", "inside", "limits changed", "stopped"] = ""
 
     @property
+    def id(self) -> str:
+        """Of what is open now, unique: a tag and its deviation may be outside at once."""
+        return f"{self.unit}/{self.role}" if self.statistic == "value" else f"{self.unit}/{self.role}/{self.statistic}"
+
+    @property
     def duration_s(self) -> float:
         """From the first sample outside to the first one inside."""
         return (self.last_ns - self.first_ns) / 1e9

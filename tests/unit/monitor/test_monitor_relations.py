@@ -207,6 +207,8 @@ def test_a_deviation_and_the_value_itself_are_limited_side_by_side() -> None:
         agrees(heard[0], judge)
         agrees(heard[1], derived)
         assert len(judge.active) == len(derived.active) == (n == 1)
+        ids = [excursion.id for each in (judge, derived) for excursion in each.open.values()]
+        assert ids == (["R-201/t", "R-201/t/deviation"] if n else []), "side by side for who lists what is open"
 
 
 def test_a_start_gives_each_judge_what_it_left_outside_and_no_other() -> None:
