@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -148,6 +149,22 @@ def test_beside_a_writer(data: Path, to: Path) -> None:
     assert len(days_of(to)) > 4
     assert prove_archive(to).sound
     assert prove(data).sound
+
+
+@pytest.mark.parametrize(("number", "ends"), [(errno.EINVAL, None), (errno.EIO, "can't be written: .*Input/output error")])
+def test_a_share_that_can_not_sync_its_folders_will_do_and_one_that_fails_to_will_not(
+    data: Path, to: Path, monkeypatch: pytest.MonkeyPatch, number: int, ends: str | None
+) -> None:
+    def refused(folder: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("collector.store.archive.sync_folder", refused)
+    if ends is None:
+        assert states(archived(data, to)) == ARCHIVED
+    else:
+        with pytest.raises(StoreError, match=ends):
+            archived(data, to)
+        assert notes(data) == {}
 
 
 # --- what must not be
