@@ -21,14 +21,14 @@ def quarantine(
     noted: Annotated[str | None, typer.Option("--acknowledge", help="You have taken note of this one.", metavar="NAME")] = None,
     note: Annotated[str | None, typer.Option(help="With --acknowledge: what you found out, who you are.")] = None,
     salvaged: Annotated[str | None, typer.Option("--salvage", help="Copy what is intact of this one.", metavar="NAME")] = None,
-    to: Annotated[Path | None, typer.Option(help="With --salvage: a new folder.")] = None,
+    folder: Annotated[Path | None, typer.Option("--to", help="With --salvage: a new folder.")] = None,
 ) -> None:
     """List what was damaged and set aside; with --acknowledge it is told no more, with --salvage what is intact is copied out."""
-    if (salvaged is None) != (to is None):
+    if (salvaged is None) != (folder is None):
         wrong_input("--salvage and --to belong together")
     try:
-        if salvaged is not None and to is not None:
-            _salvage(data, salvaged, to)
+        if salvaged is not None and folder is not None:
+            _salvage(data, salvaged, folder)
             return
         if noted is not None:
             if noted not in {loss.name for loss in losses(data)}:

@@ -59,6 +59,8 @@ TOLD_IN_WORDS = {
     "until": "all",
     "source": "required",
     "noted": "none",
+    "salvaged": "none",
+    "folder": "none",
     "read_back": "none",
     "plant_file": "none",
     "note": "none",
