@@ -22,7 +22,7 @@ import pytest
 
 from collector import archiving
 from collector.archive_proof import prove_archive
-from collector.archiving import State, archive
+from collector.archiving import State, archive, bytes_to_archive
 from collector.proof import prove
 from collector.store.archive import copy_day, read_manifest, sha256_of, sha256_on_disk, write_manifest
 from collector.store.cursors import Cursor, DeadLetter
@@ -73,6 +73,16 @@ def test_closed_days_are_copied_proved_and_noted(data: Path, to: Path) -> None:
         assert note == Note(str(to), entry.last_seq, entry.hash, entry.sha256, SLOT_NS, "0.1.0")
     assert prove_archive(to).sound
     assert prove(data).sound
+
+
+def test_progress_is_shown_of_what_was_foretold(data: Path, to: Path) -> None:
+    shown: list[int] = []
+    archived(data, to, until=DAYS[0])
+    expected = bytes_to_archive(data, to, "9999-12-31")
+    list(archive(data, to, "0", lambda: SLOT_NS, same_disk=True, show=shown.append))
+    assert expected > 0
+    assert sum(shown) == pytest.approx(expected, rel=0.1)
+    assert bytes_to_archive(data, to, "9999-12-31") == 0
 
 
 def test_it_is_read_in_place_also_where_nothing_can_be_written(data: Path, to: Path) -> None:
