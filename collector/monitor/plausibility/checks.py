@@ -49,10 +49,11 @@ class Checks:
         self._spikes = Spikes(_array(spikes, "spike"), _array(spikes, "spike_samples").astype(np.int64), period_ns)
         self._rates = Rates(_array(rates, "rate_per_min") / NS_PER_MINUTE)
         self._flats = FlatLines(_array(flats, "flat_band"), np.rint(_array(flats, "flat_s") * 1e9).astype(np.int64), period_ns)
+        parts: tuple[tuple[NDArray[np.intp], Spikes | Rates | FlatLines], ...]
         parts = ((self._spiked, self._spikes), (self._rated, self._rates), (self._flat, self._flats))
-        self._moves: list[tuple[NDArray[np.intp], Spikes | Rates | FlatLines]] = [each for each in parts if len(each[0])]
+        self._moves = [(_places(columns, len(tags)), part) for columns, part in parts if len(columns)]
         columns = np.unique(np.concatenate([self._spiked, self._rated, self._flat]))
-        self._checked = columns if agreement is None else np.union1d(columns, agreement.columns)
+        self._checked = _places(columns if agreement is None else np.union1d(columns, agreement.columns), len(tags))
         self.only_ranges = agreement is None and not (len(spikes) or len(rates) or len(flats))
         self.made = self._made()
         """Which reasons each column is checked for, `[5, k]`."""
@@ -133,6 +134,11 @@ class Checks:
             times = times_ns if isinstance(times_ns, int) else times_ns[at]
             found.doubted[FLAT, at] = self._flats.step(times, values[at], sound[at])
             found.evaluable[FLAT] = sound
+
+
+def _places(columns: NDArray[np.intp], k: int) -> NDArray[np.intp] | slice:
+    """Ascending columns, to pick from k; all of them without a copy."""
+    return slice(None) if len(columns) == k else columns
 
 
 def _bounds(tag: Tag | None) -> tuple[float, float]:
