@@ -201,7 +201,7 @@ def decode_block(layout: Layout, index: Index, data: Sequence[bytes]) -> Block:
     k, m = len(layout.columns), int(index.with_columns.sum())
     if len(data) != k:
         raise DamagedRow(f"layout {layout.id} has {k} columns, the block {len(data)} chunks")
-    values, tags = chunks.decode_all(data, m, index.common_source)
+    values, sources, tags = chunks.decode_all(data, m, index.common_source)
     integers = np.zeros((len(layout.integer_columns), m), np.int64)
     for n, column in enumerate(layout.integer_columns.tolist()):
         held = tags[column].integers if column in tags else None
@@ -214,7 +214,7 @@ def decode_block(layout: Layout, index: Index, data: Sequence[bytes]) -> Block:
         values,
         _filled(np.zeros((k, m), np.uint32), {at: tag.status for at, tag in tags.items()}) if any_of & HAS_STATUS else None,
         _filled(np.zeros((k, m), np.uint8), {at: tag.quality for at, tag in tags.items()}) if any_of & HAS_QUALITY else None,
-        _filled(np.zeros((k, m), np.int64), {at: tag.source_ns for at, tag in tags.items()}) if any_of & HAS_SOURCE else None,
+        sources if any_of & HAS_SOURCE else None,
         integers,
         index.rests,
     )

@@ -132,11 +132,11 @@ def _where_any(status: NDArray[np.uint32]) -> dict[int, bytes]:
 
 def _sources(source_ns: NDArray[np.int64], common: NDArray[np.int64] | None) -> list[bytes]:
     """The series of each row; empty for those that are the common ones."""
-    coded = integer_series.encode(source_ns, stamps=True)
     if common is None:
-        return coded
-    same = (source_ns == common).all(axis=1)
-    return [b"" if is_common else series for is_common, series in zip(same.tolist(), coded, strict=True)]
+        return integer_series.encode(source_ns, stamps=True)
+    own = np.flatnonzero((source_ns != common).any(axis=1))
+    coded = dict(zip(own.tolist(), integer_series.encode(source_ns[own], stamps=True), strict=True)) if len(own) else {}
+    return [coded.get(row, b"") for row in range(len(source_ns))]
 
 
 def _summaries(columns: Columns, slab: slice) -> list[Summary]:
@@ -171,22 +171,32 @@ def decode(data: bytes, count: int, common: NDArray[np.int64] | None) -> Tag:
         return _decode(frames.unpack(data), count, common)
 
 
-def decode_all(data: Sequence[bytes], count: int, common: NDArray[np.int64] | None) -> tuple[NDArray[np.float64], dict[int, Tag]]:
-    """Of columns of `count` rows the values, `[k, count]`, and of those that are more than values all. Raises DamagedRow."""
-    values, tags = np.empty((len(data), count)), {}
-    plain: list[int] = []
-    payloads: list[bytes] = []
+def decode_all(
+    data: Sequence[bytes], count: int, common: NDArray[np.int64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64], dict[int, Tag]]:
+    """Of columns of `count` rows the values and source stamps, `[k, count]` each, and all of those that are more than that.
+    Columns that are coded alike are brought back together. Raises DamagedRow."""
+    values, sources = np.empty((len(data), count)), np.zeros((len(data), count), np.int64)
+    tags: dict[int, Tag] = {}
+    coded: dict[int, bytes] = {}
+    stamped: dict[int, bytes] = {}
     with _damage():
-        for column, each in enumerate(data):
-            payload = frames.unpack(each)
-            if payload[0]:
-                tags[column] = _decode(payload, count, common)
-                values[column] = tags[column].values
-            else:
-                plain.append(column)
-                payloads.append(payload)
-        value_series.decode_into(values, plain, payloads, 1)
-    return values, tags
+        for column, payload in enumerate(map(frames.unpack, data)):
+            parts = payload[0]
+            if parts & ~(_SOURCE | _COMMON_SOURCE):
+                tag = tags[column] = _decode(payload, count, common)
+                values[column] = tag.values
+                sources[column] = 0 if tag.source_ns is None else tag.source_ns
+                continue
+            end = value_series.skip(payload, 1, count) if parts & _SOURCE else len(payload)
+            coded[column] = payload[1:end]
+            if parts & _SOURCE:
+                stamped[column] = payload[end:]
+            elif parts and common is not None:
+                sources[column] = common
+        value_series.decode_into(values, coded)
+        integer_series.decode_into(sources, stamped)
+    return values, sources, tags
 
 
 @contextmanager

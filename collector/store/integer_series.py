@@ -13,6 +13,7 @@ All sums are modulo 2^64, so that every series comes back exactly, whatever stan
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ _UNITS = (6, 3, 2)
 _WIDTHS = np.array([0, 1, 2, 4, 8])
 _BOUNDS = np.array([0, (1 << 8) - 1, (1 << 16) - 1, (1 << 32) - 1], np.uint64)
 """The greatest number that each width but the last holds."""
+_SLAB = 1 << 15
 _STRETCHES, _LOOKED_AT = 8, 16
 _LEAST_OF_STEPS = 4
 """Fewer numbers have no course."""
@@ -130,6 +132,29 @@ def decode(buffer: bytes, at: int, count: int) -> tuple[Integers, int]:
     at += _HEAD.size
     planes = np.frombuffer(buffer, np.uint8, width * count, at)
     return _numbers(planes, count, order, width, unit, base, step), at + width * count
+
+
+def alike(coded: Mapping[int, bytes], head: int, count: int) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Those of the same first `head` bytes and the same length, by their rows; not more at once than stay in the processor's own
+    memory, `count` numbers each."""
+    groups: dict[tuple[bytes, int], list[int]] = {}
+    for row, series in coded.items():
+        groups.setdefault((series[:head], len(series)), []).append(row)
+    at_once = max(1, _SLAB // max(1, count))
+    for rows in groups.values():
+        for first in range(0, len(rows), at_once):
+            some = rows[first : first + at_once]
+            yield some, [coded[row] for row in some]
+
+
+def decode_into(numbers: Integers, coded: Mapping[int, bytes]) -> None:
+    """Fill rows of `numbers [k, m]`, each from its series, those that are alike together. Raises struct.error, ValueError on
+    foreign bytes, or where a series is not what the bytes are."""
+    count = numbers.shape[1]
+    for rows, series in alike(coded, 3, count):
+        if skip(series[0], 0, count) != len(series[0]):
+            raise ValueError(f"{len(series[0])} bytes, its series {skip(series[0], 0, count)}")
+        numbers[rows] = decode_alike(np.frombuffer(b"".join(series), np.uint8).reshape(len(series), -1), count)
 
 
 def decode_alike(table: NDArray[np.uint8], count: int) -> Integers:

@@ -16,7 +16,7 @@ no form ever changes one.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +32,6 @@ _SPARED = 16
 _UNSCALED = np.array([[1.0, 0.0]])
 _LARGE = 10
 """No exponent that is written is as large."""
-_SLAB = 1 << 15
-"""Values that are worked on at once: they stay in the processor's own memory."""
 _POWERS = np.array([10.0**exponent for exponent in range(_LARGE)])
 _MOST_WHOLE = 2.0**53
 Values = NDArray[np.float64]
@@ -185,27 +183,29 @@ def decode(buffer: bytes, at: int, count: int) -> tuple[Values, int]:
     return values, at
 
 
-def decode_into(values: Values, rows: Sequence[int], buffers: Sequence[bytes], at: int) -> None:
-    """Fill `rows` of `values [k, m]`, each from the buffer with its series from `at` to the end, those that are alike together.
-    Raises struct.error, ValueError on foreign bytes, or where a buffer does not end with its series."""
-    groups: dict[tuple[bytes, int], list[int]] = {}
-    head = slice(at, at + _HEAD.size + 3)  # up to order, width and unit of the integers
-    for n, buffer in enumerate(buffers):
-        groups.setdefault((buffer[head], len(buffer)), []).append(n)
-    count, at_once = values.shape[1], max(1, _SLAB // max(1, values.shape[1]))
-    for (about, size), alike in groups.items():
-        kind, exponent, exceptions = _HEAD.unpack_from(about)
-        if exceptions or kind == _SCALED or size != integer_series.skip(buffers[alike[0]], at + _HEAD.size, count):
-            for n in alike:
-                values[rows[n]], end = decode(buffers[n], at, count)
-                if end != size:
-                    raise ValueError(f"{size} bytes, its parts {end}")
-            continue
-        for first in range(0, len(alike), at_once):
-            some = alike[first : first + at_once]
-            table = np.frombuffer(b"".join([buffers[n] for n in some]), np.uint8).reshape(len(some), size)
-            whole = integer_series.decode_alike(table[:, at + _HEAD.size :], count)
-            values[[rows[n] for n in some]] = _values(whole, kind, exponent, _UNSCALED[0])
+def skip(buffer: bytes, at: int, count: int) -> int:
+    """Where the series of `count` values that begins at `at` ends. Raises struct.error on foreign bytes."""
+    kind, _, exceptions = _HEAD.unpack_from(buffer, at)
+    at += _HEAD.size + (_SCALING.size if kind == _SCALED else 0)
+    return integer_series.skip(buffer, at, count) + 12 * int(exceptions)
+
+
+def decode_into(values: Values, coded: Mapping[int, bytes]) -> None:
+    """Fill rows of `values [k, m]`, each from its series, those that are alike together. Raises struct.error, ValueError on
+    foreign bytes, or where a series is not what the bytes are."""
+    count = values.shape[1]
+    for rows, series in integer_series.alike(coded, _HEAD.size + 3, count):
+        kind, exponent, exceptions = _HEAD.unpack_from(series[0])
+        size, one_by_one = len(series[0]), exceptions or kind == _SCALED
+        if {skip(one, 0, count) for one in (series if one_by_one else series[:1])} != {size}:
+            raise ValueError(f"a series of {count} values does not fill its {size} bytes")
+        if one_by_one:
+            for row, one in zip(rows, series, strict=True):
+                values[row], _ = decode(one, 0, count)
+        else:
+            table = np.frombuffer(b"".join(series), np.uint8).reshape(len(series), size)
+            whole = integer_series.decode_alike(table[:, _HEAD.size :], count)
+            values[rows] = _values(whole, kind, exponent, _UNSCALED[0])
 
 
 def _values(whole: NDArray[np.int64], kind: int, exponent: int, scaling: Values) -> Values:
