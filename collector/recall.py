@@ -13,9 +13,10 @@ from collector.monitor.lasting import LASTING, group_of
 from collector.monitor.relations import Relations
 from collector.store.reader import Reader
 from collector.store.rows import EventRow, ScanRow
-from collector.terms import Event, EventKind
+from collector.terms import Event, EventKind, Stamp
 from config.limit_statistics import DURATION
 from config.limits import Limit
+from drivers.base import Scan
 
 LOOK_BACK_NS = 600_000_000_000
 """Before the newest commit: a group of a shorter period has told within it. A relation finds its operands there."""
@@ -41,17 +42,39 @@ def accumulated_before(reader: Reader, limits: Sequence[Limit]) -> list[Event]:
 
 
 def _brought_forward(reader: Reader, after_seq: int, limits: Sequence[Limit], told: Sequence[Event]) -> list[Event]:
-    judges: dict[str, Judge] = {}
-    relations = Relations(limits, (), told)
+    memory = _Memory(limits, told)
     while rows := reader.read(after_seq, ROWS_AT_ONCE):
         for row in rows:
             if isinstance(row, ScanRow):
-                layout = row.scan.layout
-                if layout.id not in judges:
-                    judges[layout.id] = Judge(layout, limits, (), told)
-                judges[layout.id].recall(row.scan, row.stamps)
-                relations.recall(row.scan, row.stamps)
+                memory.recall(row.scan, row.stamps)
+            elif row.event.kind is EventKind.DAEMON:
+                memory.restart()
         after_seq = rows[-1].seq
-    found = [event for judge in judges.values() for event in judge.accumulated] + relations.accumulated
-    brought = {group_of(event) for event in found}
-    return [event for event in told if group_of(event) not in brought] + found
+    memory.restart()
+    return list(memory.known.values())
+
+
+class _Memory:
+    """Judges that remember."""
+
+    def __init__(self, limits: Sequence[Limit], told: Sequence[Event]) -> None:
+        self._limits = limits
+        self.known = {group_of(event): event for event in told}
+        """How each group's figures stood when the last run ended."""
+        self._judges: dict[str, Judge] = {}
+        self._relations = Relations(limits, (), told)
+
+    def recall(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
+        """A scan of a run."""
+        judge = self._judges.get(scan.layout.id)
+        if judge is None:
+            judge = self._judges[scan.layout.id] = Judge(scan.layout, self._limits, (), self.known.values())
+        judge.recall(scan, stamps)
+        self._relations.recall(scan, stamps)
+
+    def restart(self) -> None:
+        """The run ended here, or another began: relations have their operands anew, as they had then."""
+        found = [event for judge in self._judges.values() for event in judge.accumulated] + self._relations.accumulated
+        self.known.update({group_of(event): event for event in found})
+        self._judges.clear()
+        self._relations = Relations(self._limits, (), list(self.known.values()))

@@ -99,7 +99,7 @@ class Recorder:
         self.alarms = Alarms(alarm_book(plant, self._plausibility.rules), known)
         self._before = tuple(each for each in before if each.rule not in REASONS), accumulated
         self.relations = Relations(plant.limits, *self._before)
-        self._durations = PhaseDurations(plant.limits, *self._before)
+        self.durations = PhaseDurations(plant.limits, *self._before)
         suppressed = (alarm.key for alarm in known if alarm.suppression)
         self._suppressions = Suppressions(plant.limits, self.alarms.keys, suppressed)
         self.judges: dict[str, Judge] = {}
@@ -146,7 +146,7 @@ class Recorder:
         self._suppress(self._suppressions.judge(scan, stamps), scan.slot_ns)
         for event in (*judge.judge(scan, stamps), *self.relations.judge(scan, stamps)):
             self.tell(event)
-        for event in self._durations.judge(scan.slot_ns, layout.units, stamps):
+        for event in self.durations.judge(scan.slot_ns, layout.units, stamps):
             self.tell(event)
         if is_new:
             self.judges.update(self.relations.judges)
@@ -325,7 +325,7 @@ class Recorder:
                 self.tell(event)
         for doubt in self._plausibility.close(now_ns):
             self.tell(doubt.event(self._context.stamps[doubt.unit]))
-        for event in self._durations.close(now_ns):
+        for event in self.durations.close(now_ns):
             self.tell(event)
         try:
             return await self.commit()

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from config.common import Interval, Model, Number, Seconds, YesNo
 from config.expressions.read import read
 from config.expressions.tree import Calculation, Operand, Tree, is_condition
-from config.limit_statistics import DURATION, PHASE, Statistic, Within, measure_of, misfits
+from config.limit_statistics import DURATION, PHASE, ROLLING, Statistic, Within, measure_of, misfits
 from config.text import Name, Text
 
 Priority = Literal["low", "medium", "high", "critical"]
@@ -156,7 +156,8 @@ class Limit(Model):
     @property
     def is_condition(self) -> bool:
         """It must hold, and has no levels."""
-        return self.expression is not None and self.nor is None and self.par is None and self.alarm is None
+        has_levels = self.nor or self.par or self.alarm or self.decision_interval
+        return self.expression is not None and not has_levels
 
     def __hash__(self) -> int:
         return self._made_hash
@@ -202,7 +203,9 @@ class Limit(Model):
             raise ValueError(f"{wrong}, or compare it in the expression" if not condition else wrong)
         if self.sp_role is not None:
             raise ValueError("sp_role and expression: subtract the setpoint in the expression")
-        if self.statistic != "value":
+        if condition and self.statistic != "value":
+            raise ValueError(f"statistic {self.statistic} is of a number, and the expression is a condition")
+        if self.statistic in (*ROLLING, DURATION):
             raise ValueError("statistic and expression: write it into the expression, as slope(product_temperature, 120)")
 
     @model_validator(mode="after")

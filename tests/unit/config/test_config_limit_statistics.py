@@ -44,6 +44,7 @@ def told(tmp_path: Path, *rows: str) -> list[str]:
     return [str(fault).removeprefix(f"{path}:") for fault in (*examination.faults, *examination.warnings)]
 
 
+LEAD = "name: lead, expression: contents - jacket"
 CUSUM = "role: contents, statistic: cusum_high"
 OUTSIDE = "role: contents, statistic: time_outside"
 
@@ -59,6 +60,9 @@ OUTSIDE = "role: contents, statistic: time_outside"
         f"{CUSUM}, sp: 65, slack: 0.25, decision_interval: 20",
         "statistic: duration, phase: Hold, par: [1800, 3600], nor: [2000, 3000], alarm: {h: 2900, hh: 4000}, unit: R-201",
         "statistic: duration, par: [null, 3600]",
+        f"{LEAD}, statistic: time_outside, within: phase, par: [null, 60], allowed_outside_s: 300",
+        f"{LEAD}, statistic: ewma, time_constant_s: 60, par: [null, 60]",
+        f"{LEAD}, statistic: cusum_low, sp: 20, slack: 1, decision_interval: 60",
         "role: contents, nor: [60, 70], suppressed_when: 'jacket < 5 or mean(sp, 60) == 0', max_age_s: 30, cpp: true",
         "role: contents, par: [60, 70], suppressed_when: jacket < 5",
         "statistic: duration, par: [null, 3600], suppressed_when: '[R-202].level > 5'",
@@ -179,6 +183,14 @@ def test_what_is_right(tmp_path: Path, row: str) -> None:
         (
             "role: contents, par: [60, 70], suppressed_when: 'mean(jacket, 15) < 5'",
             ".suppressed_when: mean over 15 s holds fewer than 2 samples of T2 of device D, read every 10 s",
+        ),
+        (
+            "name: lead, expression: contents > jacket, statistic: ewma, time_constant_s: 60, par: [0, 1]",
+            ": a condition holds or not: leave nor, par and alarm out",
+        ),
+        (
+            "name: lead, expression: contents > jacket, statistic: ewma, time_constant_s: 60",
+            ": statistic ewma is of a number, and the expression is a condition",
         ),
         (
             f"{OUTSIDE}, within: day, par: [60, 70], allowed_outside_s: 300",

@@ -18,6 +18,7 @@ from collector.batch.context import ContextTracker
 from collector.live import Live
 from collector.monitor import judge as core
 from collector.monitor.alarms.alarm import Alarm
+from collector.monitor.durations import PhaseDurations
 from collector.recall import accumulated_before
 from collector.recorder import Recorder
 from collector.report.finished import FinishedRecord, replayed
@@ -42,6 +43,10 @@ LIMITS: list[dict[str, Any]] = [
     {"role": "temperature", "statistic": "ewma", "time_constant_s": 1, "spans_phases": True, "nor": [62, 68]},
     {"role": "temperature", "statistic": "cusum_high", "sp": 65, "slack": 1, "decision_interval": 14},
     {"role": "temperature", "sp_role": "setpoint", "statistic": "cusum_low", "slack": 0.5, "decision_interval": 1.5},
+    {
+        **{"name": "lead", "expression": "temperature - setpoint", "statistic": "time_outside", "within": "phase"},
+        **{"nor": [-2, 2], "allowed_outside_s": 2},
+    },
     {"statistic": "duration", "par": [2, 4], "alarm": {"h": 3}},
     {"statistic": "duration", "phase": "Hold", "nor": [3, None]},
 ]
@@ -91,6 +96,7 @@ def recorded(data: Path, runs: Sequence[tuple[list[Sample], bool]]) -> None:
         if killed:
             assert asyncio.run(recorder.commit())
             recorder.judges.clear()
+            recorder.durations = PhaseDurations(())
         else:
             recorder.tell(Event(EventKind.DAEMON, SLOT_NS + slot * SECOND_NS, body={"state": "stopped"}))
         assert asyncio.run(recorder.close())
@@ -142,3 +148,4 @@ def test_a_batch_goes_on_after_a_restart_as_if_there_had_been_none(tmp_path: Pat
     assert ("time outside NOR in phase", 10, 6.0) in told
     alarms = [event.body["happening"] for event in daemon if event.kind is EventKind.ALARM and event.body["rule"] == "PAR time"]
     assert "occurs" in alarms
+    assert {event.body["role"] for event in daemon if event.kind is EventKind.ALARM} >= {"temperature", "lead"}
