@@ -111,8 +111,8 @@ class Room:
             self._rate = self._reader.bytes_per_hour()
         room = free - self._reserve.missing_bytes
         if self._looks % LOOKS_PER_KEEPING == 0:
-            self._freed_bytes = self._to_be_freed(room)
-            self._days_to_archive = self._to_archive()
+            self._freed_bytes = _counted(lambda: self._to_be_freed(room))
+            self._days_to_archive = _counted(self._to_archive)
         self._looks += 1
         self.runway = Runway(free, runway_hours(room + self._freed_bytes, self._rate))
         hours = self.runway.hours
@@ -152,3 +152,12 @@ class Room:
             "free_bytes": self.runway.free_bytes,
         }
         self._tell(Event(EventKind.ROOM, self._clock.now_ns(), body=body))
+
+
+def _counted(count: Callable[[], int]) -> int:
+    """0 where a day can't be read: the alarm is then early, not missing."""
+    try:
+        return count()
+    except (StoreError, sqlite3.Error) as exc:
+        log.warning("days that may go can't be looked up", cause=str(exc))
+        return 0

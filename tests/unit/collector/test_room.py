@@ -12,6 +12,7 @@ import pytest
 
 from collector import room
 from collector.room import Room
+from collector.store.files import StoreError
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.reserve import Reserve, runway_hours
@@ -43,6 +44,7 @@ class Site:
     told: list[Event] = field(default_factory=list)
     rate: float | None = 1e6
     unarchived: int = 0
+    damage: str = ""
     removable: int = 0
     """Bytes of days that go by size before the disk is full."""
 
@@ -54,6 +56,8 @@ class Site:
         return self.rate
 
     def to_be_freed(self, free_bytes: int) -> int:
+        if self.damage:
+            raise StoreError(self.damage)
         return self.removable if free_bytes > 10_000_000 else 0
 
     @property
@@ -126,6 +130,14 @@ async def test_days_that_will_go_by_size_are_room(site: Site) -> None:
         site.removable = 0
         await some_looks()
         assert site.states == ["short"], "a sink fell behind: they may not go any more"
+
+
+async def test_a_day_that_cannot_be_read_does_not_keep_short_from_being_told(site: Site) -> None:
+    site.else_free, site.removable, site.damage = 20_000_000 + RESERVE_BYTES, 15_000_000, "a day is damaged"
+    async with looking(site) as looks:
+        await some_looks()
+        assert looks.state()["to_be_freed_bytes"] == 0
+    assert site.states == ["short"]
 
 
 @pytest.mark.parametrize(("days", "told"), [(1, "1 day with gmp data waits for"), (12, "12 days with gmp data wait for")])

@@ -78,8 +78,12 @@ def test_an_expression_over_two_groups_is_judged_at_the_fast_one_with_what_is_yo
     machines = {unit: Level("value", name, True, 6.0, 0.0) for unit in ("R-201", "R-202")}
     newest: dict[str, tuple[int, float]] = {}
     expected, told = list[tuple[int, str, str, str]](), list[Event]()
+    begun = False
     for of, at, samples, stamps in rows:
         told += told_of(relations, [(of, at, samples, stamps)])
+        begun |= of is FAST
+        if not begun:
+            newest.clear()  # it begins with the newest scan of each group
         for unit, sample in zip(machines, samples, strict=False):
             value, (slot, product) = good(sample), newest.get(unit, (-100, 0.0))
             if of is SLOW and value is not None:

@@ -33,8 +33,10 @@ def journal_of(data: Path) -> Iterator[Journal]:
 
 def all_rows(reader: Reader) -> list[ScanRow]:
     rows: list[ScanRow] = []
-    while got := reader.read(rows[-1].seq if rows else 0, 1000):
+    seq = 0
+    while got := reader.read(seq, 1000):
         rows += [row for row in got if isinstance(row, ScanRow)]
+        seq = got[-1].seq
     return rows
 
 
