@@ -58,11 +58,23 @@ def _written_otherwise(cell: str, decimal: Decimal) -> float:
 
 def numbers(cells: Sequence[str], decimal: Decimal, bad: Collection[str] = ()) -> NDArray[np.float64]:
     """`[n]`; NaN is a bad sample. `bad`: cells that mark one, whatever they look like."""
-    values = np.array([number(cell, decimal) for cell in cells], np.float64)
+    values = _plain(cells) if decimal is Decimal.POINT else None
+    if values is None:
+        values = np.array([number(cell, decimal) for cell in cells], np.float64)
     marks = [mark for text in bad if not math.isnan(mark := number(text, decimal))]
     if marks:
         values[np.isin(values, marks)] = math.nan
     return values
+
+
+def _plain(cells: Sequence[str]) -> NDArray[np.float64] | None:
+    """All at once; None where one is no number that C knows."""
+    try:
+        values = np.array(cells, np.float64)
+    except ValueError:
+        return None
+    values[np.isinf(values)] = math.nan
+    return None if "_" in "".join(cells) else values
 
 
 def unclear(cell: str) -> bool:
@@ -72,6 +84,8 @@ def unclear(cell: str) -> bool:
 
 def words_for_bad(cells: Iterable[str], values: NDArray[np.float64]) -> Counter[str]:
     """What was found in place of numbers; an empty cell is ''."""
+    if not np.isnan(values).any():
+        return Counter()
     return Counter(cell for cell, is_bad in zip(cells, np.isnan(values).tolist(), strict=True) if is_bad)
 
 

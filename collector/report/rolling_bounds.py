@@ -181,7 +181,7 @@ class Panes:
 def _split(values: Floats, scans: int) -> tuple[Floats, Floats]:
     """`[panes, scans, m]`, and the rest as one shorter pane, or as none."""
     whole = len(values) // scans
-    return values[: whole * scans].reshape(whole, scans, -1), values[None, whole * scans :]
+    return values[: whole * scans].reshape(whole, scans, values.shape[1]), values[None, whole * scans :]
 
 
 def _of_panes(values: Floats, scans: int, reduced: Callable[[Floats, int], Floats]) -> Floats:

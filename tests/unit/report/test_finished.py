@@ -121,7 +121,9 @@ def test_a_replayed_journal_gives_the_verdicts_of_the_daemon(of: list[Run]) -> N
             offline = [event for _, events in replayed(reader, record, 0, 1 << 62) for event in events]
             daemon = told_by_the_daemon(reader)
     open_at_a_kill = [event for event in offline if event not in daemon]
-    assert all((event.body.get("state"), event.body.get("ended")) == ("closed", "stopped") for event in open_at_a_kill)
+    # one that was inside again is known to have ended only a merge gap later, which the daemon did not live to see
+    assert all(event.body.get("state") == "closed" for event in open_at_a_kill)
+    assert {event.body.get("ended") for event in open_at_a_kill} <= {"stopped", "inside"}
     assert by_slot(event for event in offline if event in daemon) == by_slot(daemon)
     states = [event.body["state"] for event in offline if event.kind is EventKind.EXCURSION]
     assert states.count("open") == states.count("closed"), "a kill leaves no excursion open for ever"
@@ -274,6 +276,31 @@ def test_only_columns_that_leave_a_rolling_level_go_through_a_window() -> None:
     (rolled, _) = screen.rolled[100 * SECOND_NS]
     assert [(quiet.pane, quiet.columns.tolist()) for quiet in rolled.quiet] == [(4, [0, 2]), (1, [])]
     assert 0 < len(screen.due) < 200
+
+
+def test_a_delay_of_a_rolling_statistic_runs_on_while_nothing_else_changes() -> None:
+    about = {"role": "a", "statistic": "max", "window_s": 2, "nor": [None, 2.5], "deadband": 0.5}
+    limits = [Limit.model_validate({**about, "on_delay_s": 4, "off_delay_s": 3})]
+    values = np.full((24, 3), 1.0)
+    values[4:14, 0] = [3.0, 3.0, *[2.25] * 8]
+    batch = Batch("R-1", "B-1", np.arange(24) * SECOND_NS, values, (Stamp("B-1", "Dose"),) * 24)
+    told = [event.slot_ns // SECOND_NS for event in seen_in_part(batch, limits)]
+    assert told == [8, 18]
+    assert seen_in_part(batch, limits) == seen_in_full(batch, limits)
+
+
+def test_a_long_window_begins_on_its_pane() -> None:
+    scans, window = 7_500, 7_260
+    values = 100 + np.random.default_rng(3).standard_normal((scans, 3))
+    values[7_330:, 0] += 60
+    rows = [("a", "mean", [99.9, 100.5]), ("b", "std", [None, 3]), ("c", "slope", [-1, 1])]
+    limits = [Limit.model_validate({"role": r, "statistic": s, "window_s": window, "nor": nor}) for r, s, nor in rows]
+    stamps = (Stamp("B-1", "Heat"),) * 50 + (Stamp("B-1", "Dose"),) * (scans - 50)
+    batch = Batch("R-1", "B-1", np.arange(scans) * SECOND_NS, values, stamps)
+    told = seen_in_part(batch, limits)
+    changed = [(event.body["role"], event.body["to"]) for event in told if event.kind is EventKind.TRANSITION]
+    assert changed == [("a", "outside"), ("a", "ended")]
+    assert told == seen_in_full(batch, limits)
 
 
 def test_a_delay_runs_on_within_the_deadband() -> None:
