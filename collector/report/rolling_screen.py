@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collector.monitor.limits import Rule
 from collector.monitor.rules import bound_of
-from collector.monitor.statistics import ROW_OF
+from collector.monitor.statistics import ROW_OF, ROWS
 from collector.report.recorded_window import Computed, Quiet, Reach, Rolled
 from collector.report.rolling_bounds import Bounds, Panes
 
@@ -29,8 +29,15 @@ LEAST_PANE = 4
 LARGEST = 1e100
 """Beyond it squares may overflow, and then the window answers."""
 
+MOST_BYTES = 512 << 20
+"""What windows may tell of a batch beforehand."""
+
 Readiness = tuple[float, bool, int]
 """Share that must be good, whether the window may span phases, and nanoseconds to settle: alike rules can be evaluated alike."""
+
+
+class TooMuch(Exception):
+    """More would have to be known beforehand than memory is good for: a judge goes through it, scan by scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class RollingScreen:
     """The windows of one length of a batch."""
 
     def __init__(self, slots_ns: Times, values: Floats, reach: Reach, stretches: Sequence[Stretch], columns: Indices) -> None:
-        """`columns`: those with a limit on such a window at any time."""
+        """`columns`: those with a limit on such a window at any time. Raises TooMuch."""
         self._slots_ns, self._values, self._reach = slots_ns, values, reach
         self._stretches, self.columns = stretches, columns
         self._rows = frozenset(row for stretch in stretches for row, _ in stretch.levels)
@@ -108,6 +115,8 @@ class RollingScreen:
             quiet.append(found)
             left = np.setdiff1d(left, found.columns)
         loud = np.setdiff1d(self.columns, np.concatenate([each.columns for each in quiet]) if quiet else [])
+        if len(values) * len(loud) * ROWS * values.itemsize > MOST_BYTES:
+            raise TooMuch
         return Rolled(self._reach, Computed.of(self._slots_ns, values, loud, self._reach), tuple(quiet))
 
     def _quiet(self, columns: Indices, scans: int) -> Quiet:

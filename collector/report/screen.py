@@ -25,7 +25,7 @@ from collector.monitor.limits import Rule, limits_for, rules_of
 from collector.monitor.statistics import ROW_OF
 from collector.report.recorded_window import Reach, RecordedWindow, Rolled
 from collector.report.recording import Batch
-from collector.report.rolling_screen import RollingScreen, Stretch, levels_of
+from collector.report.rolling_screen import RollingScreen, Stretch, TooMuch, levels_of
 from collector.terms import Stamp
 from config.limits import Limit
 from drivers.base import Column, Layout
@@ -87,10 +87,13 @@ def screened(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Se
     in_order = bool((np.diff(batch.slots_ns) > 0).all())
     if not in_order or not all(limit.model_fields_set <= _PLAIN and limit.statistic in _KNOWN for limit in limits):
         return Screen(np.arange(columns), np.arange(scans), scans, in_order)
+    try:
+        rolling = list(_rolling(batch, layout, limits, contexts))
+    except TooMuch:
+        return Screen(np.arange(columns), np.arange(scans), scans, in_order)
     calm, due = _calm(batch.values, contexts), np.zeros(scans, np.bool_)
     loud = ~calm.all(axis=0)
     loud |= _settling(layout, limits)
-    rolling = list(_rolling(batch, layout, limits, contexts))
     for screen in rolling:
         loud[screen.columns if screen.falls else screen.rolled.computed.columns] = True
         due |= screen.changes() | screen.turns()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.judge import Judge
 from collector.monitor.relations import Relations
 from collector.recorder import Recorder
-from collector.report import finished
+from collector.report import finished, rolling_screen
 from collector.report.finished import FinishedRecord, judged, replayed, scan_of
 from collector.report.recording import Batch
 from collector.report.screen import Contexts, Screen, screened
@@ -287,6 +288,15 @@ def test_a_delay_of_a_rolling_statistic_runs_on_while_nothing_else_changes() -> 
     told = [event.slot_ns // SECOND_NS for event in seen_in_part(batch, limits)]
     assert told == [8, 18]
     assert seen_in_part(batch, limits) == seen_in_full(batch, limits)
+
+
+def test_what_is_too_much_to_know_beforehand_is_judged_scan_by_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [Limit.model_validate({"role": "a", "statistic": "mean", "window_s": 3, "nor": [None, 2]})]
+    values = np.array([[1.0, 1.0, 1.0]] * 5 + [[4.0, 1.0, 1.0]] * 5)
+    batch = Batch("R-1", "B-1", np.arange(10) * SECOND_NS, values, (Stamp("B-1", "Dose"),) * 10)
+    assert len(screen_of(batch, limits).due) < 10
+    monkeypatch.setattr(rolling_screen, "MOST_BYTES", 10 * 5 * 8 - 1)
+    assert (len(screen_of(batch, limits).due), seen_in_part(batch, limits)) == (10, seen_in_full(batch, limits))
 
 
 def test_a_long_window_begins_on_its_pane() -> None:
