@@ -26,7 +26,7 @@ MAX_NODES = 1_000_000
 def parse(text: str, file: str) -> Source:
     """The data of `text`; `file` is its name in faults. Raises ConfigError when it is no YAML."""
     root = fast_root(text) or _compose(text, file)
-    if root is None:
+    if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
         raise ConfigError([Fault(file, 1, "", "is empty: is it the right file?")])
     _Survey(file).extent(root)
     conversion = _Conversion(file)

@@ -341,6 +341,7 @@ def test_a_faulty_limit_does_not_hide_what_is_missing(tmp_path: Path) -> None:
 NOT_YAML = [
     ("", "1: is empty: is it the right file?"),
     ("# only this\n\n", "1: is empty: is it the right file?"),
+    ("---", "1: is empty: is it the right file?"),
     ("\n\n- site\n", "3: holds no keys: write site: and endpoints: at the beginning of a line"),
     ("site", "1: holds no keys: write site: and endpoints: at the beginning of a line"),
     ("site: a\n\tb: c\n", "2: is not valid YAML: a tab stands where spaces belong: indent with spaces"),
