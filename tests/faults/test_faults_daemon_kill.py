@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.recorder import COMMIT_INTERVAL_S
+from collector.commits import COMMIT_INTERVAL_S
 from tests.faults.daemon_process import DaemonProcess, Wish, daemon_process
 from tests.faults.influx_points import assert_same_points
 from tests.faults.recorded import Recorded

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import recorder as recorder_module
+from collector import commits
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
 from collector.live import Live
@@ -196,7 +196,7 @@ async def test_counters_tell_what_was_read(bench: Bench) -> None:
 
 
 async def test_many_rows_go_in_several_commits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "ROWS_PER_COMMIT", 7)
+    monkeypatch.setattr(commits, "ROWS_PER_COMMIT", 7)
     bench.take(*(plain(slot) for slot in range(40)))
     assert await bench.recorder.commit()
     assert bench.scans() == list(range(40))
@@ -204,7 +204,7 @@ async def test_many_rows_go_in_several_commits(bench: Bench, monkeypatch: pytest
 
 
 async def test_commits_are_made_by_themselves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "COMMIT_INTERVAL_S", 0.001)
+    monkeypatch.setattr(commits, "COMMIT_INTERVAL_S", 0.001)
     committing = asyncio.create_task(bench.recorder.commit_forever())
     for slot in (0, 1):
         bench.disk.reached.clear()
@@ -275,7 +275,7 @@ async def test_closing_on_a_full_disk_says_so(bench: Bench) -> None:
 
 
 async def test_overflow_drops_the_oldest_counts_and_tells(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 10)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 10)
     bench.disk.full = True
     bench.take(*(plain(slot) for slot in range(12)))
     assert not await bench.recorder.commit()
@@ -294,7 +294,7 @@ async def test_overflow_drops_the_oldest_counts_and_tells(bench: Bench, monkeypa
 
 
 async def test_changes_between_the_slots_take_room_like_samples(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 10)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 10)
     three = Changes(np.zeros(3, np.int32), np.ones(3, np.int64), np.ones(3), np.zeros(3, np.uint32))
     bench.disk.full = True
     bench.take(*(replace(plain(slot), changes=three) for slot in range(4)))
@@ -307,7 +307,7 @@ async def test_changes_between_the_slots_take_room_like_samples(bench: Bench, mo
 
 async def test_a_gap_that_was_told_is_not_itself_dropped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """An outage of hours, with a try each second: every gap of its beginning must still be known at its end."""
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 10)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 10)
     bench.disk.full = True
     for slot in range(0, 60, 5):
         bench.take(*(plain(slot + i) for i in range(5)))
@@ -321,7 +321,7 @@ async def test_a_gap_that_was_told_is_not_itself_dropped(bench: Bench, monkeypat
 
 async def test_events_are_not_dropped_unseen(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """An event has no samples: dropping it makes no room, and no gap tells of it. A batch's beginning would be gone."""
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 10)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 10)
     bench.take(reactor(0, batch="B-24-017", phase="Dose"), *(plain(slot) for slot in range(1, 15)))
     assert await bench.recorder.commit()
     assert [event.body["what"] for event in bench.events(EventKind.BATCH)] == ["batch", "phase"]
@@ -330,7 +330,7 @@ async def test_events_are_not_dropped_unseen(bench: Bench, monkeypatch: pytest.M
 
 async def test_scans_dropped_behind_the_last_commit_are_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """All there is room for is on its way to a slow disk, and what comes meanwhile is dropped: nothing is left pending."""
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 5)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 5)
     bench.take(*(plain(slot) for slot in range(5)))
     work = await bench.committing()
     bench.take(*(plain(slot) for slot in range(5, 8)))
@@ -343,7 +343,7 @@ async def test_scans_dropped_behind_the_last_commit_are_told(bench: Bench, monke
 
 async def test_a_gap_reaches_over_all_that_was_dropped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slow groups answer for older slots than fast ones: the order of arrival is not that of slots."""
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 3)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 3)
     bench.take(plain(10), plain(2, OTHER), plain(14), plain(7, OTHER), plain(20), plain(21), plain(22))
     assert await bench.recorder.commit()
     (gap,) = bench.events(EventKind.GAP)
@@ -352,7 +352,7 @@ async def test_a_gap_reaches_over_all_that_was_dropped(bench: Bench, monkeypatch
 
 
 async def test_a_scan_greater_than_the_room_is_dropped_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 2)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 2)
     bench.take(reactor(0), plain(1), plain(2))
     assert await bench.recorder.close()
     assert bench.scans() == [1, 2]
@@ -367,8 +367,8 @@ ACTIONS = st.lists(st.sampled_from(["take", "take", "take", "lost", "tell", "com
 def test_everything_taken_is_on_the_disk_or_in_a_gap(tmp_path_factory: pytest.TempPathFactory, actions: list[str]) -> None:
     data = tmp_path_factory.mktemp("recorder")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder_module, "PENDING_SAMPLES", 4)
-        patch.setattr(recorder_module, "ROWS_PER_COMMIT", 3)
+        patch.setattr(commits, "PENDING_SAMPLES", 4)
+        patch.setattr(commits, "ROWS_PER_COMMIT", 3)
         asyncio.run(_act(data, actions))
 
 
@@ -483,7 +483,7 @@ async def test_a_row_that_cannot_be_written_on_a_disk_that_then_refuses_doubles_
 
 async def test_a_row_that_cannot_be_written_does_not_end_the_last_commits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing is the last chance of all the rows behind it, too."""
-    monkeypatch.setattr(recorder_module, "ROWS_PER_COMMIT", 2)
+    monkeypatch.setattr(commits, "ROWS_PER_COMMIT", 2)
     bench.take(plain(0), unwritable(1), *(plain(slot) for slot in range(2, 8)))
     with suppress(ValueError):
         await bench.recorder.close()
@@ -504,7 +504,7 @@ async def test_a_row_that_cannot_be_written_is_in_a_gap_that_says_so(bench: Benc
 
 async def test_overflow_stays_quick_however_many_events_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After hours without a disk the oldest of what waits is all events; making room must not walk past them each time."""
-    monkeypatch.setattr(recorder_module, "PENDING_SAMPLES", 10)
+    monkeypatch.setattr(commits, "PENDING_SAMPLES", 10)
     alone_s = await _cost_of_overflow_s(tmp_path / "alone", 0)
     assert await _cost_of_overflow_s(tmp_path / "behind", 40_000) < 20 * alone_s
 
