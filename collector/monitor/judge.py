@@ -98,7 +98,9 @@ class Judge:
         return {
             (columns[each.unit, each.role], each.statistic, each.rule, each.window_s, each.level): each
             for each in before
-            if (each.unit, each.role) in columns and each.statistic.endswith(DEVIATION) is (each.role in deviations)
+            if each.statistic != DURATION  # told of the role `phase`, which may be a column
+            and (each.unit, each.role) in columns
+            and each.statistic.endswith(DEVIATION) is (each.role in deviations)
         }
 
     @property

@@ -149,3 +149,15 @@ def test_a_batch_goes_on_after_a_restart_as_if_there_had_been_none(tmp_path: Pat
     alarms = [event.body["happening"] for event in daemon if event.kind is EventKind.ALARM and event.body["rule"] == "PAR time"]
     assert "occurs" in alarms
     assert {event.body["role"] for event in daemon if event.kind is EventKind.ALARM} >= {"temperature", "lead"}
+
+
+def test_a_phase_that_runs_too_long_over_a_restart_has_not_ended_in_it(tmp_path: Path) -> None:
+    """Its limits are told of the role `phase`, which is a tag's, too: of that they are not."""
+    long: list[Sample] = [(65.0, "B-1", "Dose")] * 8
+    recorded(tmp_path, [(long, True), (long, True)])
+    daemon, offline = both(tmp_path)
+    for events in (daemon, offline):
+        changes = [event.body for event in events if event.kind is EventKind.TRANSITION and event.body["statistic"] == "duration"]
+        assert [(body["rule"], body["to"]) for body in changes] == [("H", "outside"), ("PAR high", "outside")] * 2
+    alarms = [event.body for event in daemon if event.kind is EventKind.ALARM and event.body["statistic"] == "duration"]
+    assert [(body["rule"], body["happening"]) for body in alarms] == [("H", "occurs"), ("PAR high", "occurs")]
