@@ -113,10 +113,10 @@ class _Cover:
         self._good_since = 0
         return self.until(slot_ns if between_ns is None else between_ns, in_slot=is_slot, more=int(is_slot))
 
-    def until(self, time_ns: int, *, in_slot: bool, more: int = 0) -> float:
+    def until(self, time_ns: int, *, in_slot: bool, more: int = 0, more_good: int = 0) -> float:
         """Of the slots before `time_ns`, and as many `more`; recorded times are slots, and not always a whole period apart."""
         slots = self._periods(time_ns, nearest=in_slot) - self._periods(self._first_ns, nearest=self._begins_in_slot) + more
-        return min(1.0, self._good / slots) if slots > 0 else 1.0
+        return min(1.0, (self._good + more_good) / slots) if slots > 0 else 1.0
 
     def _periods(self, time_ns: int, *, nearest: bool) -> int:
         """Since the newest slot, to the nearest or up."""
@@ -208,7 +208,8 @@ class Tracker:
         if self._returned_ns is not None:
             last_ns, why = self._returned_ns, "inside"
         else:
-            coverage = self._cover.until(last_ns, in_slot=why == "limits changed")
+            newest = int(last_ns == self._last_good_ns)  # the record ends with a sample: no slot before the end is its own
+            coverage = self._cover.until(last_ns, in_slot=why == "limits changed", more_good=-newest)
         dark_ns = last_ns - self.open.last_ns
         dark_s = dark_ns / 1e9 if dark_ns > GAP_PERIODS * self._period_ns else 0.0
         not_evaluable_s = self.open.not_evaluable_s + dark_s

@@ -250,6 +250,13 @@ def test_coverage_of_recorded_times_that_are_not_quite_a_period_apart() -> None:
     assert [number(event, "coverage") for event in of_kind(told, EventKind.EXCURSION)] == [1.0, 1.0]
 
 
+def test_a_record_that_ends_with_a_sample_outside_has_no_slot_for_it_in_the_coverage() -> None:
+    judge = Judge(ONE, [limit(par=[0, 10])])
+    run(judge, ONE, steps_of([11, None, None, 11, 11]))
+    (event,) = of_kind(judge.close(START_NS + 4 * SECOND_NS), EventKind.EXCURSION)
+    assert (in_seconds(event), number(event, "coverage")) == ((0, 4, "stopped"), 0.5)
+
+
 def test_a_change_of_phase_ends_the_coverage_at_its_slot() -> None:
     told = run(Judge(ONE, [limit(par=[0, 10])]), ONE, steps_of([11, None, 11, 11, 11], [DOSE] * 4 + [HOLD]))
     (event,) = [event for event in told if event.body.get("state") == "closed"]
