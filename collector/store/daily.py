@@ -15,7 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from collector.store.chain import Head, digest
-from collector.store.files import Connect, StoreError, connect, open_reader
+from collector.store.files import Connect, StoreError, connect, open_reader, reading
 from collector.store.rows import DamagedRow, EventRow, Row, ScanRow, StoredEvent, StoredScan, decode
 from collector.store.scans import Scans
 from collector.store.schema import version_of
@@ -82,6 +82,15 @@ def _unlike(row: tuple[object, ...], kinds: tuple[type, ...]) -> Exception:
     return RuntimeError(f"row {row[0]!r} can't be read: a defect, please report it")
 
 
+def _before(connection: sqlite3.Connection) -> Totals:
+    """What the file itself says of all that stands before it. Raises DamagedRow, sqlite3.Error."""
+    found = connection.execute("SELECT first_seq, samples_before, scans_before FROM meta").fetchall()
+    if len(found) != 1 or not all(isinstance(number, int) and number >= 0 for number in found[0]):
+        raise DamagedRow(f"how it begins is told by {found[:2]!r}")
+    ((first_seq, samples, scans),) = found
+    return Totals(first_seq - 1, samples, scans)
+
+
 @dataclass(slots=True)
 class DailyFile:
     """One day of the journal, open for reading, with what its rows refer to. Not for several threads at once."""
@@ -106,8 +115,13 @@ class DailyFile:
     def open(cls, path: Path, connect: Connect = connect, known: dict[str, Layout] | None = None) -> DailyFile:
         """`known` are layouts that were read before, and takes what is read here. Raises StoreError."""
         connection = open_reader(path, connect)
-        first_seq, samples, scans = connection.execute("SELECT first_seq, samples_before, scans_before FROM meta").fetchone()
-        return cls(path, connection, first_seq, Totals(first_seq - 1, samples, scans), {} if known is None else known)
+        try:
+            with reading(path):
+                before = _before(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(path, connection, before.seq + 1, before, {} if known is None else known)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

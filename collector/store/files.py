@@ -60,13 +60,17 @@ def inode_of(path: Path) -> int:
         return 0
 
 
+_OF_DAMAGE = ("Could not decode to UTF-8", "no such table", "no such column")
+"""A statement of ours names what the schema of a daily file has: without it the schema is not what was written."""
+
+
 def tells_damage(exc: BaseException) -> bool:
     """SQLite says that the file is not what was written; a full disk, a lock or a refusal does not say so."""
     code = getattr(exc, "sqlite_errorcode", None)
     if isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return True
-    undecodable = isinstance(exc, sqlite3.OperationalError) and str(exc).startswith("Could not decode to UTF-8")
-    return undecodable or isinstance(exc, UnicodeDecodeError)  # of a text, or of the name of a column
+    told = isinstance(exc, sqlite3.OperationalError) and str(exc).startswith(_OF_DAMAGE)
+    return told or isinstance(exc, UnicodeDecodeError)  # of a text, or of the name of a column
 
 
 @contextmanager

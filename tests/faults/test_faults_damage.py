@@ -7,7 +7,6 @@ opens the folder, appends, reads all to a sink, and sets aside what turns out to
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict
@@ -34,7 +33,7 @@ from drivers.base import Layout
 from tests.faults.known_rows import LARGEST_COMMIT, QUARTER_DAY_NS, acknowledge_some, assert_row, entry_of
 from tests.faults.rows import Row
 from tests.journal_rows import SLOT_NS, column, layout, scan
-from tests.unit.store.damages import OBVIOUS, deleted, flipped, many_flipped
+from tests.unit.store.damages import OBVIOUS, deleted, flipped, many_flipped, settled
 
 COMMITS = 16
 
@@ -141,7 +140,7 @@ def test_damage(row: Row, tmp_path: Path) -> None:
         path = data / "registry.db" if chance.random() < 0.15 else chance.choice([*files, files[-1], files[-1]])
         if path.name == "registry.db" and harm in ("without_a_table", "without_meta", "a_folder"):
             harm = "flipped"
-        _settle_log(path)
+        settled(path)
         HARM[harm](path, chance)
         got, wrong = goes_on(data, last_seq, chance)
         proof = prove(data)
@@ -149,12 +148,6 @@ def test_damage(row: Row, tmp_path: Path) -> None:
         assert not wrong or not proof.sound, f"{wrong} rows are wrong, and nothing says so"
         lost = _assert_accounted_for(data, last_seq)
         row.count(samples=got, lost=lost, set_aside=len(losses(data)), wrong_and_detected=wrong, sound_after=int(proof.sound))
-
-
-def _settle_log(path: Path) -> None:
-    """What is harmed is the file, with all that is in it."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @pytest.mark.faults("tag list re-ordered between runs", must="every value under its own tag", short=3, long=100)

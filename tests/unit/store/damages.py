@@ -84,6 +84,18 @@ def without_a_table(path: Path, chance: random.Random) -> None:
         connection.commit()
 
 
+def with_another_column(path: Path, _: random.Random) -> None:
+    """A byte of the schema's text is another: it reads well, and names a column that nobody asks for."""
+    settled(path)
+    path.write_bytes(path.read_bytes().replace(b"samples_before", b"sbmples_before"))
+
+
+def settled(path: Path) -> None:
+    """All that is in it stands in the file itself."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def put_back_older(path: Path, older: Path) -> None:
     """A copy of before was put over it."""
     deleted(path, random.Random())
@@ -91,6 +103,9 @@ def put_back_older(path: Path, older: Path) -> None:
 
 
 OBVIOUS: dict[str, Damage] = {
-    each.__name__: each for each in (truncated, emptied, overwritten, zeroed, foreign, a_folder, without_meta, without_a_table)
-}
+    each.__name__: each
+    for each in (
+        truncated, emptied, overwritten, zeroed, foreign, a_folder, without_meta, without_a_table, with_another_column,
+    )
+}  # fmt: skip
 """Seen when the file is opened."""
