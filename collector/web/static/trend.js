@@ -6,7 +6,7 @@ const TREND = { width: 1000, height: 260, left: 64, right: 8, top: 8, bottom: 40
 const TREND_SPANS = [["5 min", 300], ["15 min", 900], ["1 h", 3600], ["4 h", 14400]];
 const trendShown = { unit: "", tag: "", seconds: 300, trend: null, limit: null, timer: 0, asked: 0 };
 
-const trendPlotWidth = TREND.width - TREND.left - TREND.right;
+const trendPlotWidth = () => TREND.width - TREND.left - TREND.right;
 const trendPlotHeight = TREND.height - TREND.top - TREND.bottom;
 
 function openTrend(unit, tag) {
@@ -117,7 +117,7 @@ function drawLevels(svg, scale, place) {
 
 function drawTimes(svg, trend, placeTime) {
   const seconds = (trend.to_ms - trend.from_ms) / 1000;
-  const step = [10, 30, 60, 120, 300, 600, 1800, 3600].find((each) => seconds / each <= 8) ?? 7200;
+  const step = [10, 30, 60, 120, 300, 600, 1800, 3600].find((each) => seconds / each <= trendPlotWidth() / 110) ?? 7200;
   for (let at = Math.ceil(trend.from_ms / 1000 / step) * step; at * 1000 <= trend.to_ms; at += step) {
     const x = placeTime(at * 1000);
     shape(svg, "path", "grid").setAttribute("d", `M${x} ${TREND.top} V${TREND.top + trendPlotHeight}`);
@@ -131,7 +131,7 @@ function drawLimitBand(svg, className, row, place) {
   const [floor, ceiling] = [TREND.top + trendPlotHeight, TREND.top];
   const from = row.high === null ? ceiling : place(row.high);
   const to = row.low === null ? floor : place(row.low);
-  setAttributes(shape(svg, "rect", className), { x: TREND.left, y: from, width: trendPlotWidth, height: Math.max(0, to - from) });
+  setAttributes(shape(svg, "rect", className), { x: TREND.left, y: from, width: trendPlotWidth(), height: Math.max(0, to - from) });
 }
 
 // Each span is drawn from its lowest to its highest value, so that no spike of one sample is lost; a point alone is a dot.
@@ -151,12 +151,13 @@ function linePath(points, placeTime, place) {
 
 function drawTrend(trend) {
   trendShown.trend = trend;
+  TREND.width = Math.max(300, byId("trend-picture").clientWidth); // a unit is a pixel, so letters keep their size on a telephone
   const svg = document.createElementNS(SVG, "svg");
   setAttributes(svg, { viewBox: `0 0 ${TREND.width} ${TREND.height}`, role: "img" });
   const scale = trendScale(trendLevels(trend, trendShown.limit));
   const tenth = (number) => Math.round(number * 10) / 10;
   const place = (level) => tenth(TREND.top + trendPlotHeight * (1 - (level - scale.low) / (scale.high - scale.low)));
-  const placeTime = (ms) => tenth(TREND.left + (trendPlotWidth * (ms - trend.from_ms)) / (trend.to_ms - trend.from_ms));
+  const placeTime = (ms) => tenth(TREND.left + (trendPlotWidth() * (ms - trend.from_ms)) / (trend.to_ms - trend.from_ms));
   if (trendShown.limit) {
     drawLimitBand(svg, "par", trendShown.limit.par, place);
     drawLimitBand(svg, "nor", trendShown.limit.nor, place);
