@@ -14,6 +14,8 @@ from config.model import Plant
 from config.tags import Kind
 
 _NUMBERS = (Kind.REAL, Kind.INTEGER)
+_OPERANDS = (*_NUMBERS, Kind.BOOLEAN)
+"""Of an expression: a boolean is 0 or 1 there, as in a scan."""
 _LEAST_PERIODS = 2
 Roles = Mapping[str, Mapping[str, list[PlacedTag]]]
 """The tags of each unit by their role."""
@@ -66,8 +68,9 @@ def operands_exist(plant: Plant) -> Iterator[Finding]:
             continue
         if not where:
             yield loc, _nowhere(needed, units, homeless)
+        kinds = _NUMBERS if loc[-1] == "sp_role" else _OPERANDS
         for unit in where[:1]:
-            yield from ((loc, what) for each in needed if (what := _wrong(each, unit or "", units, homeless)))
+            yield from ((loc, what) for each in needed if (what := _wrong(each, unit or "", units, homeless, kinds)))
 
 
 def _has(roles: Mapping[str, list[PlacedTag]], needed: tuple[Operand, ...], units: Roles) -> bool:
@@ -85,7 +88,7 @@ def _nowhere(needed: tuple[Operand, ...], units: Roles, homeless: set[str]) -> s
     return f"no unit has all of {', '.join(each.role for each in needed if each.unit is None)}: name the other unit, [R-202].role"
 
 
-def _wrong(each: Operand, unit: str, units: Roles, homeless: set[str]) -> str | None:
+def _wrong(each: Operand, unit: str, units: Roles, homeless: set[str], kinds: tuple[Kind, ...] = _OPERANDS) -> str | None:
     name = each.unit or unit
     if name not in units:
         return f"no unit {name!r}{did_you_mean(name, units)}; units of this plant: {', '.join(units) or 'none'}"
@@ -93,8 +96,9 @@ def _wrong(each: Operand, unit: str, units: Roles, homeless: set[str]) -> str | 
         missing = f"no tag of unit {name} has role {each.role!r}{did_you_mean(each.role, units[name])}"
         return None if each.role in homeless else missing
     tag = units[name][each.role][0]
-    if tag.tag.value_kind not in _NUMBERS:
-        return f"{each.role} is {tag.tag.value_kind} ({tag}): an expression is made of real and integer tags"
+    if tag.tag.value_kind not in kinds:
+        made = "an expression is made of numbers and booleans" if kinds == _OPERANDS else "a setpoint is a number"
+        return f"{each.role} is {tag.tag.value_kind} ({tag}): {made}"
     if each.window_s and tag.period_s and each.window_s < _LEAST_PERIODS * tag.period_s:
         return f"{each.statistic} over {each.window_s:g} s holds fewer than 2 samples of {tag}, read every {tag.period_s:g} s"
     return None

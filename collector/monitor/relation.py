@@ -96,8 +96,8 @@ class Possible:
 
     def learn(self, layout: Layout) -> list[Relation]:
         """Those that another group makes possible."""
-        numbers = ((index, column) for index, column in enumerate(layout.columns) if column.kind in (Kind.REAL, Kind.INTEGER))
-        self._where.update({(column.unit, column.role): (layout, index) for index, column in numbers})
+        figures = ((index, column) for index, column in enumerate(layout.columns) if column.kind is not Kind.TEXT)
+        self._where.update({(column.unit, column.role): (layout, index) for index, column in figures})
         self._units.update(dict.fromkeys(layout.units))
         new = []
         for wanted in self._wanted:

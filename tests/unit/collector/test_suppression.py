@@ -171,3 +171,24 @@ def test_a_start_without_the_setting_suppresses_no_more(tmp_path: Path) -> None:
     again = Run(tmp_path, plant_of([{"role": "temperature", "par": [None, 70]}]), run.close())
     assert again.state is State.B
     again.close()
+
+
+def test_whether_a_drive_runs_may_be_a_boolean(tmp_path: Path) -> None:
+    running = {"S": {"address": "s=3", "role": "running", "kind": "boolean"}}
+    limits = [
+        {"role": "temperature", "par": [None, 70], "suppressed_when": "running == 0"},
+        {"name": "driven", "expression": "running == 1 or temperature < 70"},
+    ]
+    groups = {"main": {"period_s": 1}}
+    plc = {"unit": "R-201", "groups": groups, "tags": TAGS | running}
+    endpoints = {"controller": {"url": "opc.tcp://h", "devices": {"plc": plc}}}
+    plant = Plant.model_validate({"site": "Basel", "endpoints": endpoints, "units": {"R-201": None}, "limits": limits})
+    (group,) = scan_groups(plant.endpoints[0])
+    run = Run(tmp_path, plant)
+    driven = AlarmKey("R-201", "driven", "value", None, "condition")
+    states = []
+    for at, runs in enumerate((True, False, True)):
+        run.take(scan(group.layout, [80.0, "Heat", runs], SLOT_NS + at * SECOND_NS))
+        states.append((run.state, run.recorder.alarms.now[driven].state if driven in run.recorder.alarms.now else State.A))
+    assert states == [(State.B, State.A), (State.H, State.B), (State.B, State.D)]
+    run.close()
