@@ -8,6 +8,7 @@ from importlib import import_module
 
 import typer
 
+from collector.commands.guide import FIRST, PANELS, beneath
 from collector.version import VERSION
 
 COMMANDS = (
@@ -26,15 +27,20 @@ def application(names: Collection[str]) -> typer.Typer:
         name="reactorwatch",
         help="Collects from reactor controllers, holds every value against its limits, and keeps the original record. "
         "Advisory: it never writes to a controller and is never the safety layer.",
+        epilog="\n\n".join(FIRST),
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     application.callback()(options)
     for name in filter(names.__contains__, COMMANDS):
-        application.command()(getattr(import_module(f"collector.commands.{_MODULES.get(name, name)}"), name))
+        command = getattr(import_module(f"collector.commands.{_MODULES.get(name, name)}"), name)
+        application.command(epilog=beneath(name), rich_help_panel=PANELS[name])(command)
     for name in filter(names.__contains__, GROUPS):
-        application.add_typer(getattr(import_module(f"collector.commands.{GROUPS[name]}"), GROUPS[name]), name=name)
+        group = getattr(import_module(f"collector.commands.{GROUPS[name]}"), GROUPS[name])
+        for each in group.registered_commands:
+            each.epilog = beneath(f"{name} {each.name or each.callback.__name__}")
+        application.add_typer(group, name=name, epilog=beneath(name), rich_help_panel=PANELS[name])
     return application
 
 

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from collector.commands.alarm_table import lines_of, time_of
-from collector.commands.terms import errors, failed, output, seconds, time_ns, wrong_input
+from collector.commands.terms import errors, expect_record, failed, output, seconds, time_ns, wrong_input
 
 if TYPE_CHECKING:
     from collector.desk_messages import Answer, Deed
@@ -34,8 +34,7 @@ def list_(data: Data = Path("data"), json: Json = False) -> None:
     from collector.desk_messages import NobodyThere, Request, ask
     from collector.monitor.alarms.alarm import ADVISORY
 
-    if not (data / "registry.db").exists():
-        wrong_input(f"{data}: no daemon has ever written here; give its folder with --data")
+    expect_record(data)
     try:
         found: Mapping[str, Any] = ask(data, Request(do="list")).alarms
         running = True

@@ -16,7 +16,7 @@ from rich.progress import DownloadColumn, Progress
 from collector.archive_folder import WrongFolder
 from collector.archiving import Outcome, State, bytes_to_archive
 from collector.archiving import archive as archive_days
-from collector.commands.terms import FAILED, counted, errors, output, wrong_input
+from collector.commands.terms import FAILED, counted, errors, expect_record, output, wrong_input
 from collector.store.files import StoreError
 from collector.version import VERSION
 
@@ -32,6 +32,7 @@ def archive(
 ) -> None:
     """Copy closed days to a folder elsewhere, prove the copies, and note them, so that retention may remove gmp data."""
     last = _day(until)
+    expect_record(data)
     outcomes: list[Outcome] = []
 
     def told(outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import DownloadColumn, Progress
 
-from collector.commands.terms import FAILED, errors, failed, output
+from collector.commands.terms import FAILED, errors, expect_record, failed, output
 from collector.commands.verify import proved, show
 from collector.store.backup import back_up, bytes_to_copy, manifest_of
 from collector.store.backup import restore as restore_copy
@@ -22,6 +22,7 @@ def backup(
     data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
 ) -> None:
     """Copy the record while the daemon runs."""
+    expect_record(data)
     try:
         with _bar() as progress:
             task = progress.add_task("backup", total=bytes_to_copy(data) or None)

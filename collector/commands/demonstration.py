@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from collector.app import Daemon, JournalRefused
-from collector.commands.terms import Stop, failed, load_plant, log_to, output, stop_on_signals
+from collector.commands.terms import Stop, counted, failed, load_plant, log_to, output, stop_on_signals
 from collector.ledger import Ledger
 from collector.store.files import StoreError
 from collector.terminal import watch
@@ -150,7 +150,9 @@ def _say(daemon: Daemon) -> None:
     counters = daemon.live.counters
     phases = ", ".join(f"{unit} {stamp.batch or 'no batch'} {stamp.phase}" for unit, stamp in daemon.live.stamps.items())
     excursions = sum(len(judge.open) for judge in daemon.recorder.judges.values())
-    output.print(f"read {counters.read} values in {counters.scans} scans; {phases}; {excursions} excursions open", markup=False)
+    output.print(
+        f"read {counters.read} values in {counters.scans} scans; {phases}; {counted(excursions, 'excursion')} open", markup=False
+    )
     if daemon.url:
         output.print(f"page: {daemon.url}", markup=False)
 

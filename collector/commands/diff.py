@@ -26,7 +26,7 @@ def diff(
     new: Annotated[Path, typer.Argument(help="The plant file as it is to be.", metavar="NEW.yaml")],
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
 ) -> None:
-    """Tell what changed between two plant files. Exit 0: nothing; 1: something; 2: a file is faulty."""
+    """Tell what changed between two plant files, in the words of the plant."""
     # Secrets and keys beside the plant file are the same ones wherever the two plant files lie.
     before, after = (load_plant(file, quiet=True, folder=Path()) for file in (old, new))
     changes = differences(before, after)

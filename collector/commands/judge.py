@@ -76,17 +76,13 @@ def judge(
     write_to: Annotated[Path | None, typer.Option("--output", "-o", help="CSV of all excursions and transitions.")] = None,
     counts_to: Annotated[Path | None, typer.Option("--counts", help="CSV of how often each limit was violated.")] = None,
 ) -> None:
-    """Hold a finished record against limits: every excursion and transition, as the daemon would have told them.
-
-    Example: reactorwatch judge --data batches.csv --limits limits.csv --json > found.json
-
-    with a header tag,low,high in limits.csv, and a row per tag, e.g. TT-101,10,70, named as in batches.csv. What was taken for
-    what is told on standard error.
-    """
+    """Hold a finished record against limits: every excursion and transition, as the daemon would have told them."""
     until_ns = LATEST_NS if to == _END else time_ns(to)
     asked = Asked(EARLIEST_NS if from_ == _ALWAYS else time_ns(from_), until_ns, unit, batch)
     if asked.from_ns >= asked.to_ns:
         wrong_input(f"--from {from_} is not before --to {to}")
+    if not record.exists():
+        wrong_input(f"{record} is not there: give the daemon's folder, or a CSV file, with --data")
     try:
         table = load_limits(limits)
     except ConfigError as exc:

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from collector.commands.aligned import aligned
-from collector.commands.terms import counted, failed, output, wrong_input
+from collector.commands.terms import counted, expect_record, failed, output, wrong_input
 from collector.report.export import iso
 from collector.store.cursors import DeadLetter, KeptLetter, KnownSink
 from collector.store.files import StoreError, is_locked
@@ -28,8 +28,7 @@ _LINE_CHARACTERS = 100
 @contextmanager
 def opened(data: Path, *, read_only: bool) -> Iterator[Registry]:
     """The registry of a daemon's folder; ends the command where there is none or it can't be used."""
-    if not (data / "registry.db").exists():
-        wrong_input(f"{data}: no daemon has ever written here; give its folder with --data")
+    expect_record(data)
     try:
         with closing(Registry(data, read_only=True)) as registry:
             if read_only:

@@ -26,6 +26,8 @@ def quarantine(
     """List what was damaged and set aside; with --acknowledge it is told no more, with --salvage what is intact is copied out."""
     if (salvaged is None) != (folder is None):
         wrong_input("--salvage and --to belong together")
+    if not (data / "journal").is_dir():
+        wrong_input(f"{data}: there is no journal here; give the daemon's folder with --data")
     try:
         if salvaged is not None and folder is not None:
             _salvage(data, salvaged, folder)

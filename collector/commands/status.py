@@ -14,7 +14,7 @@ from rich.table import Table
 from collector.alarm_list import facts_by_id
 from collector.alarm_memory import KIND, alarms_of
 from collector.commands.alarm_table import lines_of
-from collector.commands.terms import counted, failed, output, wrong_input
+from collector.commands.terms import counted, expect_record, failed, output
 from collector.ledger import Ledger, ledger_of
 from collector.monitor.alarms.alarm import ADVISORY
 from collector.report.export import iso
@@ -34,8 +34,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
 ) -> None:
     """Tell what was read and where it went, gaps, devices, alarms, and how long the disk lasts."""
-    if not (data / "registry.db").exists():
-        wrong_input(f"{data}: no daemon has ever written here; give its folder with --data")
+    expect_record(data)
     try:
         facts = _facts(data)
     except StoreError as exc:

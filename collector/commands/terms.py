@@ -38,6 +38,12 @@ def failed(text: str) -> NoReturn:
     raise typer.Exit(FAILED)
 
 
+def expect_record(data: Path) -> None:
+    """Ends the command where no daemon ever had this folder."""
+    if not (data / "registry.db").is_file():
+        wrong_input(f"{data}: no daemon has ever written here; give its folder with --data")
+
+
 def faulty(path: Path, exc: ConfigError) -> NoReturn:
     """Say what is wrong with a file, and end."""
     for fault in exc.faults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import typer
 
 from collector.__main__ import app
+from collector.commands.guide import EXAMPLES
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "commands.md").read_text("utf-8")
 
@@ -134,3 +136,12 @@ def test_a_section_has_the_parameters_and_their_defaults(name: str) -> None:
 def test_the_options_before_the_command_are_named() -> None:
     for parameter in typer.main.get_command(app).params:
         assert all(f"`{name}`" in REFERENCE or f"{name}`" in REFERENCE for name in parameter.opts), parameter.opts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_ends_with_what_may_be_typed(name: str) -> None:
+    typed = [text for text in EXAMPLES[name.split(maxsplit=1)[0]] if f"{text} ".startswith(f"{name} ")]
+    assert typed, "an example"
+    for text in typed:
+        COMMANDS[name].make_context(name, shlex.split(text)[len(name.split()) :])
+    assert all(f"reactorwatch {text}" in COMMANDS[name].epilog for text in typed)

@@ -1,0 +1,34 @@
+"""Every command that reads a record says so where there is none, and never that all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from collector.__main__ import app
+
+LIMITS = "tag,low,high\nTT,60,70\n"
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("status", "export", "verify", "quarantine", "alarms list", "alarms figures", "dead-letters list", "sinks forget x"),
+        *("judge --limits limits.csv", "backup copy", "archive elsewhere --same-disk"),
+    ],
+)
+def test_a_folder_without_a_record_is_wrong_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, there: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("limits.csv").write_text(LIMITS, "utf-8")
+    if there:
+        Path("data").mkdir()
+    result = CliRunner().invoke(app, [*typed.split(), "--data", "data"])
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    told = result.stderr.splitlines()[-1]
+    assert told.startswith("data") and "--data" in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["limits.csv", *(["data"] if there else [])])
