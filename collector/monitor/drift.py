@@ -9,12 +9,17 @@ the shift that matters. Formulas: NIST/SEMATECH e-Handbook of Statistical Method
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from collector.monitor.aligned import aligned
 
 Floats = NDArray[np.float64]
+
+MOST: Final = 1e290
+"""A step of a CUSUM counts as no more: the largest floats are data too, and an infinite sum would never come down."""
 
 
 class Ewma:
@@ -26,7 +31,7 @@ class Ewma:
         np.copyto(self._weight, weight)
         self.value = aligned(len(start)) if out is None else out
         """NaN before the first good sample."""
-        self._step = aligned(len(start))
+        self._half, self._step = aligned(2, len(start))
         self.begin(start)
 
     def begin(self, start: Floats) -> None:
@@ -39,10 +44,13 @@ class Ewma:
         value, step = self.value, self._step
         if self._unseen:
             self._begin(values, bad)
-        np.subtract(values, value, step)
+        np.multiply(values, 0.5, step)
+        np.multiply(value, 0.5, self._half)
+        np.subtract(step, self._half, step)  # half of it: two floats may be further apart than the largest one
         np.multiply(step, self._weight, step)
         if bad is not None:
             step[bad] = 0.0
+        np.add(value, step, value)
         np.add(value, step, value)
 
     def _begin(self, values: Floats, bad: NDArray[np.intp] | None) -> None:
@@ -78,5 +86,6 @@ class Cusum:
         np.subtract(self._below, values, self._low_steps)
         if bad is not None:
             steps[:, bad] = 0.0
+        np.minimum(steps, MOST, out=steps)
         np.add(sums, steps, sums)
         np.maximum(sums, 0.0, out=sums)

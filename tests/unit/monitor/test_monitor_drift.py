@@ -82,3 +82,29 @@ def test_cusum_of_good_samples_alone(rows: list[Sequence[float | None]], targets
                 lows[at] = max(Fraction(0), lows[at] - ahead - Fraction(slack))
     expected = [[float(total) for total in totals] for totals in (highs, lows)]
     np.testing.assert_allclose(cusum.sums, expected, rtol=1e-9, atol=1e-9)
+
+
+LARGEST = 1.7976931348623157e308
+
+
+@given(st.lists(st.sampled_from([LARGEST, -LARGEST, 1e308, 65.0]), min_size=1), st.sampled_from([0.4, 0.63]))
+@settings(max_examples=30)
+def test_the_largest_floats_leave_an_average_a_number_that_comes_back(glitch: list[float], weight: float) -> None:
+    """Some controllers send them for "no value", with good status; an average that is no number would never be told again."""
+    ewma = Ewma(weight, np.array([np.nan]))
+    for value in glitch:
+        ewma.push(np.array([value]))
+        assert abs(ewma.value[0]) <= max(map(abs, glitch))
+    for _ in range(2000):
+        ewma.push(np.array([80.0]))
+    assert ewma.value[0] == pytest.approx(80.0)
+
+
+def test_the_largest_floats_leave_a_sum_a_number() -> None:
+    cusum = Cusum(np.array([0.0]), 1.0)
+    for value in (LARGEST, LARGEST, LARGEST):
+        cusum.push(np.array([value]))
+    assert cusum.sums[:, 0].tolist() == [3e290, 0.0]
+    for _ in range(4):
+        cusum.push(np.array([-LARGEST]))
+    assert cusum.sums[:, 0].tolist() == [0.0, 4e290]
