@@ -188,7 +188,7 @@ class Limit(Model):
         if self.expression is not None and self.role != self.name:
             raise ValueError("role and expression: limit one of them in a row")
         if self.max_age_s is not None and not self.is_derived and self.suppressed_when is None:
-            raise ValueError("max_age_s goes with sp_role or expression: a tag's own value is of this slot")
+            raise ValueError("max_age_s goes with sp_role, expression or suppressed_when: a tag's own value is of this slot")
         if self.merge_gap_s is not None and (self.par is None or self.statistic != "value"):
             raise ValueError("merge_gap_s is about excursions, which only par of a raw value has: leave it out")
         if self.sp_role is not None and self.sp is not None:

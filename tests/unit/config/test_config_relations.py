@@ -109,7 +109,7 @@ LEAD = "name: lead, expression: jacket - contents"
         ),
         (
             "role: contents, par: [0, 1], max_age_s: 5",
-            "18: limits[1]: max_age_s goes with sp_role or expression: a tag's own value is of this slot",
+            "18: limits[1]: max_age_s goes with sp_role, expression or suppressed_when: a tag's own value is of this slot",
         ),
         (
             "role: contents, sp_role: spp, unit: R-201, par: [-1, 1]",
