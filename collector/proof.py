@@ -138,9 +138,11 @@ def prove_file(path: Path, proof: Proof, show: Show, connect: Connect = connect)
 
 
 def _integrity(file: DailyFile) -> Iterator[str]:
+    """SQLite tells many faults of a page in as many lines of one row: the first, and how many."""
     for (told,) in file.connection.execute("PRAGMA integrity_check(20)"):
-        if told != "ok":
-            yield str(told)
+        lines = [line for line in str(told).splitlines() if not line.startswith("*** in database")]
+        if lines and lines != ["ok"]:
+            yield lines[0] if len(lines) == 1 else f"{lines[0]}, and {len(lines) - 1} more"
 
 
 def _decoded(file: DailyFile, until_seq: int) -> Iterator[tuple[Sequence[Row], str]]:

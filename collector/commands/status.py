@@ -184,4 +184,6 @@ def _cell(field: str, value: Json) -> str:
         return ""
     if field.endswith("_ns") and isinstance(value, int):
         return iso(value)[:19] + "Z" if value else ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

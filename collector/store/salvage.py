@@ -65,12 +65,22 @@ def salvage(data: Path, loss: Loss, to: Path) -> Salvaged:
                 found = _Salvage(file, journal).run(loss.name)
             _registry(data, to)
             (to / REPORT).write_bytes(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2))
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as exc:
-            raise StoreError(f"{loss.name} can't be salvaged: {exc}") from exc
+        except (StoreError, sqlite3.Error, OSError, UnicodeDecodeError) as exc:
+            _clear(to)
+            raise StoreError(f"{loss.name} can't be salvaged: {str(exc).replace(str(copy), str(kept))}") from exc
         finally:
             for part in to.glob(f"{copy.name}*"):
                 part.unlink()
     return found
+
+
+def _clear(folder: Path) -> None:
+    """It was empty, and what is in it now is not all of it: nobody shall take it for that, and it is given again."""
+    for part in folder.iterdir():
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
 
 
 def _registry(data: Path, to: Path) -> None:

@@ -127,4 +127,11 @@ def test_as_a_command(data: Path, tmp_path: Path) -> None:
     again = typed(*asked)
     assert (again.returncode, "not empty" in again.stderr) == (1, True), "what is there is never written over"
     assert typed(*asked[:3], "--salvage", "another", "--to", str(to)).returncode == 2
+    kept = quarantine(data) / loss.kept
+    kept.write_bytes(b"no database" * 1000)
+    other = tmp_path / "other"
+    for _ in range(2):
+        refused = typed(*asked[:-1], str(other))
+        assert (refused.returncode, f"{loss.name} can't be salvaged: {kept} " in refused.stderr) == (1, True), refused.stderr
+    assert list(other.iterdir()) == [], "it may be given again"
     assert typed(*asked[:5]).returncode == 2
