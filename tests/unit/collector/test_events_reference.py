@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from collector import gateway, recorder, room
+from collector import commits, gateway, room
 from collector.acquire.kernel_clock import KernelClock
 from collector.app import Daemon, Outside
 from collector.monitor import judge
@@ -157,7 +157,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Event]]:
     async def three_runs() -> None:
         async with simulated() as url:
             await collect(url, data, set(EventKind) - ELSEWHERE - {EventKind.EVALUABILITY}, steps)
-            patch.setattr(recorder, "PENDING_SAMPLES", 0)
+            patch.setattr(commits, "PENDING_SAMPLES", 0)
             await collect(url, data, {EventKind.EXCURSION}, steps)
             await collect("modbus://127.0.0.1:1", data, {EventKind.DEVICE, EventKind.EVALUABILITY}, steps)
 
