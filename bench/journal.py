@@ -30,12 +30,12 @@ from numpy.typing import NDArray
 
 from bench._figures import figure
 from bench._signals import SECOND_NS, Signals, reactors
+from collector.keeping.upkeep import leisurely
 from collector.store.compactor import HOT_S, Compactor
 from collector.store.files import journal_files
 from collector.store.journal import Journal, Stamped
 from collector.store.reader import Reader
 from collector.terms import Stamp
-from collector.upkeep import leisurely
 from config.tags import Kind
 from drivers.base import Column, Layout, Scan
 

@@ -28,24 +28,25 @@ from collector.acquire.clock_watch import ClockWatch
 from collector.acquire.endpoint import Connect, EndpointTask
 from collector.acquire.health import Health
 from collector.acquire.kernel_clock import KernelClock, kernel_clock
-from collector.alarm_memory import AlarmMemory
 from collector.batch.context import ContextTracker, tells_context
-from collector.desk import Desk
+from collector.desk.service import Desk
 from collector.gateway import Gateway
-from collector.keeping import Keeping, loss_event, unnoted
+from collector.keeping.damage import Keeping, loss_event, unnoted
+from collector.keeping.opening import open_record
+from collector.keeping.rescue import Rescued
+from collector.keeping.room import Room
+from collector.keeping.upkeep import Upkeep
 from collector.ledger import Ledger, ledger_of
-from collector.live import Live
 from collector.loading import loaded
-from collector.opening import open_record
-from collector.painter import Painter
-from collector.picture import Picture
+from collector.memory.alarms import AlarmMemory
+from collector.memory.figures import accumulated_before
+from collector.memory.slots import left_by, look_back_ns
 from collector.protocols import connect_driver, load_drivers
-from collector.recall import accumulated_before
 from collector.recorder import Recorder
-from collector.rescue import Rescued
-from collector.resume import left_by, look_back_ns
-from collector.room import Room
-from collector.sending import Sending
+from collector.show.live import Live
+from collector.show.painter import Painter
+from collector.show.picture import Picture
+from collector.show.trend import Trend, trend
 from collector.store import files
 from collector.store.files import StoreError, locked
 from collector.store.journal import Journal
@@ -54,8 +55,7 @@ from collector.store.reader import Reader
 from collector.store.retention import Keep
 from collector.store.rows import DamagedRow
 from collector.terms import CauseClass, Event, EventKind, Json, Stamp
-from collector.trend import Trend, trend
-from collector.upkeep import Upkeep
+from collector.uplink.sending import Sending
 from collector.version import VERSION
 from config.model import Plant, Unit
 from drivers.base import Endpoint, scan_groups
@@ -186,15 +186,15 @@ class Daemon:
         self.recorder.tell(event)
 
     def tell_loss(self, loss: Loss) -> None:
-        """See `keeping.Aside`."""
+        """See `damage.Aside`."""
         self.recorder.tell(loss_event(loss, self.clock.now_ns()))
 
     def tell_rescue(self, rescued: Rescued, resumed: Sequence[str]) -> None:
-        """See `keeping.Aside`."""
+        """See `damage.Aside`."""
         self.recorder.tell(rescued.event(self.clock.now_ns(), resumed))
 
     async def set_aside(self, path: Path, cause: str) -> None:
-        """See `keeping.Aside`."""
+        """See `damage.Aside`."""
         await self.recorder.set_aside(path, cause)
 
     def _alarm_memory(self) -> AlarmMemory:

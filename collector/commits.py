@@ -20,11 +20,11 @@ from pathlib import Path
 
 import structlog
 
-from collector import disk
-from collector.disk import Disk
-from collector.keeping import End
-from collector.live import Live
+from collector.keeping import disk
+from collector.keeping.damage import End
+from collector.keeping.disk import Disk
 from collector.pending import Dropped, Numbered, Pending
+from collector.show.live import Live
 from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal, Stamped

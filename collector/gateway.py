@@ -15,16 +15,16 @@ import structlog
 from collector.acquire.clock import PlantClock
 from collector.acquire.clock_watch import ClockWatch
 from collector.acquire.health import Health
-from collector.alarm_memory import AlarmMemory
-from collector.live import Live
+from collector.keeping.room import Room
+from collector.memory.alarms import AlarmMemory
+from collector.memory.states import Remembered, States
 from collector.recorder import Recorder
-from collector.remembered import Remembered, States
-from collector.room import Room
-from collector.sending import Sending
+from collector.show.live import Live
 from collector.store.files import StoreError, tells_damage
 from collector.store.registry import Registry
 from collector.store.rows import DamagedRow
 from collector.terms import Event, EventKind, Json
+from collector.uplink.sending import Sending
 
 log = structlog.get_logger()
 

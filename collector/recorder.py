@@ -12,11 +12,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from collector.alarm_memory import alarm_book, outside_before
 from collector.batch.context import ContextTracker
 from collector.commits import Commits
-from collector.keeping import End
-from collector.live import Live
+from collector.keeping.damage import End
+from collector.memory.alarms import alarm_book, outside_before
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.alarms.alarms import Alarms, Command
 from collector.monitor.durations import PhaseDurations
@@ -25,6 +24,7 @@ from collector.monitor.plausibility.plausibility import plausibility_of
 from collector.monitor.plausibility.reasons import REASONS
 from collector.monitor.relations import Relations
 from collector.monitor.suppression import Change, Suppressions
+from collector.show.live import Live
 from collector.store.journal import Journal, Stamped
 from collector.terms import Event, Stamp
 from config.model import Plant

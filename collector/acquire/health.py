@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from collector.live import DeviceState
+from collector.show.live import DeviceState
 from collector.terms import Event, EventKind
 
 log = structlog.get_logger()

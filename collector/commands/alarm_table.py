@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from collector.commands.aligned import aligned
-from collector.words import iso_time
+from collector.show.words import iso_time
 
 _HEADINGS = ("priority", "state", "alarm", "since", "value", "level", "batch, phase", "handled", "consequence", "action")
 

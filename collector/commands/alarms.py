@@ -14,7 +14,7 @@ from collector.commands.alarm_table import lines_of, time_of
 from collector.commands.terms import errors, expect_record, failed, output, seconds, time_ns, wrong_input
 
 if TYPE_CHECKING:
-    from collector.desk_messages import Answer, Deed
+    from collector.desk.messages import Answer, Deed
     from collector.monitor.alarms.alarm import Alarm
     from collector.monitor.alarms.merit import Merit
 
@@ -30,9 +30,9 @@ Comment = Annotated[str | None, typer.Option("--reason", help="A comment.")]
 @alarms.command(name="list")
 def list_(data: Data = Path("data"), json: Json = False) -> None:
     """Print every alarm that is not normal, the most urgent first."""
-    from collector.alarm_list import facts_by_id
-    from collector.desk_messages import NobodyThere, Request, ask
+    from collector.desk.messages import NobodyThere, Request, ask
     from collector.monitor.alarms.alarm import ADVISORY
+    from collector.show.alarm_list import facts_by_id
 
     expect_record(data)
     try:
@@ -134,7 +134,7 @@ def figures(
 
 
 def _do(what: Deed, ids: Iterable[str], data: Path, *, reason: str, lasts_s: float | None = None, json: bool) -> None:
-    from collector.desk_messages import NobodyThere, Request, ask
+    from collector.desk.messages import NobodyThere, Request, ask
 
     try:
         answer = ask(data, Request(do=what, alarms=tuple(ids), reason=reason.strip(), lasts_s=lasts_s))
@@ -160,7 +160,7 @@ def _tell(answer: Answer, *, json: bool) -> None:
 
 
 def _known_last(data: Path) -> list[Alarm]:
-    from collector.alarm_memory import KIND, alarms_of
+    from collector.memory.alarms import KIND, alarms_of
     from collector.store.files import StoreError
     from collector.store.registry import Registry
 

@@ -13,9 +13,9 @@ import orjson
 import typer
 from rich.progress import DownloadColumn, Progress
 
-from collector.archive_folder import WrongFolder
-from collector.archiving import Outcome, State, bytes_to_archive
-from collector.archiving import archive as archive_days
+from collector.archive.copying import Outcome, State, bytes_to_archive
+from collector.archive.copying import archive as archive_days
+from collector.archive.folder import WrongFolder
 from collector.commands.terms import FAILED, counted, errors, expect_record, output, wrong_input
 from collector.store.files import StoreError
 from collector.version import VERSION

@@ -19,8 +19,8 @@ from pathlib import Path
 from collector.app import Daemon, JournalRefused
 from collector.commands.terms import Stop, counted, failed, load_plant, log_to, output, stop_on_signals
 from collector.ledger import Ledger
+from collector.show.terminal import watch
 from collector.store.files import StoreError
-from collector.terminal import watch
 from config.load import config_hash
 
 START_DEADLINE_S = 20.0

@@ -11,8 +11,8 @@ import typer
 from rich.text import Text
 
 from collector.commands.terms import FAILED, load_plant, output
+from collector.show.words import written
 from collector.terms import Json
-from collector.words import written
 from config.difference import Change, Kind, differences
 from config.model import Plant
 from drivers.base import scan_groups

@@ -11,13 +11,13 @@ import orjson
 import typer
 from rich.table import Table
 
-from collector.alarm_list import facts_by_id
-from collector.alarm_memory import KIND, alarms_of
 from collector.commands.alarm_table import lines_of
 from collector.commands.terms import counted, expect_record, failed, output
 from collector.ledger import Ledger, ledger_of
+from collector.memory.alarms import KIND, alarms_of
 from collector.monitor.alarms.alarm import ADVISORY
 from collector.report.export import iso
+from collector.show.alarm_list import facts_by_id
 from collector.store.cursors import KnownSink
 from collector.store.files import StoreError, is_locked
 from collector.store.reader import Reader

@@ -12,11 +12,11 @@ import orjson
 import typer
 from rich.progress import Progress
 
-from collector.archive_proof import prove_archive
+from collector.archive.proof import prove_archive
 from collector.commands.terms import FAILED, errors, failed, load_plant, output, wrong_input
-from collector.proof import Proof, prove, rows_to_read
-from collector.proof_json import as_json
-from collector.readback import Hour, compare
+from collector.proof.as_json import as_json
+from collector.proof.readback import Hour, compare
+from collector.proof.record import Proof, prove, rows_to_read
 from collector.report.export import iso
 from collector.store.archive import is_archive
 from collector.store.files import StoreError, journal_files

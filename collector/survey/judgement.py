@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from collector.show.words import duration
 from collector.survey.reading import Level, Reading, Remark
 from collector.survey.units import server_unit, unit_remarks
-from collector.words import duration
 from config.engineering_units import conversion, understood
 from config.tags import BIT_TABLES, Kind, ModbusTag
 from drivers.base import Quality

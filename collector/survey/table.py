@@ -16,8 +16,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from collector.show.words import duration, visible
 from collector.survey.reading import Level, Reading, Remark, Visit
-from collector.words import duration, visible
 from drivers.base import Quality
 from drivers.opcua.faults import status_name
 

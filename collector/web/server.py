@@ -29,9 +29,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from collector.picture import Picture
+from collector.show.picture import Picture
+from collector.show.trend import MOST_SECONDS, NoTrend, Trend
 from collector.store.files import StoreError
-from collector.trend import MOST_SECONDS, NoTrend, Trend
 from collector.web.guard import Guard
 from collector.web.stream import MOST_CLIENTS, Newest, Stream
 

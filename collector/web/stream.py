@@ -13,7 +13,7 @@ import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from collector.picture import Picture
+from collector.show.picture import Picture
 
 log = structlog.get_logger()
 

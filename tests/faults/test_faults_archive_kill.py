@@ -17,14 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from collector.archive_proof import prove_archive
-from collector.archiving import State, archive
+from collector.archive.copying import State, archive
+from collector.archive.proof import prove_archive
 from collector.store.archive import read_manifest
 from collector.store.files import ARCHIVE
 from collector.store.registry import Registry
 from collector.store.retention import ARCHIVED, Note
 from tests.faults.rows import Row
-from tests.unit.collector.archived import archived, notes, record
+from tests.unit.archive.archived import archived, notes, record
 
 DAYS = 4
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.keeping import End
+from collector.keeping.damage import End
+from collector.keeping.opening import open_record
+from collector.keeping.rescue import write_copy
 from collector.ledger import ledger_of
-from collector.opening import open_record
-from collector.proof import prove
-from collector.rescue import write_copy
+from collector.proof.record import prove
 from collector.store.files import Damaged, inode_of, journal_files
 from collector.store.journal import Journal, Stamped
 from collector.store.losses import losses

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from collector import disk as disk_module
 from collector.app import Outside
+from collector.keeping import disk as disk_module
 from collector.terms import EventKind
 from tests.faults.disk import CHANGES, Before, Change, Disk, broken, full, read_only
 from tests.faults.recorded import Recorded

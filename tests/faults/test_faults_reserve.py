@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from collector import room
 from collector.app import Daemon
+from collector.keeping import room
 from collector.store.cursors import Cursor
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind

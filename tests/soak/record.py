@@ -23,7 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from collector.proof import prove
+from collector.proof.record import prove
 from tests.faults.daemon_process import DaemonProcess, Wish, daemon_process
 from tests.faults.influx_points import assert_same_points
 from tests.faults.ordered_faults import Fault

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from collector import room, upkeep
 from collector.app import Daemon
+from collector.keeping import room, upkeep
 from collector.store.daily import DailyFile
 from collector.terms import Event, EventKind
 from config.model import Plant
-from tests.unit.collector.archived import days_of, record, values
+from tests.unit.archive.archived import days_of, record, values
 
 OLD = ["2024-11-22", "2024-11-23", "2024-11-24", "2024-11-25"]
 TAGS = {"TT-1": {"address": "input:0", "type": "float32", "role": "temperature"}}

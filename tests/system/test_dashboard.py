@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from collector.live import Counters
 from collector.monitor.excursions import Excursion
 from collector.monitor.rules import Transition
+from collector.show.live import Counters
 from collector.store.rows import EventRow, Row, ScanRow
 from collector.terms import Event, EventKind, Json, Stamp
 from collector.uplink.lines import Encoder

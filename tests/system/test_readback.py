@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.readback import Hour, compare
+from collector.proof.readback import Hour, compare
 from collector.store.cursors import Cursor, Stretch
 from collector.store.journal import Entry, Journal, Stamped
 from collector.store.reader import Reader

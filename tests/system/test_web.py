@@ -18,7 +18,7 @@ import aiohttp
 import orjson
 import pytest
 
-from collector.picture import (
+from collector.show.picture import (
     AlarmPicture,
     AlarmsPicture,
     BreachPicture,
@@ -33,8 +33,8 @@ from collector.picture import (
     TagPicture,
     UnitPicture,
 )
+from collector.show.trend import NoTrend, Trend
 from collector.store.files import StoreError
-from collector.trend import NoTrend, Trend
 from collector.web.server import PageError, serve
 from collector.web.stream import MOST_CLIENTS
 

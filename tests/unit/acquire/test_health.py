@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.acquire.health import Health
-from collector.live import DeviceState
+from collector.show.live import DeviceState
 from collector.terms import Event, EventKind
 
 happenings = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["", "no route", "late"])), max_size=40)

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.alarm_memory import AlarmMemory
 from collector.batch.context import ContextTracker
-from collector.live import Live
+from collector.memory.alarms import AlarmMemory
 from collector.monitor.alarms.alarm import AlarmKey
 from collector.monitor.alarms.states import State
-from collector.painter import Painter
 from collector.recorder import Recorder
 from collector.report.export import HEADER, samples
+from collector.show.live import Live
+from collector.show.painter import Painter
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.registry import Registry

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from collector import commits, gateway, room
+from collector import commits, gateway
 from collector.acquire.kernel_clock import KernelClock
 from collector.app import Daemon, Outside
+from collector.keeping import room
 from collector.monitor import judge
 from collector.store.files import connect
 from collector.store.reader import Reader

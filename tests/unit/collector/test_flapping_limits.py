@@ -12,8 +12,8 @@ import numpy as np
 
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
-from collector.live import Live
 from collector.recorder import Recorder
+from collector.show.live import Live
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from collector.__main__ import app
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
-from collector.live import Live
 from collector.recorder import Recorder
+from collector.show.live import Live
 from collector.store.journal import Journal
 from config.model import Plant
 from config.tags import Kind

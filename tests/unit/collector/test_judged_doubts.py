@@ -20,13 +20,13 @@ from typer.testing import CliRunner, Result
 from collector.__main__ import app
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
-from collector.live import Live
 from collector.monitor.judge import Judge
 from collector.monitor.plausibility.plausibility import plausibility_of
 from collector.recorder import Recorder
 from collector.report.doubted import Doubts
 from collector.report.finished import FinishedRecord, judged, scan_of
 from collector.report.recording import Batch
+from collector.show.live import Live
 from collector.store.journal import Journal
 from collector.terms import Event, EventKind, Stamp
 from config.load import load

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from collector import commits
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
-from collector.live import Live
 from collector.recorder import Recorder
+from collector.show.live import Live
 from collector.store.daily import Totals
 from collector.store.journal import Entry, Journal
 from collector.store.reader import Reader

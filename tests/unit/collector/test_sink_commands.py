@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector import removal
 from collector.__main__ import app
-from collector.removal import Removal
 from collector.store.cursors import Cursor, DeadLetter, Stretch
 from collector.store.files import locked
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.terms import Event, EventKind
+from collector.uplink import removal
+from collector.uplink.removal import Removal
 from tests.fakes import START_NS
 from tests.unit.store.simple import one
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
-from collector.live import Live
 from collector.monitor.alarms.alarm import Alarm, AlarmKey
 from collector.monitor.alarms.states import State
 from collector.recorder import Recorder
+from collector.show.live import Live
 from collector.store.journal import Journal
 from collector.terms import Event, EventKind, Stamp
 from config.model import Plant

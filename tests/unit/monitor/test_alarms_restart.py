@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.alarm_memory import outside_before
+from collector.memory.alarms import outside_before
 from collector.monitor.alarms.alarms import Alarms, Command, Refused
 from collector.monitor.alarms.settings import Book
 from collector.monitor.alarms.states import Happening, State

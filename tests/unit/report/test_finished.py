@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
-from collector.live import Live
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.judge import Judge
 from collector.monitor.relations import Relations
@@ -26,6 +25,7 @@ from collector.report import finished, rolling_screen
 from collector.report.finished import FinishedRecord, judged, replayed, scan_of
 from collector.report.recording import Batch
 from collector.report.screen import Contexts, Screen, screened
+from collector.show.live import Live
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.rows import EventRow

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
-from collector.live import Live
+from collector.memory.figures import accumulated_before
 from collector.monitor import judge as core
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.durations import PhaseDurations
-from collector.recall import accumulated_before
 from collector.recorder import Recorder
 from collector.report.finished import FinishedRecord, replayed
+from collector.show.live import Live
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.rows import EventRow

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from collector.keeping import End
+from collector.keeping.damage import End
+from collector.keeping.opening import open_record
 from collector.ledger import ledger_of
-from collector.opening import open_record
-from collector.proof import prove
+from collector.proof.record import prove
 from collector.store.compactor import Compactor
 from collector.store.cursors import Stretch
 from collector.store.files import Damaged, journal_files

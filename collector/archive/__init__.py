@@ -1,0 +1,1 @@
+"""Closed days copied to a folder elsewhere, and proved there."""
