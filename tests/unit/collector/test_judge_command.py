@@ -147,7 +147,7 @@ def test_faults_of_either_file_have_their_line(files: tuple[Path, Path]) -> None
     result = judge("--data", record, "--limits", limits)
     assert (result.exit_code, "batches.csv:3: has 3 cells" in result.stderr) == (2, True)
     missing = judge("--data", record.with_name("none.csv"), "--limits", limits)
-    assert (missing.exit_code, "can't be read" in missing.stderr) == (2, True)
+    assert (missing.exit_code, "none.csv is not there" in missing.stderr) == (2, True)
     empty = judge("--data", record.parent, "--limits", limits)
     assert (empty.exit_code, "there is no journal here" in empty.stderr) == (2, True)
 
