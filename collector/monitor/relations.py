@@ -75,9 +75,14 @@ class _Part:
         """Of each unit the number, of a condition 1 or 0, and whether it is known."""
         cells = self._cells
         known = slot_ns - operands.slots_ns[cells] <= self._ages_ns
-        known &= self._spans | (operands.begins_ns[cells] >= self._since_ns - self._periods_ns)
+        known &= self._spans | (self._oldest_ns(operands) >= self._since_ns)
         values, sure = self._formula.evaluate(operands.values[cells], known)
         return values.astype(np.float64), sure
+
+    def _oldest_ns(self, operands: Operands) -> Times:
+        """The first slot in the window of each; a phase may begin between two slots of a slow group."""
+        slots_ns = operands.slots_ns[self._cells]
+        return slots_ns - (slots_ns - operands.begins_ns[self._cells] - 1) // self._periods_ns * self._periods_ns
 
 
 class Board:

@@ -164,6 +164,18 @@ def test_a_statistic_inside_an_expression_is_that_of_a_limit_on_it(steps: Steps,
     assert changes(told) == changes(wanted)
 
 
+def test_a_phase_that_begins_between_two_slots_of_a_slow_group_has_no_window_with_the_slot_before() -> None:
+    """Windows of 7 s hold three slots of 3 s. Hold begins at 1: at 6 the one of 0 is in it still, which is Dose's."""
+    expression = "max(product, 7) - jacket"
+    row = lead(expression=expression, phase="Hold", min_coverage=0.5, nor=[None, 20], par=[None, 50], deadband=0.0)
+    rows: list[Row] = []
+    for at in range(12):
+        stamps = (HOLD if at else DOSE,) * 2
+        rows += [(SLOW, at, [30.0 if at else 100.0] * 2, stamps)] if at % 3 == 0 else []
+        rows.append((FAST, at, [0.0, 0.0, 0.0], stamps))
+    assert changes(told_of(Relations([row]), rows)) == [(9, "NOR high", "outside")] * 2
+
+
 def test_many_units_of_one_expression_in_one_group_are_told_apart() -> None:
     units = [f"R-{n}" for n in range(201, 221)]
     many = layout(*(column(role, unit) for unit in units for role in ("a", "b")))
