@@ -18,6 +18,7 @@ import structlog
 import typer
 from rich.console import Console
 
+from collector.store.files import ARCHIVE
 from config.load import ConfigError, load_with_warnings
 from config.model import Plant
 
@@ -40,6 +41,8 @@ def failed(text: str) -> NoReturn:
 
 def expect_record(data: Path) -> None:
     """Ends the command where no daemon ever had this folder."""
+    if (data / ARCHIVE).exists():
+        wrong_input(f"{data} is an archive, which verify, export and judge read: give the daemon's folder with --data")
     if not (data / "registry.db").is_file():
         wrong_input(f"{data}: no daemon has ever written here; give its folder with --data")
 

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from collector.__main__ import app
+from tests.unit.archive.archived import archived, record
 
 LIMITS = "tag,low,high\nTT,60,70\n"
 
@@ -32,3 +33,12 @@ def test_a_folder_without_a_record_is_wrong_input(
     told = result.stderr.splitlines()[-1]
     assert told.startswith("data") and "--data" in told
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["limits.csv", *(["data"] if there else [])])
+
+
+@pytest.mark.parametrize("typed", ["status", "alarms list", "dead-letters list", "backup copy", "archive elsewhere --same-disk"])
+def test_an_archive_is_told_from_a_folder_that_nobody_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    archived(record(Path("data"), days=2, commits=2), Path("archive"))
+    result = CliRunner().invoke(app, [*typed.split(), "--data", "archive"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("archive is an archive, which verify, export and judge read")
