@@ -22,6 +22,8 @@ import numpy as np
 
 from bench._figures import figure
 from bench._monitor_finished import one_batch, samples_per_s, side_by_side
+from bench._monitor_phases import TAGS as TAGS_OF_UNIT
+from bench._monitor_phases import UNITS, Phases
 from bench._monitor_rivals import rivals
 from bench._monitor_work import Work
 
@@ -121,6 +123,16 @@ def finished(rounds: int) -> None:
         figure(f"finished: judge, a batch of 100 tags, {name}", samples_per_s(samples, run, rounds) / 1e6, "M/s")
 
 
+def phases(rounds: int) -> None:
+    """A scan on which units enter another phase, and so have other limits; of CPU."""
+    of = Phases()
+    size = f"{UNITS * TAGS_OF_UNIT} tags, three rows each"
+    figure(f"{size}: making the judge", of.made_ms, "ms")
+    figure(f"{size}: its first scan", of.first_ms, "ms")
+    figure(f"a phase change of one unit of {UNITS}, {size}", of.change_ms([UNITS // 2], rounds), "ms")
+    figure(f"a phase change of all {UNITS} units, {size}", of.change_ms(range(UNITS), rounds), "ms")
+
+
 def sizes(*, quick: bool) -> Iterable[tuple[int, int]]:
     """(tags, scans)."""
     return ((tags, scans) for tags in TAGS for scans in SCANS if not quick or (tags, scans) in QUICK)
@@ -137,6 +149,7 @@ def main() -> None:
     bad_samples(10_000, 600, rounds)
     apart(600, rounds)
     finished(rounds)
+    phases(rounds)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from collector.monitor.aligned import aligned
 from collector.monitor.marks import Marks
+from collector.monitor.ranges import begins, members
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -36,24 +37,50 @@ class QuietBands:
     def __init__(self, cells: int, cell: Indices, high: Bools, level: Floats, back: Floats, outside: Bools) -> None:
         """Of each rule `[r]` its cell, side, level, where it is inside again, and whether it is outside now."""
         self.outside = outside
-        """`[r]`; changed by `step` only."""
+        """`[r]`; changed by `step` and `put` only."""
+        self._cell, self._high = cell, high
         by_cell = np.argsort(cell, kind="stable")
-        starts = np.searchsorted(cell[by_cell], np.arange(cells + 1))
-        # it changes beyond the level; once outside where it is not beyond `back`, so the next float is still quiet
-        inside = np.where(high, -np.inf, level), np.where(high, level, np.inf)
-        beyond = np.where(high, np.nextafter(back, np.inf), -np.inf), np.where(high, np.inf, np.nextafter(back, -np.inf))
-        quiet = np.ascontiguousarray(np.array([inside, beyond])[:, :, by_cell].transpose(2, 0, 1))
+        self._place = np.empty(len(cell), np.intp)
+        """Of each rule, cell by cell."""
+        self._place[by_cell] = np.arange(len(cell))
+        self._by_cell, self._starts_of = by_cell, np.searchsorted(cell[by_cell], np.arange(cells + 1))
+        self._quiets = np.empty((len(cell), 2, 2))
         # of these a few numbers are wanted at a time, which arrays are slow to give
-        self._state, self._starts, self._rules = outside.data, starts.data, by_cell.data
+        self._state, self._starts, self._rules = outside.data, self._starts_of.data, by_cell.data
         """The rules, cell by cell, and where those of each cell begin."""
-        self._quiet = quiet.reshape(-1).data
+        self._quiet = self._quiets.reshape(-1).data
         """Of each rule, cell by cell, floor and ceiling while it is inside, then while it is outside."""
-        now = quiet[np.arange(len(cell)), outside[by_cell].view(np.int8)]
         self._left = Marks(cells)
         self._floors = _Bounds(np.less, -np.inf, self._left.below)
         self._ceilings = _Bounds(np.greater, np.inf, self._left.above)
-        np.maximum.at(self._floors.bounds, cell[by_cell], now[:, 0])
-        np.minimum.at(self._ceilings.bounds, cell[by_cell], now[:, 1])
+        self.put(np.arange(len(cell)), level, back, outside)
+
+    def put(self, rules: Indices, level: Floats, back: Floats, outside: Bools) -> None:
+        """Other levels and states of some rules: of each where it is, where it is inside again, and whether it is outside.
+        An infinite level that nothing is beyond takes a rule out of force."""
+        high = self._high[rules]
+        quiet = np.empty((len(rules), 2, 2))
+        # it changes beyond the level; once outside where it is not beyond `back`, so the next float is still quiet
+        quiet[:, 0, 0], quiet[:, 0, 1] = np.where(high, -np.inf, level), np.where(high, level, np.inf)
+        beyond = np.nextafter(back, np.where(high, np.inf, -np.inf))
+        quiet[:, 1, 0], quiet[:, 1, 1] = np.where(high, beyond, -np.inf), np.where(high, np.inf, beyond)
+        self._quiets[self._place[rules]] = quiet
+        self.outside[rules] = outside
+        self._bound(rules)
+
+    def _bound(self, rules: Indices) -> None:
+        """The quiet bands of the cells of `rules`, anew."""
+        touched = np.zeros(len(self._left.below), np.bool_)
+        touched[self._cell[rules]] = True
+        cells = np.flatnonzero(touched)
+        starts = self._starts_of[cells]
+        counts = self._starts_of[cells + 1] - starts
+        places = members(starts, counts)
+        now = self._quiets[places, self.outside[self._by_cell[places]].view(np.int8)]
+        if len(cells):
+            first = begins(counts)[:-1]
+            self._floors.bounds[cells] = np.maximum.reduceat(now[:, 0], first)
+            self._ceilings.bounds[cells] = np.minimum.reduceat(now[:, 1], first)
         self._floors.stretch()
         self._ceilings.stretch()
 

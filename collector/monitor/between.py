@@ -5,7 +5,7 @@ Windows don't see them, and whether a rule can be evaluated is told of slots alo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,10 +24,10 @@ class Round:
     """Which columns have one."""
 
 
-def rounds(changes: Changes, slot_ns: int, layout: Layout, columns: Collection[int]) -> Iterator[Round]:
+def rounds(changes: Changes, slot_ns: int, layout: Layout, columns: NDArray[np.intp]) -> Iterator[Round]:
     """Those of `columns` before `slot_ns`: the first of each, then the second of each, and so on."""
     good = (quality_of(changes.status) == Quality.GOOD) & np.isfinite(changes.values)
-    good &= np.isin(changes.columns, np.fromiter(columns, np.intp, len(columns)))
+    good &= np.isin(changes.columns, columns)
     rows = np.flatnonzero(good)[np.argsort(changes.columns[good], kind="stable")]
     times_ns, sorted_columns, k = changes.times_ns(slot_ns, layout.period_ns), changes.columns[rows], len(layout.columns)
     nth = np.arange(len(rows)) - np.searchsorted(sorted_columns, sorted_columns)

@@ -10,8 +10,6 @@ So what was told is behind the condition by the delay of good time, and never sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,22 +24,13 @@ Bools = NDArray[np.bool_]
 Times = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A change that is not told yet."""
-
-    held_ns: int
-    until_ns: int
-    """Up to when that was counted."""
-
-
 class Delays:
     """Of r rules on some cells: what was told of each."""
 
     def __init__(self, cell: Indices, on_ns: Times, off_ns: Times, told: Bools, period_ns: int) -> None:
         """Of each rule `[r]` its cell, how long outside must hold until it is told, and inside; whether outside was told."""
         self.told = told
-        """`[r]`; changed by `step` only."""
+        """`[r]`; changed by `step` and `put` only."""
         self._cell = cell
         self._delay_ns = np.stack([off_ns, on_ns])
         """By what it changes to."""
@@ -50,17 +39,20 @@ class Delays:
         self._waiting, self._held_ns, self._until_ns = _NOBODY, _NO_TIMES, _NO_TIMES
 
     @property
-    def waiting(self) -> dict[int, Waiting]:
-        """Changes that are not told yet, by rule."""
-        rows = zip(self._waiting.tolist(), self._held_ns.tolist(), self._until_ns.tolist(), strict=True)
-        return {rule: Waiting(held_ns, until_ns) for rule, held_ns, until_ns in rows}
+    def waits(self) -> bool:
+        """A change is not told yet."""
+        return len(self._waiting) > 0
 
-    def resume(self, waiting: Mapping[int, Waiting]) -> None:
-        """Go on with changes that waited in another table."""
-        self._waiting = np.array(list(waiting), np.intp)
-        self._held_ns = np.array([each.held_ns for each in waiting.values()], np.int64)
-        self._until_ns = np.array([each.until_ns for each in waiting.values()], np.int64)
-        self._delayed = self._delayed or len(waiting) > 0
+    def put(self, rules: Indices, on_ns: Times, off_ns: Times, told: Bools) -> None:
+        """Other delays of some rules, and whether outside was told. Where that is as it was a change goes on to wait."""
+        self._delay_ns[:, rules] = off_ns, on_ns
+        self._delayed = self._delayed or bool(on_ns.any() or off_ns.any())
+        self.told[rules] = told
+
+    def forget(self, rules: Indices) -> None:
+        """What waits to be told of some rules is of no interest any more."""
+        if len(self._waiting):
+            self._keep(~np.isin(self._waiting, rules))
 
     def step(self, changed: Indices, outside: Bools, now_ns: int | Times, known: Bools | None) -> Indices:
         """The rules whose change is to be told now, ascending.

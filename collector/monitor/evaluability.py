@@ -8,19 +8,19 @@ still can't be judged; never of rows that stayed judged, but for a lost scan, wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.catalogue import NOBODY, Catalogue
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import Limit
 from drivers.base import Layout, Scan
 
-Rows = NDArray[np.intp]
-"""Places among the limit rows that hold."""
+Places = NDArray[np.intp]
 
 
 FEW: Final = 3
@@ -56,61 +56,59 @@ def statistic_of(limit: Limit) -> str:
 
 
 class Evaluability:
-    """Of the limit rows that hold for a scan group now."""
+    """Of the limits of a scan group, at the places of a catalogue."""
 
-    def __init__(self, layout: Layout, limits: Sequence[tuple[int, Limit]], *, derived: bool) -> None:
-        """`limits`: (column, row); `derived`: the columns are relations."""
-        self._layout, self._derived = layout, derived
-        self._roles = [layout.columns[column].role for column, _ in limits]
-        self._columns = np.array([column for column, _ in limits], np.intp)
-        names = [statistic_of(limit) for _, limit in limits]
-        self._statistics = list(dict.fromkeys(names))
-        self._windowed = np.array([limit.window_s is not None for _, limit in limits], np.bool_)
-        self._counts = np.array([limit.statistic == "time_outside" for _, limit in limits], np.bool_)
-        self._settle_ns = np.array([round(limit.settle_s * 1e9) for _, limit in limits], np.int64)
-        unit_at = {unit: at for at, unit in enumerate(layout.units)}
-        self._unit = np.array([unit_at[layout.columns[column].unit] for column, _ in limits], np.intp)
-        statistic_at = {name: at for at, name in enumerate(self._statistics)}
-        self._statistic = np.array([statistic_at[name] for name in names], np.intp)
+    def __init__(self, layout: Layout, catalogue: Catalogue, *, derived: bool) -> None:
+        """`derived`: the columns are relations."""
+        self._layout, self._derived, self._catalogue = layout, derived, catalogue
+        self._statistics = [statistic_of(limit) for limit in catalogue.statistics]
+        self._windowed = np.array([limit.window_s is not None for limit in catalogue.statistics], np.bool_)[catalogue.key]
+        self._counts = np.array([limit.statistic == "time_outside" for limit in catalogue.statistics], np.bool_)[catalogue.key]
+        self._unit, self._statistic = catalogue.unit, catalogue.key
         code = self._unit * len(self._statistics) + self._statistic
         order = np.argsort(code, kind="stable")
         codes, firsts = np.unique(code[order], return_index=True)
         self._alike = dict(zip(codes.tolist(), np.split(order, firsts[1:]), strict=True))
-        """Rows by unit and statistic."""
+        """Places by unit and statistic."""
 
     def told(
         self,
         scan: Scan,
-        changed: Rows,
+        changed: Places,
+        holding: Places,
         evaluable: NDArray[np.bool_],
         since_ns: Mapping[str, int],
         stamp_of: Mapping[str, Stamp],
     ) -> list[Event]:
-        """Of the rows that `changed` with `scan`; `evaluable`: of every row; `since_ns`: of each unit's context."""
-        why = self._why(scan, changed, evaluable, since_ns)
+        """Of the places that `changed` with `scan`; of every place, `holding`: the row that holds there, `evaluable`: whether it
+        can be judged; `since_ns`: of each unit's context."""
+        why = self._why(scan, changed, self._catalogue.rows.settle_ns[holding[changed]], evaluable, since_ns)
         code = self._unit[changed] * len(Why) + why
         events = []
         for each in np.unique(code).tolist():
             unit = self._layout.units[each // len(Why)]
-            body = self._body(scan, changed[code == each], evaluable, Why(each % len(Why)))
+            body = self._body(scan, changed[code == each], holding != NOBODY, evaluable, Why(each % len(Why)))
             events.append(Event(EventKind.EVALUABILITY, scan.slot_ns, unit, stamp_of[unit], body))
         return events
 
-    def _why(self, scan: Scan, changed: Rows, evaluable: NDArray[np.bool_], since_ns: Mapping[str, int]) -> NDArray[np.intp]:
+    def _why(
+        self, scan: Scan, changed: Places, settle_ns: NDArray[np.int64], evaluable: NDArray[np.bool_], since_ns: Mapping[str, int]
+    ) -> NDArray[np.intp]:
         raw = Why.OPERAND if self._derived else Why.LOST if scan.lost else Why.SAMPLE
         why = np.where(self._counts[changed], Why.SEEN, np.where(self._windowed[changed], Why.WINDOW, raw))
-        if self._settle_ns[changed].any():
+        if settle_ns.any():
             since = np.array([since_ns[unit] for unit in self._layout.units], np.int64)[self._unit[changed]]
-            why[(scan.slot_ns < since + self._settle_ns[changed]) & (why != Why.LOST)] = Why.SETTLING
+            why[(scan.slot_ns < since + settle_ns) & (why != Why.LOST)] = Why.SETTLING
         why[evaluable[changed]] = Why.AGAIN
         return why
 
-    def _body(self, scan: Scan, rows: Rows, evaluable: NDArray[np.bool_], why: Why) -> dict[str, Json]:
+    def _body(self, scan: Scan, rows: Places, held: NDArray[np.bool_], evaluable: NDArray[np.bool_], why: Why) -> dict[str, Json]:
         only: dict[str, Json] = {}
         all_but: dict[str, Json] = {}
         for at in np.unique(self._statistic[rows]).tolist():
             of = rows[self._statistic[rows] == at]
             alike = self._alike[int(self._unit[of[0]]) * len(self._statistics) + at]
+            alike = alike[held[alike]]
             if why is Why.LOST and not evaluable[alike].any():
                 all_but[self._statistics[at]] = []
             elif why is Why.AGAIN and FEW < len(of) > len(rest := alike[~evaluable[alike]]):
@@ -130,10 +128,10 @@ class Evaluability:
             "all_but": all_but,
         }
 
-    def _named(self, rows: Rows) -> list[Json]:
-        return [self._roles[row] for row in rows.tolist()]
+    def _named(self, rows: Places) -> list[Json]:
+        return [self._layout.columns[column].role for column in self._catalogue.column[rows].tolist()]
 
-    def _status(self, scan: Scan, rows: Rows) -> int:
+    def _status(self, scan: Scan, rows: Places) -> int:
         """The most frequent one."""
-        codes, counts = np.unique(scan.status[self._columns[rows]], return_counts=True)
+        codes, counts = np.unique(scan.status[self._catalogue.column[rows]], return_counts=True)
         return int(codes[counts.argmax()])

@@ -12,12 +12,10 @@ told that long after the fact.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collector.terms import Event, EventKind, Stamp
 
@@ -216,36 +214,3 @@ class Tracker:
         closed = replace(self.open, last_ns=last_ns, ended=why, not_evaluable_s=not_evaluable_s, coverage=coverage)
         self.open, self._returned_ns, self._dark_ns = None, None, 0
         return [closed]
-
-
-class Trackers:
-    """Follows columns of a scan group: one comparison for all, and a tracker's own step only where it can matter.
-
-    A good sample inside PAR changes nothing for a tracker without an open excursion.
-    """
-
-    def __init__(self, by_column: Mapping[int, Tracker]) -> None:
-        self._trackers = list(by_column.items())
-        self._columns = np.array(list(by_column), np.intp)
-        self._low = np.array([tracker.low for tracker in by_column.values()])
-        self._high = np.array([tracker.high for tracker in by_column.values()])
-        self._open = np.array([tracker.open is not None for tracker in by_column.values()], np.bool_)
-
-    def sample(
-        self,
-        slot_ns: int,
-        values: NDArray[np.float64],
-        good: NDArray[np.bool_],
-        times_ns: NDArray[np.int64] | None = None,
-    ) -> Iterator[tuple[int, Tracker, list[Excursion]]]:
-        """Of a scan, `[k]`: each column that is or was outside, its tracker after this sample, and what that tells.
-        `times_ns`: of each column's value, where they are of between the slots."""
-        if not self._trackers:
-            return
-        value = values[self._columns]
-        due = good[self._columns] & (self._open | (value < self._low) | (value > self._high))
-        for at in np.flatnonzero(due).tolist():
-            column, tracker = self._trackers[at]
-            told = tracker.sample(slot_ns, float(values[column]), None if times_ns is None else int(times_ns[column]))
-            self._open[at] = tracker.open is not None
-            yield column, tracker, told

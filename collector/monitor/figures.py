@@ -9,7 +9,8 @@ on a rolling statistic have a window: memory is what a gateway of 10,000 tags is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -37,7 +38,8 @@ MOST_EXACT_SCANS: Final = 7_200
 """A window of more scans begins on a pane's boundary: an exact one keeps every sample, 8 bytes each."""
 
 
-_EARLIEST: Final = -(1 << 62)
+EARLIEST: Final = -(1 << 62)
+"""Before everything."""
 
 
 class RollingWindow(Protocol):
@@ -62,32 +64,36 @@ class Windows(Protocol):
         """As `Window`."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Required:
+    """Of cells, what must be so that they can be evaluated."""
+
+    values: Floats
+    share: Floats
+    """Of the slots that must be good; 0 where nothing is limited."""
+    since_ns: Times
+    """Before which slot a window must not reach."""
+
+    def part(self, first: int, rows: int, columns: int) -> Required:
+        """The cells from `first` on, `[rows, columns]`."""
+        part = slice(first, first + rows * columns)
+        share, since_ns = self.share[part].reshape(rows, columns), self.since_ns[part].reshape(rows, columns)
+        return Required(self.values[part].reshape(rows, columns), share, since_ns)
+
+
 class _Rolling:
     """The window of some columns, and when its statistics can be evaluated."""
 
-    def __init__(
-        self, limited: Indices, columns: Indices, window_ns: int, period_ns: int, rows: Floats, windows: Windows
-    ) -> None:
-        """`columns`: where they stand among the `limited` ones of the layout, `[m]`; `rows`: their cells, `[ROWS, m]`."""
-        self.columns = columns
-        self._part: Indices | slice = slice(None) if len(columns) == len(limited) else columns
-        self.place = {column: n for n, column in enumerate(limited[columns].tolist())}
-        """By column of the layout."""
-        panes = window_ns > MOST_EXACT_SCANS * period_ns
-        self.window = windows(len(columns), window_ns, period_ns, panes=panes, out=rows)
-        self._slots = -(-window_ns // period_ns)
-        self._rows = rows
-        self._share, self._since_ns = np.empty(rows.shape), np.empty(rows.shape, np.int64)
-        """Of the slots that must be good, and before which slot the window must not reach."""
-        self.require({})
+    def __init__(self, columns: Indices, part: Indices | slice, window: RollingWindow, slots: int, required: Required) -> None:
+        """`columns`: of the layout, `[m]`; `part`: where they stand among the limited ones."""
+        self.columns, self.window = columns, window
+        self._part, self._slots, self._required = part, slots, required
+        self.require()
 
-    def require(self, of_cells: Mapping[tuple[int, int], tuple[float, int]]) -> None:
-        """Of cells (row, place) that have a limit its least coverage, and before which slot the window must not reach."""
-        self._share.fill(0.0)
-        self._since_ns.fill(_EARLIEST)
-        for cell, (share, since_ns) in of_cells.items():
-            self._share[cell], self._since_ns[cell] = share, since_ns
-        self._most_share, self._latest_ns = float(self._share.max()), int(self._since_ns.max())
+    def require(self) -> None:
+        """What is required has changed."""
+        required = self._required
+        self._most_share, self._latest_ns = float(required.share.max(initial=0.0)), int(required.since_ns.max(initial=EARLIEST))
 
     def push(self, slot_ns: int, values: Floats, good: Bools | None) -> None:
         self.window.push(slot_ns, values[self._part], None if good is None else good[self._part])
@@ -96,12 +102,12 @@ class _Rolling:
         """Of all cells at once, as it is with nearly every scan."""
         count = self.window.count
         enough = isinstance(count, float) and count / self._slots >= self._most_share
-        return enough and self.window.begin_ns >= self._latest_ns and bool(np.isfinite(self._rows).all())
+        return enough and self.window.begin_ns >= self._latest_ns and bool(np.isfinite(self._required.values).all())
 
     def evaluable(self) -> Bools:
         """Enough good samples, the window inside the phase, and a number: `[ROWS, m]`."""
-        enough = np.asarray(self.window.count) / self._slots >= self._share
-        return enough & (self.window.begin_ns >= self._since_ns) & np.isfinite(self._rows)
+        enough = np.asarray(self.window.count) / self._slots >= self._required.share
+        return enough & (self.window.begin_ns >= self._required.since_ns) & np.isfinite(self._required.values)
 
 
 class Figures:
@@ -132,23 +138,31 @@ class Figures:
         self.values = aligned(self._first_lasting + len(lasting))
         self.values.fill(np.nan)
         """Of each cell; of the variance in place of std."""
-        self._place = {column: n for n, column in enumerate(columns.tolist())}
+        required = Required(self.values, np.zeros(len(self.values)), np.full(len(self.values), EARLIEST, np.int64))
+        self._required = required
         self._first_cell: dict[float, int] = {}
         self._rolling: dict[float, _Rolling] = {}
         first = len(columns)
         for window_s, standing in at.items():
-            rows = self.values[first : first + statistics.ROWS * len(standing)].reshape(statistics.ROWS, -1)
-            self._rolling[window_s] = _Rolling(columns, standing, round(window_s * 1e9), layout.period_ns, rows, windows)
+            part = required.part(first, statistics.ROWS, len(standing))
+            self._rolling[window_s] = self._window(window_s, standing, part, windows)
             self._first_cell[window_s] = first
-            first += rows.size
+            first += part.values.size
         last = self.values[self._first_lasting :]
         self.lasting = Lasting(layout, lasting, last, accumulated, from_begin=from_begin) if lasting else None
         """None where no row is about such a figure."""
         self._good: Bools | None = None
-        self._slot_ns = _EARLIEST
-        self._settled_ns = np.full(len(self.values), _EARLIEST, np.int64)
+        self._slot_ns = EARLIEST
+        self._settled_ns = np.full(len(self.values), EARLIEST, np.int64)
         """From which slot on each cell is judged."""
-        self._all_settled_ns = _EARLIEST
+        self._all_settled_ns = EARLIEST
+
+    def _window(self, window_s: float, standing: Indices, required: Required, windows: Windows) -> _Rolling:
+        window_ns, period_ns = round(window_s * 1e9), self._layout.period_ns
+        panes = window_ns > MOST_EXACT_SCANS * period_ns
+        window = windows(len(standing), window_ns, period_ns, panes=panes, out=required.values)
+        part = slice(None) if len(standing) == len(self._columns) else standing
+        return _Rolling(self._columns[standing], part, window, -(-window_ns // period_ns), required)
 
     @property
     def period_ns(self) -> int:
@@ -161,33 +175,34 @@ class Figures:
 
     def cell(self, source: Source, column: int) -> int:
         """Where the figure of a layout's column stands."""
+        return int(self._cells(source, np.array([column], np.intp))[0])
+
+    def _cells(self, source: Source, columns: Indices) -> Indices:
         statistic, window_s = source
         if window_s is None:
-            return self._place[column]
+            return np.searchsorted(self._columns, columns)
         rolling = self._rolling[window_s]
-        return self._first_cell[window_s] + ROW_OF[statistic] * len(rolling.columns) + rolling.place[column]
+        first = self._first_cell[window_s] + ROW_OF[statistic] * len(rolling.columns)
+        return first + np.searchsorted(rolling.columns, columns)
 
-    def cell_of(self, limit: Limit, column: int) -> int:
-        """Where the figure that a row is about stands."""
+    def cells_of(self, limit: Limit, columns: Indices) -> Indices:
+        """Where the figures that a row is about stand, of some columns that it limits."""
         if self.lasting is not None and limit.statistic in LASTING:
-            return self._first_lasting + self.lasting.cell(limit, column)
-        return self.cell((limit.statistic, limit.window_s), column)
+            return np.array([self._first_lasting + self.lasting.cell(limit, column) for column in columns.tolist()], np.intp)
+        return self._cells((limit.statistic, limit.window_s), columns)
 
-    def require(self, limits: Iterable[tuple[int, Limit]], since_ns: Mapping[str, int]) -> None:
-        """The limits in force by column, and since when each unit is in its phase."""
-        windows: dict[float, dict[tuple[int, int], tuple[float, int]]] = {window_s: {} for window_s in self._rolling}
-        self._settled_ns.fill(_EARLIEST)
-        for index, limit in limits:
-            phase_ns = since_ns[self._layout.columns[index].unit]
-            if limit.window_s is not None and limit.statistic in ROW_OF:
-                at = ROW_OF[limit.statistic], self._rolling[limit.window_s].place[index]
-                inside_ns = _EARLIEST if limit.spans_phases else phase_ns - self._layout.period_ns
-                windows[limit.window_s][at] = limit.min_coverage, inside_ns
-            if limit.settle_s:
-                self._settled_ns[self.cell_of(limit, index)] = phase_ns + round(limit.settle_s * 1e9)
-        for window_s, of_cells in windows.items():
-            self._rolling[window_s].require(of_cells)
-        self._all_settled_ns = int(self._settled_ns.max(initial=_EARLIEST))
+    def release(self, cells: Indices) -> None:
+        """No limit is in force on some cells; `require` follows."""
+        self._required.share[cells], self._required.since_ns[cells], self._settled_ns[cells] = 0.0, EARLIEST, EARLIEST
+
+    def require(self, cells: Indices, share: Floats, since_ns: Times, settled_ns: Times) -> None:
+        """Of cells with a limit the least coverage of their window, before which slot it must not reach, and from which slot on
+        they are judged."""
+        self._required.share[cells], self._required.since_ns[cells] = share, since_ns
+        self._settled_ns[cells] = settled_ns
+        for rolling in self._rolling.values():
+            rolling.require()
+        self._all_settled_ns = int(self._settled_ns.max(initial=EARLIEST))
 
     def push(self, slot_ns: int, values: Floats, good: Bools) -> None:
         """A scan's limited columns, `[m]`, of a slot after the newest."""

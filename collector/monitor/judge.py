@@ -7,31 +7,31 @@ excursions end where their limits end, and a rolling statistic counts only once 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor import minutes
 from collector.monitor.between import rounds
+from collector.monitor.catalogue import NOBODY, Catalogue
 from collector.monitor.evaluability import Evaluability, statistic_of
-from collector.monitor.excursions import Excursion, Tracker, Trackers
-from collector.monitor.figures import Figures, Windows
-from collector.monitor.limit_set import LimitSets
-from collector.monitor.limits import Rule, RuleKey, limits_for, rules_of
+from collector.monitor.excursions import Excursion
+from collector.monitor.figures import EARLIEST, Figures, Windows
+from collector.monitor.lasting import LASTING
+from collector.monitor.limits import Rule, RuleKey
+from collector.monitor.minutes import Minute
 from collector.monitor.resumed import OutsideBefore
 from collector.monitor.rules import RuleTable, Transition
-from collector.monitor.statistics import Statistics
-from collector.monitor.tail import Tail
+from collector.monitor.tracking import Tracking
 from collector.monitor.window import Window
-from collector.terms import Event, EventKind, Json, Stamp
+from collector.terms import Event, Stamp
 from config.limit_statistics import DURATION
 from config.limits import DEVIATION, Limit
 from config.tags import Kind
 from drivers.base import Changes, Layout, Quality, Scan
-
-STATISTICS_WINDOW_NS = 60_000_000_000
-"""Rolling statistics of limited roles are told once per this span, over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +69,24 @@ class Judge:
         self._layout = layout
         own = (limit for limit in limits if limit.role in roles and limit.is_derived is derived)
         self._limits = tuple(limit for limit in own if limit.statistic != DURATION)
-        self._derived, self._sets = derived, LimitSets(limits)
+        self._derived = derived
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
-        self._minute = Tail(len(self._columns), STATISTICS_WINDOW_NS, layout.period_ns)
+        self._minute = Minute(layout, self._columns)
         self._figures = Figures(layout, self._columns, self._limits, accumulated, from_begin=from_begin, windows=windows)
         self._stamps: tuple[Stamp, ...] | None = None
         self._recalled: tuple[Stamp, ...] | None = None
         self._stamp_of: dict[str, Stamp] = {}
         """Of each unit, since the newest scan."""
         self._since_ns: dict[str, int] = {}
-        self._table = RuleTable(())
-        self._evaluability: Evaluability | None = None
-        """Of `_table`; made when it first has something to tell."""
-        self._trackers: dict[int, Tracker] = {}
-        self._tracked = Trackers({})
-        self._statistics_slot = self._accumulated_slot = 0
+        self._catalogue = Catalogue(layout, self._limits)
+        self._table = RuleTable(self._catalogue, self._figures)
+        self._tracking = Tracking(layout, self._catalogue, limits)
+        self._accumulated_slot = 0
         self._resuming = self._left_outside(before)
         """Rules that the run before left outside and that could not be evaluated since."""
         self.active: dict[RuleKey, ActiveRule] = {}
         """What is outside now."""
-        self.open: dict[tuple[str, str], Excursion] = {}
-        """Open excursions by (unit, role), as they stand."""
 
     def _left_outside(self, before: Iterable[OutsideBefore]) -> dict[RuleKey, OutsideBefore]:
         columns = {(column.unit, column.role): index for index, column in enumerate(self._layout.columns)}
@@ -111,7 +107,12 @@ class Judge:
     @property
     def at_rest(self) -> bool:
         """No raw sample is outside, nothing waits to be told, and no excursion is open: good samples inside tell nothing."""
-        return self._table.at_rest and not self.open
+        return self._table.at_rest and not self._tracking.open
+
+    @property
+    def open(self) -> Mapping[tuple[str, str], Excursion]:
+        """Open excursions by (unit, role), as they stand."""
+        return self._tracking.open
 
     @property
     def layout(self) -> Layout:
@@ -126,7 +127,7 @@ class Judge:
     @property
     def evaluable_now(self) -> dict[tuple[int, Limit], bool]:
         """Whether each of `limits_now` could be evaluated on the newest scan."""
-        return dict(zip(self._table.limits, self._table.evaluable.tolist(), strict=True))
+        return dict(zip(self._table.limits, self._table.evaluable[self._table.held].tolist(), strict=True))
 
     @property
     def active_by_column(self) -> dict[int, list[tuple[RuleKey, ActiveRule]]]:
@@ -150,8 +151,8 @@ class Judge:
         if self._figures.lasting is not None:
             self._figures.lasting.push(scan.slot_ns, scan.values, good)
         events += self._step(scan, self._stamp_of)
-        events += self._track(scan.slot_ns, scan.values, good, self._stamp_of)
-        events += self._tell_statistics(scan.slot_ns, self._stamp_of)
+        events += self._tracking.sample(scan.slot_ns, scan.values, good, self._stamp_of)
+        events += [] if self._derived else self._minute.told(scan.slot_ns, self._stamp_of)
         events += self._tell_accumulated(scan.slot_ns) if self._figures.lasting is not None else []
         return events
 
@@ -161,7 +162,7 @@ class Judge:
         if lasting is not None and scan.slot_ns > lasting.newest_ns:
             if stamps != self._recalled:
                 self._recalled = stamps
-                self._hold(scan.slot_ns, limits_for(self._limits, self._layout, stamps), stamps)
+                self._hold(scan.slot_ns, self._catalogue.holding(np.ones(len(stamps), np.bool_), stamps)[1], stamps)
             lasting.push(scan.slot_ns, scan.values, (scan.quality == Quality.GOOD) & np.isfinite(scan.values))
 
     @property
@@ -171,59 +172,76 @@ class Judge:
         return [] if lasting is None else list(lasting.events())
 
     def _tell_accumulated(self, slot_ns: int) -> list[Event]:
-        slot, before = slot_ns // STATISTICS_WINDOW_NS, self._accumulated_slot
+        slot, before = slot_ns // minutes.STATISTICS_WINDOW_NS, self._accumulated_slot
         self._accumulated_slot = slot
         return self.accumulated if before != slot else []
 
-    def _hold(self, slot_ns: int, now: list[tuple[int, Limit]], stamps: tuple[Stamp, ...]) -> None:
+    def _hold(self, slot_ns: int, rows: NDArray[np.intp], stamps: tuple[Stamp, ...]) -> None:
+        """`rows`: which holds on each place of the catalogue."""
         if self._figures.lasting is not None:
+            places = np.flatnonzero((rows != NOBODY) & self._lasting)
+            columns, limits = self._catalogue.column[places].tolist(), self._catalogue.rows.limits
+            now = [(column, limits[row]) for column, row in zip(columns, rows[places].tolist(), strict=True)]
             self._figures.lasting.enter(slot_ns, now, dict(zip(self._layout.units, stamps, strict=True)))
+
+    @cached_property
+    def _evaluability(self) -> Evaluability:
+        return Evaluability(self._layout, self._catalogue, derived=self._derived)
+
+    @cached_property
+    def _lasting(self) -> NDArray[np.bool_]:
+        """Places of figures that last."""
+        return np.array([limit.statistic in LASTING for limit in self._catalogue.statistics], np.bool_)[self._catalogue.key]
 
     def close(self, slot_ns: int) -> list[Event]:
         """End what is open, when the daemon stops."""
-        stamps = self._stamp_of
-        ended = [excursion for tracker in self._trackers.values() for excursion in tracker.end(slot_ns, "stopped")]
-        self.open.clear()
-        rules = self._end_rules(slot_ns, self._table, RuleTable(()), stamps)
-        self._table = RuleTable(())
-        return rules + [self._told(excursion, stamps.get(excursion.unit, Stamp())) for excursion in ended]
+        places = np.arange(len(self._table.rows))
+        rules = self._end_rules(slot_ns, self._table.enter(places, np.full(len(places), NOBODY)), self._stamp_of)
+        return rules + self._tracking.close(slot_ns, self._stamp_of)
 
     def _judge_between(self, slot_ns: int, changes: Changes) -> list[Event]:
         """What came before `slot_ns`, under the limits that held until then; of raw values alone."""
         stamp_of = self._stamp_of
-        raw = {column for column, limit in self._table.limits if limit.statistic == "value"}
         events: list[Event] = []
-        for each in rounds(changes, slot_ns, self._layout, raw):
+        for each in rounds(changes, slot_ns, self._layout, self._table.raw_columns):
             changed = self._table.between(*self._figures.between(each))
             events += [self._rule_changed(int(each.times_ns[change[0].column]), *change, stamp_of) for change in changed]
-            events += self._track(slot_ns, each.values, each.good, stamp_of, each.times_ns)
+            events += self._tracking.sample(slot_ns, each.values, each.good, stamp_of, each.times_ns)
         return sorted(events, key=lambda event: event.slot_ns)
 
     def _enter(self, slot_ns: int, stamps: tuple[Stamp, ...]) -> list[Event]:
-        """A new context: other limits."""
-        before = self._stamp_of
-        for unit, stamp in zip(self._layout.units, stamps, strict=True):
-            if before.get(unit) != stamp:
-                self._since_ns[unit] = slot_ns
-        self._stamps, self._stamp_of = stamps, dict(zip(self._layout.units, stamps, strict=True))
-        now = limits_for(self._limits, self._layout, stamps)
-        rules = [rule for index, limit in now for rule in rules_of(index, limit, self._layout.columns[index])]
-        self._figures.require(now, self._since_ns)
-        self._hold(slot_ns, now, stamps)
-        table, old = RuleTable(rules, self._figures, self._table, self._resuming), self._table
-        self._table, self._evaluability = table, None
+        """A new context: other limits, of the units that have another stamp."""
+        before, units = self._stamp_of, self._layout.units
+        changed = np.array([before.get(unit) != stamp for unit, stamp in zip(units, stamps, strict=True)], np.bool_)
+        for at in np.flatnonzero(changed).tolist():
+            self._since_ns[units[at]] = slot_ns
+        if self._stamps is not None:
+            self._forget_resumed()
+        self._stamps, self._stamp_of = stamps, dict(zip(units, stamps, strict=True))
+        places, rows = self._catalogue.holding(changed, stamps)
+        self._require(slot_ns, places, rows)
+        ended = self._table.enter(places, rows, self._resuming)
+        self._hold(slot_ns, self._table.rows, stamps)
         return (
-            self._resume(slot_ns, table, self._stamp_of)
-            + self._end_rules(slot_ns, old, table, before)
-            + self._end_trackers(slot_ns, now, before)
+            self._resume(slot_ns, self._stamp_of)
+            + self._end_rules(slot_ns, ended, before)
+            + self._tracking.enter(slot_ns, places, rows, before)
         )
 
-    def _resume(self, slot_ns: int, table: RuleTable, stamp_of: dict[str, Stamp]) -> list[Event]:
+    def _require(self, slot_ns: int, places: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
+        """What the figures of places whose units are in a context since `slot_ns` need to be evaluable."""
+        held, of = rows != NOBODY, self._catalogue.rows
+        cells, rows = self._table.cell[places], rows[held]
+        inside_ns = np.where(of.spans[rows], EARLIEST, slot_ns - self._layout.period_ns)
+        settle_ns = of.settle_ns[rows]
+        self._figures.release(cells[~held])
+        self._figures.require(cells[held], of.coverage[rows], inside_ns, np.where(settle_ns > 0, slot_ns + settle_ns, EARLIEST))
+
+    def _resume(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
         """What the run before left outside goes on, or ends where no such rule holds any more."""
-        rules = {rule.key: rule for rule in table.rules}
         events = []
         for key, left in list(self._resuming.items()):
-            if rule := rules.get(key):
+            if rule := self._table.find(key):
                 self._note(rule, left.since_ns, left.value, outside=True)
                 continue
             del self._resuming[key]
@@ -235,14 +253,12 @@ class Judge:
                 events.append(ended.event(stamp_of[left.unit]))
         return events
 
-    def _end_rules(self, slot_ns: int, old: RuleTable, new: RuleTable, before: dict[str, Stamp]) -> list[Event]:
-        kept = {rule.key for rule in new.rules}
+    def _end_rules(self, slot_ns: int, ended: Iterable[Rule], before: dict[str, Stamp]) -> list[Event]:
         events = []
-        for rule, outside in zip(old.rules, old.outside.tolist(), strict=True):
-            if outside and rule.key not in kept:
-                self.active.pop(rule.key, None)
-                transition = self._transition(slot_ns, rule.column, rule.limit, rule.name, "outside", "ended", None, rule.level)
-                events.append(transition.event(before.get(transition.unit, Stamp())))
+        for rule in ended:
+            self.active.pop(rule.key, None)
+            transition = self._transition(slot_ns, rule.column, rule.limit, rule.name, "outside", "ended", None, rule.level)
+            events.append(transition.event(before.get(transition.unit, Stamp())))
         return events
 
     def _transition(
@@ -253,45 +269,18 @@ class Judge:
             slot_ns, column.unit, column.role, limit.measure, limit.window_s, rule, before, after, value, level, limit.cpp
         )
 
-    def _end_trackers(self, slot_ns: int, now: list[tuple[int, Limit]], before: dict[str, Stamp]) -> list[Event]:
-        wanted = {index: limit for index, limit in now if limit.statistic == "value" and limit.par}
-        events = []
-        for index, tracker in list(self._trackers.items()):
-            column = self._layout.columns[index]
-            limit = wanted.get(index)
-            same_unit_context = before.get(column.unit) is not None and self._since_ns[column.unit] != slot_ns
-            if limit and same_unit_context:
-                continue
-            for excursion in tracker.end(slot_ns, "limits changed"):
-                events.append(self._told(excursion, before.get(column.unit, Stamp())))
-            self.open.pop((column.unit, column.role), None)
-            del self._trackers[index]
-        for index, limit in wanted.items():
-            if index not in self._trackers and limit.par:
-                column = self._layout.columns[index]
-                merge_ns = None if limit.merge_gap_s is None else round(limit.merge_gap_s * 1e9)
-                about = (column.unit, column.role, limit.par.low, limit.par.high, self._layout.period_ns)
-                self._trackers[index] = Tracker(*about, limit.measure, merge_ns, cpp=limit.cpp)
-        self._tracked = Trackers(self._trackers)
-        return events
-
     def _step(self, scan: Scan, stamp_of: dict[str, Stamp]) -> list[Event]:
-        if not self._table.rules:
-            return []
         changed, rows = self._table.step(scan.slot_ns, self._figures.values, self._figures.evaluable())
         events = self._tell_evaluability(scan, rows, stamp_of) if len(rows) else []
         events += [self._rule_changed(scan.slot_ns, *change, stamp_of) for change in changed]
         return events + self._tell_again(scan.slot_ns, stamp_of) if self._resuming else events
 
     def _tell_evaluability(self, scan: Scan, rows: NDArray[np.intp], stamp_of: dict[str, Stamp]) -> list[Event]:
-        if self._evaluability is None:
-            self._evaluability = Evaluability(self._layout, self._table.limits, derived=self._derived)
-        return self._evaluability.told(scan, rows, self._table.evaluable, self._since_ns, stamp_of)
+        return self._evaluability.told(scan, rows, self._table.rows, self._table.evaluable, self._since_ns, stamp_of)
 
     def _tell_again(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
         """Of the rules that the run before left outside, those that can be evaluated for the first time and still are."""
-        for key in [key for key in self._resuming if key not in self.active]:
-            del self._resuming[key]  # inside, which has just been told
+        self._forget_resumed()
         again = self._table.still_outside(self._resuming, self._figures.values, self._figures.evaluable())
         for rule, _, _ in again:
             del self._resuming[rule.key]
@@ -301,6 +290,11 @@ class Judge:
             )
             for rule, _, value in again
         ]
+
+    def _forget_resumed(self) -> None:
+        """Those that are inside, which has been told."""
+        for key in [key for key in self._resuming if key not in self.active]:
+            del self._resuming[key]
 
     def _rule_changed(self, time_ns: int, rule: Rule, outside: bool, value: float, stamp_of: dict[str, Stamp]) -> Event:
         before, after = ("inside", "outside") if outside else ("outside", "inside")
@@ -314,50 +308,3 @@ class Judge:
             self.active[rule.key] = ActiveRule(column.unit, column.role, statistic, rule.name, slot_ns, value, rule.level)
         else:
             self.active.pop(rule.key, None)
-
-    def _track(
-        self,
-        slot_ns: int,
-        values: NDArray[np.float64],
-        good: NDArray[np.bool_],
-        stamp_of: dict[str, Stamp],
-        times_ns: NDArray[np.int64] | None = None,
-    ) -> list[Event]:
-        events = []
-        for index, tracker, told in self._tracked.sample(slot_ns, values, good, times_ns):
-            column = self._layout.columns[index]
-            events += [self._told(excursion, stamp_of[column.unit]) for excursion in told]
-            if tracker.open is not None:
-                self.open[column.unit, column.role] = tracker.open
-            else:
-                self.open.pop((column.unit, column.role), None)
-        return events
-
-    def _told(self, excursion: Excursion, stamp: Stamp) -> Event:
-        return excursion.event(stamp, self._sets.hash(excursion.unit, stamp))
-
-    def _tell_statistics(self, slot_ns: int, stamp_of: dict[str, Stamp]) -> list[Event]:
-        slot = slot_ns // STATISTICS_WINDOW_NS
-        if slot == self._statistics_slot:
-            return []
-        first, self._statistics_slot = self._statistics_slot == 0, slot
-        if first or self._derived:
-            return []
-        statistics = self._minute.statistics()
-        slots = -(-STATISTICS_WINDOW_NS // self._layout.period_ns)
-        by_unit: dict[str, dict[str, Json]] = {}
-        for at, index in enumerate(self._columns.tolist()):
-            if statistics.count[at]:
-                column = self._layout.columns[index]
-                figures = _figures(statistics, at)
-                figures["coverage"] = int(statistics.count[at]) / slots
-                by_unit.setdefault(column.unit, {})[column.role] = figures
-        return [
-            Event(EventKind.STATISTICS, slot_ns, unit, stamp_of[unit], {"window_s": STATISTICS_WINDOW_NS / 1e9, "roles": roles})
-            for unit, roles in by_unit.items()
-        ]
-
-
-def _figures(statistics: Statistics, at: int) -> dict[str, Json]:
-    figures = {name: float(statistics.named(name)[at]) for name in ("mean", "min", "max", "std", "slope")}
-    return {name: figure if np.isfinite(figure) else None for name, figure in figures.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import inf
+from typing import Final, Literal, NamedTuple
 
 from collector.terms import Stamp
 from config.limit_statistics import DURATION
@@ -24,6 +25,12 @@ CONDITION = "condition"
 """The rule of an expression that must hold."""
 DECISION = "decision interval"
 """The rule of a CUSUM."""
+NAMES: Final = ("NOR low", "NOR high", "PAR low", "PAR high", "L", "H", "LL", "HH", CONDITION, DECISION, "PAR time", "NOR time")
+"""Of rules. A column's row of the limit set has each at most once."""
+PAR_LOW, PAR_HIGH = 2, 3
+_LOW: Final = frozenset((0, 2, 4, 6, 8))
+DAMPED: Final = ("value", "mean", "min", "max", "ewma")
+"""Statistics with a default deadband."""
 RuleKey = tuple[int, str, str, float | None, float]
 
 
@@ -53,6 +60,28 @@ class Rule:
         return (self.column, self.limit.measure, self.name, self.limit.window_s, self.level)
 
 
+class Term(NamedTuple):
+    """A level as a row of the limit set has it, of whatever column."""
+
+    name: int
+    """Its place in `NAMES`."""
+    level: float
+    deadband: float
+    most: float | None
+    """Not None: there is a default deadband instead, where the column's range is known, which is not more than this."""
+
+    def deadband_on(self, about: Column) -> float:
+        """Engineering units."""
+        if self.most is None or about.low is None or about.high is None:
+            return self.deadband
+        return min(DEFAULT_DEADBAND * (about.high - about.low), self.most)
+
+
+def side_of(name: int) -> Side:
+    """By the place in `NAMES`."""
+    return "low" if name in _LOW else "high"
+
+
 def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp]) -> list[tuple[int, Limit]]:
     """(column, row) for each column and statistic that is limited now. Of several rows that fit, the most specific holds:
     one that names the phase before one that does not, then unit, recipe version, product."""
@@ -68,7 +97,7 @@ def limits_for(limits: Iterable[Limit], layout: Layout, stamps: Sequence[Stamp])
         for limit in rows.get(column.role, ()):
             if fits(limit, column.unit, stamp_of[column.unit]):
                 key = (index, limit.measure, limit.window_s)
-                if key not in chosen or _specificity(limit) > _specificity(chosen[key]):
+                if key not in chosen or specificity(limit) > specificity(chosen[key]):
                     chosen[key] = limit
     return [(index, limit) for (index, _, _), limit in chosen.items()]
 
@@ -83,7 +112,7 @@ def limits_by_column(limits: Iterable[tuple[int, Limit]]) -> dict[int, list[Limi
 
 def holding(limits: Iterable[Limit], unit: str, stamp: Stamp) -> Limit | None:
     """Of rows for one role, statistic and window, the one that holds for a unit now."""
-    return max((limit for limit in limits if fits(limit, unit, stamp)), key=_specificity, default=None)
+    return max((limit for limit in limits if fits(limit, unit, stamp)), key=specificity, default=None)
 
 
 def fits(limit: Limit, unit: str, stamp: Stamp) -> bool:
@@ -93,27 +122,37 @@ def fits(limit: Limit, unit: str, stamp: Stamp) -> bool:
     return all(ask is None or ask == give for ask, give in zip(asked, given, strict=True))
 
 
-def _specificity(limit: Limit) -> tuple[bool, ...]:
+def specificity(limit: Limit) -> tuple[bool, ...]:
+    """Of several rows that fit, the one with the greatest holds."""
     return (limit.phase is not None, limit.unit is not None, limit.recipe_version is not None, limit.product is not None)
 
 
 def rules_of(column: int, limit: Limit, about: Column) -> list[Rule]:
-    """The rules of one row of the limit set. A condition is 1 or 0, and must not be below 1."""
+    """The rules of one row of the limit set."""
+    return [
+        Rule(column, limit, NAMES[term.name], side_of(term.name), term.level, term.deadband_on(about)) for term in terms_of(limit)
+    ]
+
+
+def terms_of(limit: Limit) -> list[Term]:
+    """The levels of one row, in the order of `NAMES`. A condition is 1 or 0, and must not be below 1."""
     if limit.is_condition:
-        return [Rule(column, limit, CONDITION, "low", 1.0, 0.0)]
+        return [Term(NAMES.index(CONDITION), 1.0, 0.0, None)]
     if limit.allowed_outside_s is not None:
-        return [Rule(column, limit, outside_rule(limit), "high", limit.allowed_outside_s, limit.deadband or 0.0)]
+        return [Term(NAMES.index(outside_rule(limit)), limit.allowed_outside_s, limit.deadband or 0.0, None)]
     if limit.decision_interval is not None:
-        return [Rule(column, limit, DECISION, "high", limit.decision_interval, limit.deadband or 0.0)]
-    rules = []
-    for name, low, high, undamped in _levels(limit):
-        band = high - low if low is not None and high is not None else None
-        deadband = _deadband(limit, about, band, undamped=undamped)
-        for side, level in (("low", low), ("high", high)):
-            if level is not None:
-                full_name = name[side == "high"] if isinstance(name, tuple) else f"{name} {side}"
-                rules.append(Rule(column, limit, full_name, "low" if side == "low" else "high", level, deadband))
-    return rules
+        return [Term(NAMES.index(DECISION), limit.decision_interval, limit.deadband or 0.0, None)]
+    terms = []
+    for first, low, high, undamped in _pairs(limit):
+        most = None if undamped or limit.deadband is not None or limit.statistic not in DAMPED else inf
+        if most is not None and low is not None and high is not None:
+            most = MOST_DEADBAND * (high - low)
+        terms += [
+            Term(name, level, limit.deadband or 0.0, most)
+            for name, level in ((first, low), (first + 1, high))
+            if level is not None
+        ]
+    return terms
 
 
 def outside_rule(limit: Limit) -> str:
@@ -123,36 +162,22 @@ def outside_rule(limit: Limit) -> str:
 
 def levels_of(limit: Limit) -> list[tuple[str, Side, float]]:
     """(rule, side, level) of each level that a row has."""
-    found: list[tuple[str, Side, float]] = []
-    for name, low, high, _ in _levels(limit):
-        lower, upper = name if isinstance(name, tuple) else (f"{name} low", f"{name} high")
-        if low is not None:
-            found.append((lower, "low", low))
-        if high is not None:
-            found.append((upper, "high", high))
-    return found
+    pairs = ((first, low, high) for first, low, high, _ in _pairs(limit))
+    levels = ((name, level) for first, low, high in pairs for name, level in ((first, low), (first + 1, high)))
+    return [(NAMES[name], side_of(name), level) for name, level in levels if level is not None]
 
 
-_Level = tuple[str | tuple[str, str], float | None, float | None, bool]
+_Pair = tuple[int, float | None, float | None, bool]
 
 
-def _levels(limit: Limit) -> list[_Level]:
-    """(name, low, high, no default deadband) of each pair of levels that a row has."""
-    levels: list[_Level] = []
+def _pairs(limit: Limit) -> list[_Pair]:
+    """(place of the low one's name, low, high, no default deadband) of each pair of levels that a row has."""
+    pairs: list[_Pair] = []
     if limit.nor:
-        levels.append(("NOR", limit.nor.low, limit.nor.high, False))
+        pairs.append((0, limit.nor.low, limit.nor.high, False))
     if limit.par:
-        levels.append(("PAR", limit.par.low, limit.par.high, limit.cpp))
+        pairs.append((2, limit.par.low, limit.par.high, limit.cpp))
     if limit.alarm:
-        levels.append((("L", "H"), limit.alarm.l, limit.alarm.h, False))
-        levels.append((("LL", "HH"), limit.alarm.ll, limit.alarm.hh, limit.cpp))
-    return levels
-
-
-def _deadband(limit: Limit, about: Column, band: float | None, *, undamped: bool) -> float:
-    if limit.deadband is not None:
-        return limit.deadband
-    if undamped or limit.statistic not in ("value", "mean", "min", "max", "ewma") or about.low is None or about.high is None:
-        return 0.0
-    deadband = DEFAULT_DEADBAND * (about.high - about.low)
-    return deadband if band is None else min(deadband, MOST_DEADBAND * band)
+        pairs.append((4, limit.alarm.l, limit.alarm.h, False))
+        pairs.append((6, limit.alarm.ll, limit.alarm.hh, limit.cpp))
+    return pairs

@@ -19,7 +19,7 @@ from collector import commits, gateway
 from collector.acquire.kernel_clock import KernelClock
 from collector.app import Daemon, Outside
 from collector.keeping import room
-from collector.monitor import judge
+from collector.monitor import minutes
 from collector.store.files import connect
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Json
@@ -163,7 +163,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Event]]:
             await collect("modbus://127.0.0.1:1", data, {EventKind.DEVICE, EventKind.EVALUABILITY}, steps)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "STATISTICS_WINDOW_NS", 200_000_000)
+        patch.setattr(minutes, "STATISTICS_WINDOW_NS", 200_000_000)
         patch.setattr(gateway, "REMEMBER_INTERVAL_S", 0.02)
         patch.setattr(room, "INTERVAL_S", 0.02)
         asyncio.run(three_runs())

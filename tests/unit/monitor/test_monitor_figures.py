@@ -43,7 +43,8 @@ def test_a_very_long_window_begins_on_a_panes_boundary(scans: int, begins_s: int
 
 def test_bad_values_are_in_no_cell() -> None:
     figures = Figures(THREE, ALL, [limit("t", statistic="mean", window_s=2.0, nor=[0, 1])])
-    figures.require([(0, limit("t", statistic="mean", window_s=2.0, nor=[0, 1]))], {"R-201": 0})
+    covered = np.array([figures.cell(("mean", 2.0), 0)])
+    figures.require(covered, np.array([0.8]), np.array([0]), np.array([0]))
     for n in range(2):
         figures.push(START_NS + n * SECOND_NS, np.array([1.0, 1e12, 3.0]), np.array([True, False, True]))
     evaluable = figures.evaluable()

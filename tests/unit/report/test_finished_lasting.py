@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
 from collector.memory.figures import accumulated_before
-from collector.monitor import judge as core
+from collector.monitor import minutes
 from collector.monitor.alarms.alarm import Alarm
 from collector.monitor.durations import PhaseDurations
 from collector.recorder import Recorder
@@ -127,7 +127,7 @@ def both(data: Path) -> tuple[list[Event], list[Event]]:
 @given(RUNS, st.sampled_from([3 * SECOND_NS, 60 * SECOND_NS]))
 def test_a_replayed_journal_gives_the_transitions_of_the_daemon(runs: list[tuple[list[Sample], bool]], told_each_ns: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(core, "STATISTICS_WINDOW_NS", told_each_ns)
+        patch.setattr(minutes, "STATISTICS_WINDOW_NS", told_each_ns)
         recorded(Path(folder), runs)
         daemon, offline = both(Path(folder))
     assert transitions(daemon) == transitions(offline)
