@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ from collector.store.reader import Reader
 from collector.store.registry import site_of
 from collector.store.rows import DamagedRow, ScanRow
 from collector.uplink.lines import Encoder
+from config.faults import did_you_mean
 
 
 class Format(StrEnum):
@@ -78,10 +79,16 @@ def _check_names(reader: Reader, selection: Selection) -> None:
     layouts = reader.layouts()
     units = {column.unit for layout in layouts for column in layout.columns}
     tags = {name for layout in layouts for column in layout.columns for name in (column.name, column.role)}
-    if unknown := sorted(selection.units - units):
-        wrong_input(f"the journal knows no unit {', '.join(unknown)}, only {', '.join(sorted(units))}")
-    if unknown := sorted(selection.tags - tags):
-        wrong_input(f"the journal knows no tag or role {', '.join(unknown)}, only {', '.join(sorted(tags))}")
+    for what, unknown, known in (("unit", selection.units - units, units), ("tag or role", selection.tags - tags, tags)):
+        if unknown:
+            wrong_input("; ".join(f"the journal knows no {what} {name}{_nearest(name, known)}" for name in sorted(unknown)))
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """What was probably meant; else what there is, as far as that helps."""
+    names, most = sorted(known), 10
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return did_you_mean(name, known) or f", only {', '.join(names[:most])}{more}"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Every command that reads a record says so where there is none, and never that all is well."""
+"""Every command that reads a record says so where there is none, or not what was asked for, and never that all is well."""
 
 from __future__ import annotations
 
@@ -42,3 +42,16 @@ def test_an_archive_is_told_from_a_folder_that_nobody_wrote(tmp_path: Path, monk
     result = CliRunner().invoke(app, [*typed.split(), "--data", "archive"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("archive is an archive, which verify, export and judge read")
+
+
+def test_an_export_of_a_name_that_the_record_lacks_says_what_was_probably_meant(tmp_path: Path) -> None:
+    data = record(tmp_path / "data", days=1, commits=1)
+
+    def told(*typed: str) -> str:
+        result = CliRunner().invoke(app, ["export", "--data", str(data), *typed])
+        assert (result.exit_code, result.stdout) == (2, "")
+        return result.stderr
+
+    assert told("--tags", "temperatur") == "the journal knows no tag or role temperatur; did you mean 'temperature'?\n"
+    assert told("--tags", "x,pressure").startswith("the journal knows no tag or role x, only ")
+    assert told("--unit", "R-9") == "the journal knows no unit R-9, only R-201\n"
