@@ -13,7 +13,7 @@ from collector.monitor.limits import limits_for, rules_of
 from collector.terms import Event, Stamp
 from config.limits import Limit
 from drivers.base import Column, Layout
-from tests.unit.monitor.judged import SECOND_NS, START_NS, Sample, column, layout, limit, scan
+from tests.unit.monitor.judged import DOSE, HOLD, SECOND_NS, START_NS, Sample, changes, column, layout, limit, run, scan
 
 UNITS = ("R-201", "R-202", "R-203")
 ROLES = ("t", "p")
@@ -110,3 +110,10 @@ def test_what_holds_after_any_changes_is_what_would_hold_anew(
         assert {at: sorted(rows) for at, rows in held.items()} == {at: sorted(rows) for at, rows in by_column.items()}
         rules = {rule.key for index, row in anew for rule in rules_of(index, row, TOGETHER.columns[index])}
         assert judge.active.keys() <= rules, "nothing is outside that is not limited"
+
+
+def test_what_waited_under_the_limits_before_does_not_shorten_the_delay_of_the_new_ones() -> None:
+    of = layout()
+    rows = [limit(phase=phase, nor=[None, high], on_delay_s=3.0) for phase, high in (("Dose", 5), ("Hold", 6))]
+    told = run(Judge(of, rows), of, [(n, [8.0], (DOSE if n < 2 else HOLD,)) for n in range(8)])
+    assert changes(told) == [(5, "NOR high", "outside")]
