@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from collector.report.violations import Violation
 from collector.store.files import journal_files
 from collector.store.reader import Reader
 from collector.terms import Event, EventKind, Stamp
+from config.expressions.tree import operands
 from config.faults import did_you_mean
 from config.limit_file import Limits
 from config.limit_statistics import DURATION
@@ -108,9 +109,15 @@ def _check_roles(limits: Sequence[Limit], columns: Sequence[Column], asked: Aske
     units, roles = {column.unit for column in columns}, {column.role for column in columns}
     if asked.unit is not None and asked.unit not in units:
         wrong_input(f"the record knows no unit {asked.unit}{did_you_mean(asked.unit, units)}; it has {', '.join(sorted(units))}")
-    limited = sorted({limit.role for limit in limits if limit.statistic != DURATION})
+    limited = sorted(_roles_read(limits))
     if limited and roles.isdisjoint(limited):
         wrong_input(f"the record has no role that has limits: {', '.join(limited)}; it has {', '.join(sorted(roles))}")
+
+
+def _roles_read(limits: Iterable[Limit]) -> set[str]:
+    """Of the limits: what they are on, setpoints, and what expressions are made of; roles of other units are not there."""
+    found = (operand for limit in limits if limit.statistic != DURATION for operand in operands(limit.tree))
+    return {operand.role for operand in found if operand.unit is None}
 
 
 def _narrowed(reader: Reader, asked: Asked) -> Asked:
@@ -166,7 +173,7 @@ def _heeds_phases(limit: Limit) -> bool:
 
 def _columns_of(table: Limits, unit: str | None) -> dict[str, Column]:
     """By the name that a column may have: a role; of a plant a tag's name, too."""
-    roles = {limit.role for limit in table.rows if limit.statistic != DURATION}
+    roles = _roles_read(table.rows)
     if not roles:
         wrong_input("these limits are on durations of phases alone, and a CSV file is read by its columns: add a limit on one")
     if table.plant is None:

@@ -135,6 +135,18 @@ def test_wrong_input(files: tuple[Path, Path], words: list[str], told: str) -> N
     assert told in result.stderr
 
 
+@pytest.mark.parametrize("row", ["role: TT, sp_role: SP", "name: lead, expression: abs(TT - SP)"])
+def test_limits_on_several_columns_have_all_they_are_made_of(tmp_path: Path, row: str) -> None:
+    record, limits = tmp_path / "batch.csv", tmp_path / "limits.yaml"
+    record.write_text("time,TT,SP\n0,65,65\n1,68,65\n2,68,65\n3,65,65\n4,65,65\n", "utf-8")
+    limits.write_text(f"- {{{row}, par: [-1, 1]}}\n- {{role: TT, par: [60, 70]}}\n", "utf-8")
+    result = judge("--data", record, "--limits", limits, "--json")
+    assert result.exit_code == 1
+    (closed,) = (each for each in json.loads(result.stdout)["excursions"] if each["ended"])
+    assert (closed["peak"], closed["duration_s"]) == (3.0, 2.0)
+    assert "never held" not in result.stderr and "passed over" not in result.stderr
+
+
 def test_faults_of_either_file_have_their_line(files: tuple[Path, Path]) -> None:
     record, limits = files
     limits.write_text("- {role: TT, par: [70, 60]}\n", "utf-8")
