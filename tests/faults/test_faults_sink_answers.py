@@ -89,7 +89,8 @@ async def test_answers(row: Row, tmp_path: Path, influx: InfluxDB, monkeypatch: 
 
 async def _trial(row: Row, stage: Stage, influx: InfluxDB, database: str, chance: random.Random) -> None:
     influx.create(database)
-    script = [*ANSWERS, *chance.choices(ANSWERS, k=5)]
+    more = [answer for answer in ANSWERS if answer.state]  # the others halve a body: a line that they meet alone is a dead letter
+    script = [*ANSWERS, *chance.choices(more, k=5)]
     chance.shuffle(script)
     poisoned = _committed(stage, chance)
     told: list[tuple[SinkState, str]] = []
