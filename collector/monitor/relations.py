@@ -28,7 +28,7 @@ from drivers.base import Layout, Quality, Scan, Status
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
-_Made = tuple[Judge, Scan, tuple[Stamp, ...]]
+Made = tuple[Judge, Scan, tuple[Stamp, ...]]
 """A board's judge, the relations, and the stamps of their units."""
 _Before = tuple[Sequence[OutsideBefore], Sequence[Event]]
 
@@ -88,7 +88,9 @@ class _Part:
 class Board:
     """All relations that one scan group drives, and how they stand."""
 
-    def __init__(self, relations: Sequence[Relation], operands: Operands, limits: Sequence[Limit], before: _Before) -> None:
+    def __init__(
+        self, relations: Sequence[Relation], operands: Operands, limits: Sequence[Limit], before: _Before, *, from_begin: bool
+    ) -> None:
         alike: dict[Tree, list[Relation]] = {}
         for relation in relations:
             alike.setdefault(relation.tree, []).append(relation)
@@ -98,7 +100,7 @@ class Board:
         self._layout = replace(relations[0].driver, group=f"{relations[0].driver.group}, relations", columns=columns)
         self._parts = [_Part(group, operands) for group in alike.values()]
         self._operands = operands
-        self.judge = Judge(self._layout, limits, *before, derived=True)
+        self.judge = Judge(self._layout, limits, *before, derived=True, from_begin=from_begin)
         self.id = self._layout.id
         self._version = -1
         self._stamps: tuple[Stamp, ...] = ()
@@ -129,20 +131,22 @@ class Board:
 class _Driven:
     """Relations that became possible together."""
 
-    def __init__(self, relations: Sequence[Relation], limits: Sequence[Limit], before: _Before) -> None:
+    def __init__(self, relations: Sequence[Relation], limits: Sequence[Limit], before: _Before, *, from_begin: bool) -> None:
         self._operands = Operands(source for relation in relations for source in relation.sources)
         by_driver: dict[str, list[Relation]] = {}
         for relation in relations:
             by_driver.setdefault(relation.driver.id, []).append(relation)
         self.layouts = tuple(dict.fromkeys(source.layout.id for relation in relations for source in relation.sources))
         """Ids of those that they need."""
-        self.boards = {id_: Board(group, self._operands, limits, before) for id_, group in by_driver.items()}
+        self.boards = {
+            id_: Board(group, self._operands, limits, before, from_begin=from_begin) for id_, group in by_driver.items()
+        }
 
     def take(self, scan: Scan) -> None:
         """A scan that came before them."""
         self._operands.take(scan)
 
-    def made(self, scan: Scan, context: _Context) -> _Made | None:
+    def made(self, scan: Scan, context: _Context) -> Made | None:
         """What `scan` drives."""
         board, fresh = self.boards.get(scan.layout.id), self._operands.take(scan)
         return (board.judge, *board.run(scan, context)) if board and fresh else None
@@ -151,10 +155,18 @@ class _Driven:
 class Relations:
     """Of the whole plant. A relation begins with the first scan, lost or not, of the last group that it needs."""
 
-    def __init__(self, limits: Sequence[Limit], before: Sequence[OutsideBefore] = (), accumulated: Sequence[Event] = ()) -> None:
-        """`before`, `accumulated`: what the run before left outside, and how its lasting figures stood; of all sorts."""
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        before: Sequence[OutsideBefore] = (),
+        accumulated: Sequence[Event] = (),
+        *,
+        from_begin: bool = False,
+    ) -> None:
+        """`before`, `accumulated`: what the run before left outside, and how its lasting figures stood; of all sorts.
+        `from_begin`: a batch begins with the first scan."""
         self._limits = limits
-        self._before = (before, accumulated)
+        self._before, self._from_begin = (before, accumulated), from_begin
         self._possible = Possible(limits)
         self._any = any(limit.is_derived for limit in limits)
         self._newest: dict[str, Scan] = {}
@@ -176,18 +188,19 @@ class Relations:
 
     def judge(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
         """What changes with `scan`; called for every scan of every group, after the group's own judge."""
-        return [event for judge, made, of in self._made(scan, stamps) for event in judge.judge(made, of)]
+        return [event for judge, made, of in self.made(scan, stamps) for event in judge.judge(made, of)]
 
     def recall(self, scan: Scan, stamps: tuple[Stamp, ...]) -> None:
         """A scan that the run before has judged; see `Judge.recall`."""
-        for judge, made, of in self._made(scan, stamps):
+        for judge, made, of in self.made(scan, stamps):
             judge.recall(made, of)
 
     def figures(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Scan]:
         """The relations that `scan` drives, in place of judging them: a column each, bad where it is not known."""
-        return [made for _, made, _ in self._made(scan, stamps)]
+        return [made for _, made, _ in self.made(scan, stamps)]
 
-    def _made(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[_Made]:
+    def made(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Made]:
+        """The relations that `scan` drives, in place of judging them, with the judge that they are for."""
         if not self._any:
             return []
         return [made for driven in self._meet(scan, stamps) if (made := driven.made(scan, self._context))]
@@ -208,7 +221,7 @@ class Relations:
     def _learn(self, layout: Layout) -> None:
         new = self._possible.learn(layout)
         if new:
-            driven = _Driven(new, self._limits, self._before)
+            driven = _Driven(new, self._limits, self._before, from_begin=self._from_begin)
             for id_ in driven.layouts:
                 self._driven_by.setdefault(id_, []).append(driven)
                 if id_ in self._newest:

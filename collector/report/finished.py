@@ -45,7 +45,9 @@ class FinishedRecord:
         scan is the first of its batch."""
         self._limits, self._from_ns, self._from_begin = limits, from_ns, from_begin
         self._judges: dict[str, tuple[Judge, Tally]] = {}
-        self._relations = Relations(limits)
+        self._relations = Relations(limits, from_begin=from_begin)
+        self._related: dict[str, Tally] = {}
+        """Of relations, by the id of their layout."""
         self._durations = PhaseDurations(limits, from_begin=from_begin)
         self.contexts = Contexts(limits)
         self._relates = any(limit.is_derived for limit in limits)
@@ -71,14 +73,22 @@ class FinishedRecord:
         refused = judge.refused
         events = judge.judge(scan, stamps)
         if self._relates:
-            events += self._relations.judge(scan, stamps)
-            self.held.update(limit for _, each in self._relations.judges for _, limit in each.limits_now)
+            events += self._relate(scan, stamps)
         events += self._durations.judge(scan.slot_ns, scan.layout.units, stamps)
         self._follow(events)
         events = self._told(events)
         if not counted and judge.refused == refused and scan.slot_ns >= self._from_ns:
             tally.scan(scan, stamps)
         tally.hear(events)
+        return events
+
+    def _relate(self, scan: Scan, stamps: tuple[Stamp, ...]) -> list[Event]:
+        """What the relations that `scan` drives change. Nobody else has counted them."""
+        events = []
+        for judge, made, of in self._relations.made(scan, stamps):
+            events += judge.judge(made, of)
+            if made.slot_ns >= self._from_ns:
+                self._tally_of_relations(made.layout).scan(made, of)
         return events
 
     def _follow(self, events: Sequence[Event]) -> None:
@@ -103,12 +113,15 @@ class FinishedRecord:
             told += events
         for _, judge in self._relations.judges:
             events = self._told(judge.close(slot_ns))
-            Tally(judge.layout, self._limits, self._verdicts, self.held, self.violations).hear(events)
+            tally = self._tally_of_relations(judge.layout)
+            tally.hear(events)
+            tally.close(slot_ns)
             told += events
         told += self._told(self._durations.close(slot_ns))
         self.held |= self._durations.held
         self._judges.clear()
-        self._relations = Relations(self._limits)
+        self._related.clear()
+        self._relations = Relations(self._limits, from_begin=self._from_begin)
         self._durations = PhaseDurations(self._limits, from_begin=self._from_begin)
         return told
 
@@ -150,6 +163,11 @@ class FinishedRecord:
                 Tally(layout, self._limits, self._verdicts, self.held, self.violations),
             )
         return self._judges[layout.id]
+
+    def _tally_of_relations(self, layout: Layout) -> Tally:
+        if layout.id not in self._related:
+            self._related[layout.id] = Tally(layout, self._limits, self._verdicts, self.held, self.violations, derived=True)
+        return self._related[layout.id]
 
 
 def _key(event: Event) -> RuleName:

@@ -97,12 +97,14 @@ class Tally:
         verdicts: dict[tuple[str, str, str], Verdict],
         held: set[Limit],
         violations: Violations,
+        *,
+        derived: bool = False,
     ) -> None:
         """`verdicts`: by (unit, batch, role); those of several groups stand together, as do the limits that `held` anywhere, and
-        the `violations`."""
+        the `violations`. `derived`: the columns are relations, and limits on relations alone are theirs."""
         self._layout, self._verdicts, self._held = layout, verdicts, held
         self._violations, self._raw = violations, RawRules()
-        self._limits = [limit for limit in limits if not limit.is_derived]
+        self._limits = [limit for limit in limits if limit.is_derived is derived]
         self._stamps: tuple[Stamp, ...] | None = None
         self._counted = _Counted(np.zeros(0, np.intp), np.zeros(0), np.zeros(0))
         self._of: list[Verdict] = []
@@ -129,8 +131,7 @@ class Tally:
         for event in events:
             if event.kind in (EventKind.TRANSITION, EventKind.EXCURSION):
                 role, statistic = str(event.body["role"]), str(event.body["statistic"])
-                shown = f"{role} {DEVIATION}" if statistic.endswith(DEVIATION) else role
-                self._verdict(event.unit, event.stamp.batch, shown).hear(event)
+                self._verdict(event.unit, event.stamp.batch, _shown(role, statistic)).hear(event)
                 self._violations.hear(event)
 
     def close(self, slot_ns: int) -> None:
@@ -143,12 +144,14 @@ class Tally:
         self._stamps = stamps
         batch = {unit: stamp.batch for unit, stamp in zip(self._layout.units, stamps, strict=True)}
         bounds: dict[int, tuple[float, float]] = {}
+        roles: dict[int, str] = {}
         raw: list[tuple[Key, Rule]] = []
         limit: Limit | None = None
         for rule in rules:
             column = self._layout.columns[rule.column]
             key = (column.unit, batch[column.unit], column.role, rule.limit.measure, rule.limit.window_s, rule.name, rule.level)
             self._violations.of(*key)
+            roles[rule.column] = _shown(column.role, rule.limit.measure)
             low, high = bounds.setdefault(rule.column, (-np.inf, np.inf))
             if rule.limit.statistic == "value":
                 raw.append((key, rule))
@@ -161,8 +164,8 @@ class Tally:
                 limit = rule.limit
                 self._held.add(limit)
         self._raw.enter(slot_ns, raw, self._violations)
-        columns = [self._layout.columns[index] for index in bounds]
-        self._of = [self._verdict(column.unit, batch[column.unit], column.role) for column in columns]
+        units = [self._layout.columns[index].unit for index in bounds]
+        self._of = [self._verdict(unit, batch[unit], roles[index]) for unit, index in zip(units, bounds, strict=True)]
         lows, highs = (np.array([pair[side] for pair in bounds.values()]) for side in (0, 1))
         self._counted = _Counted(np.array(list(bounds), np.intp), lows, highs)
 
@@ -171,6 +174,11 @@ class Tally:
         if key not in self._verdicts:
             self._verdicts[key] = Verdict(unit, batch, role, self._layout.period_ns)
         return self._verdicts[key]
+
+
+def _shown(role: str, measure: str) -> str:
+    """A deviation has a verdict beside that of its role."""
+    return f"{role} {DEVIATION}" if measure.endswith(DEVIATION) else role
 
 
 class _Counted:

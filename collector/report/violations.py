@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from collector.monitor.limits import Rule
 from collector.terms import Event, EventKind
+from config.limits import DEVIATION
 
 Key = tuple[str, str, str, str, float | None, str, float | None]
 """(unit, batch, role, statistic, window_s, rule, level)"""
@@ -92,7 +93,7 @@ class Violations:
         )
         outside = body["to"] == "outside"
         of.left += outside
-        if of.statistic == "value":
+        if of.statistic in ("value", DEVIATION):
             return
         if outside:
             of.outside_since_ns = event.slot_ns
