@@ -58,7 +58,7 @@ def _with_rows(fault: Fault, others: int) -> Fault:
 
 def did_you_mean(word: str, among: Iterable[str]) -> str:
     """`; did you mean 'role'?` when one of `among` is spelt much like `word`, else nothing."""
-    by_lower = {known.lower(): known for known in among}
+    by_lower = {known.lower(): known for known in sorted(among)}  # of two that differ in case the one in small letters
     if len(by_lower) > _MANY_WORDS:
         near = [other for other in _one_slip_away(word.lower()) if other in by_lower][:1]
     else:
