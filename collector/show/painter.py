@@ -14,6 +14,7 @@ from collector.monitor.judge import Judge
 from collector.monitor.limits import limits_by_column, limits_for
 from collector.monitor.relations import Board
 from collector.show.alarm_picture import alarms_picture
+from collector.show.events import in_words, number, whole
 from collector.show.live import DeviceState, Live
 from collector.show.picture import (
     DevicePicture,
@@ -28,17 +29,7 @@ from collector.show.picture import (
 )
 from collector.show.relation_picture import RelationRows
 from collector.show.tag_picture import GroupNow, Memory, Place, tag_picture, worst
-from collector.show.words import (
-    Severity,
-    digits,
-    in_words,
-    iso_time,
-    number,
-    span_in_words,
-    visible,
-    whole,
-    written,
-)
+from collector.show.words import Severity, digits, iso_time, span_in_words, visible, written
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import DEVIATION, Limit
 from config.model import Plant, Unit
