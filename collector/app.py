@@ -139,7 +139,14 @@ class Daemon:
         self.health = Health(self.recorder.tell)
         units = {unit.name: unit for unit in self.plant.units}
         self._endpoints = [self._endpoint(endpoint, units) for endpoint in self.plant.endpoints]
+        self._build_upkeep()
+        clocks = ClockWatch(self.clock, self._outside.kernel, self.plant.endpoints, self._tell)
         look = self.keeping.look_at_registry
+        parts = (self.recorder, self.health, self.sending, self.room, self.clock, clocks, look, alarm_memory)
+        self.gateway = Gateway(self.live, self.registry, *parts)
+        self._painter = self._new_painter()
+
+    def _build_upkeep(self) -> None:
         self.upkeep = Upkeep(
             self.data, self.journal, self.registry, self.live, self.clock, self._tell, self._keep(), self._outside.file
         )
@@ -153,10 +160,9 @@ class Daemon:
             to_be_freed=self.upkeep.to_be_freed,
             to_archive=self.upkeep.to_archive,
         )
-        clocks = ClockWatch(self.clock, self._outside.kernel, self.plant.endpoints, self._tell)
-        parts = (self.recorder, self.health, self.sending, self.room, self.clock, clocks, look, alarm_memory)
-        self.gateway = Gateway(self.live, self.registry, *parts)
-        self._painter = Painter(
+
+    def _new_painter(self) -> Painter:
+        return Painter(
             self.plant,
             self.live,
             self.recorder.judges,
