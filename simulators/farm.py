@@ -20,7 +20,8 @@ from simulators.source import SimulationError
 
 Protocol = Literal["both", "opcua", "modbus"]
 LARGEST = 400
-_OPC_UA_PORT, _MODBUS_PORT = 48500, 15100
+_OPC_UA_PORT, _MODBUS_PORT = 14000, 15100
+"""Of the first reactor; below 32768, where Linux takes the near ends of outgoing connections from."""
 _FIRST = 1001
 """Number of the first reactor."""
 

@@ -5,6 +5,7 @@ Where one is not installed the test is skipped and says what to install; in CI i
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -46,11 +47,28 @@ class Series:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port where nobody listens: to say before somebody listens there, or to listen on again after a restart.
+
+    None of those that the system gives to outgoing connections and to port 0, which hundreds of other tests take
+    meanwhile; and each only once here.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("every port was handed out")
+
+
+def _below_the_ephemeral() -> Iterator[int]:
+    ports = range(17_000, 31_000)
+    begin = os.getpid() * 1_009 % len(ports)
+    return itertools.chain(ports[begin:], ports[:begin])
+
+
+_PORTS = _below_the_ephemeral()
 
 
 def request(url: str, data: bytes | None = None, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:

@@ -108,7 +108,7 @@ def influx_sink(url: str) -> str:
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """The demonstration's reactors, simulated: where they are, by the ports that the example names."""
-    ports = {port: free_port() for port in ("48401", "15020")}
+    ports = {port: free_port() for port in ("14840", "15020")}
     site = Site(tmp_path_factory.mktemp("simulated"), ports)
     with started("simulate", str(site.file), "--speed", "60") as process:
         assert process.stdout

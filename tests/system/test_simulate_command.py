@@ -57,7 +57,7 @@ def simulating(runtime: Path, *arguments: str) -> Iterator[str]:
 def practice_file(folder: Path) -> Path:
     """The practice plant at free ports."""
     text = (files("config") / "examples" / "practice-plant.yaml").read_text(encoding="utf-8")
-    for port in ("48410", "15030"):
+    for port in ("14841", "15030"):
         text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
     file = folder / "plant.yaml"
     file.write_text(text, encoding="utf-8")
