@@ -33,6 +33,7 @@ from collector.desk.service import Desk
 from collector.gateway import Gateway
 from collector.keeping.damage import Keeping, loss_event, unnoted
 from collector.keeping.opening import open_record
+from collector.keeping.owner import expect_site, known_site
 from collector.keeping.rescue import Rescued
 from collector.keeping.room import Room
 from collector.keeping.upkeep import Upkeep
@@ -90,19 +91,25 @@ class Daemon:
         config_hash: str = "",
         page_port: int | None = None,
         outside: Outside = Outside(),
+        *,
+        renamed: bool = False,
     ) -> None:
-        """`page_port` overrides the plant's; the page is at `url` once it is served."""
+        """`page_port` overrides the plant's; the page is at `url` once it is served. `renamed`: the record may be that of a site
+        of another name."""
         self.plant, self.data, self.config_hash = plant, data, config_hash
         self.live = Live()
         self.url: str | None = None
-        self._page_port, self._outside = page_port, outside
+        self._page_port, self._outside, self._renamed = page_port, outside, renamed
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Take the data folder. Raises StoreError, SecretError."""
+        """Take the data folder. Raises OtherSite, StoreError, SecretError."""
         async with AsyncExitStack() as stack:
             stack.enter_context(locked(self.data))
             connect = self._outside.file
+            if not self._renamed:
+                expect_site(self.data, self.plant.site, connect)
+            self._site_before = known_site(self.data, connect)
             self._begun = open_record(self.data, self._outside.wall_ns(), connect)
             self.registry = self._begun.registry
             stack.callback(self.registry.close)
@@ -295,10 +302,13 @@ class Daemon:
             "started_ns": now_ns,
         }
         self.registry.put_states("daemon", {"about": about})
-        self.recorder.tell(
-            Event(EventKind.DAEMON, now_ns, body={"state": "started", "version": VERSION, "config_hash": self.config_hash})
-        )
+        self.recorder.tell(Event(EventKind.DAEMON, now_ns, body=self._started()))
         self.recorder.retire_alarms()
+
+    def _started(self) -> dict[str, Json]:
+        body: dict[str, Json] = {"state": "started", "version": VERSION, "config_hash": self.config_hash}
+        renamed = self._site_before not in ("", self.plant.site)
+        return body | ({"site": self.plant.site, "site_before": self._site_before} if renamed else {})
 
     async def _serve(self) -> None:
         web = self.plant.web

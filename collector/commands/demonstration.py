@@ -17,7 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from collector.app import Daemon, JournalRefused
-from collector.commands.terms import Stop, counted, failed, load_plant, log_to, output, stop_on_signals
+from collector.commands.terms import Stop, counted, failed, load_plant, log_to, output, stop_on_signals, wrong_input
+from collector.keeping.owner import OtherSite, expect_site
 from collector.ledger import Ledger
 from collector.show.terminal import watch
 from collector.store.files import StoreError
@@ -26,6 +27,7 @@ from config.load import config_hash
 START_DEADLINE_S = 20.0
 SAY_INTERVAL_S = 3.0
 _SCENARIO = "demo-scenario.yaml"
+_DEMO_SITE = "demo"
 _LISTENS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 
@@ -34,12 +36,15 @@ def demonstrate(span_s: float | None, speed: float, data: Path | None, port: int
     try:
         folder = data or Path(tempfile.mkdtemp(prefix="reactorwatch-demo-"))
         folder.mkdir(parents=True, exist_ok=True)
+        expect_site(folder, _DEMO_SITE)  # before anything is written there
         file = folder / "demo-plant.yaml"
         file.write_text(_plant_text(), encoding="utf-8")
         file.with_name(_SCENARIO).write_text(_example(_SCENARIO), encoding="utf-8")
         with (folder / "reactorwatch.log").open("a", encoding="utf-8") as log:
             log_to(log)
             ledger = asyncio.run(_demo(file, folder, port, speed, span_s))
+    except OtherSite as exc:
+        wrong_input(f"{exc}, or none: the demo then makes one of its own")
     except (StoreError, JournalRefused, DemoFailed, OSError) as exc:
         failed(f"the demo failed: {exc}")
     _farewell(folder, ledger)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from collector.commands.terms import errors, failed, load_plant, log_to, stop_on_signals
+from collector.commands.terms import errors, failed, load_plant, log_to, stop_on_signals, wrong_input
 from collector.ledger import Ledger
 from collector.store.files import StoreError
 from config.load import config_hash
@@ -18,20 +18,24 @@ from config.load import config_hash
 def run(
     plant: Annotated[Path, typer.Argument(help="The plant file.", metavar="PLANT.yaml")],
     data: Annotated[Path, typer.Option(help="The data folder: journal and registry. Made when it is not there.")] = Path("data"),
+    renamed: Annotated[bool, typer.Option("--renamed", help="The site has another name now: go on in its record.")] = False,
 ) -> None:
     """Collect from a plant until SIGTERM or Ctrl-C; then drain, and print the ledger."""
     from collector.app import Daemon, JournalRefused
+    from collector.keeping.owner import OtherSite
 
     loaded = load_plant(plant)
     log_to(sys.stderr)
 
     async def collect() -> Ledger:
-        async with Daemon(loaded, data, config_hash(plant)) as daemon:
+        async with Daemon(loaded, data, config_hash(plant), renamed=renamed) as daemon:
             with stop_on_signals() as stop:
                 return await daemon.run(stop.asked, stop.hurry)
 
     try:
         ledger = asyncio.run(collect())
+    except OtherSite as exc:
+        wrong_input(f"{exc}, or --renamed if it is the same site under a new name")
     except (StoreError, JournalRefused) as exc:
         failed(str(exc))
     for line in ledger.lines():

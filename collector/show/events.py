@@ -154,7 +154,9 @@ def _sink(event: Event, _: Columns) -> Told:
 
 
 def _daemon(event: Event, _: Columns) -> Told:
-    return "info", f"daemon {text(event.body, 'state')}, version {text(event.body, 'version')}"
+    before = text(event.body, "site_before")
+    renamed = f"; site {before} is {text(event.body, 'site')} from now on" if before else ""
+    return "info", f"daemon {text(event.body, 'state')}, version {text(event.body, 'version')}{renamed}"
 
 
 def _disk(event: Event, _: Columns) -> Told:

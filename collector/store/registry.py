@@ -279,9 +279,9 @@ def _kept(row: tuple[int, str, int, int, bytes, str, int, int]) -> KeptLetter:
     return KeptLetter(number, sink, DeadLetter(seq, samples, line, reason, time_ns), bool(retry))
 
 
-def site_of(data: Path) -> str:
+def site_of(data: Path, connect: Connect = connect) -> str:
     """The site whose daemon last wrote to `data`. Raises StoreError."""
-    registry = Registry(data, read_only=True)
+    registry = Registry(data, connect, read_only=True)
     try:
         site = registry.states("daemon").get("about", {}).get("site")
     finally:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import orjson
 import pytest
 
 from collector.keeping.rescue import COPY, begin_anew, open_registry, relearn, write_copy
-from collector.ledger import ledger_of, make_room, write_off
+from collector.ledger import begin, begun_at, ledger_of, make_room, write_off
 from collector.store.cursors import Cursor, Stretch
 from collector.store.daily import Totals
 from collector.store.files import StoreError, journal_files
@@ -20,6 +21,7 @@ from collector.store.losses import losses, quarantine
 from collector.store.reader import Reader
 from collector.store.recovery import recover
 from collector.store.registry import Registry
+from collector.store.retention import REMOVED, remove, stored
 from tests.journal_rows import SLOT_NS
 from tests.unit.store.damages import deleted, emptied, foreign, overwritten, truncated
 from tests.unit.store.simple import DAY_NS, journal_of, one
@@ -118,6 +120,44 @@ def test_a_newer_programs_registry_is_no_damage(data: Path) -> None:
     with pytest.raises(StoreError, match="99"):
         open_registry(data, SLOT_NS)
     assert (data / "registry.db").exists()
+
+
+def retired(data: Path) -> None:
+    """Retention takes the first day away, and then a sink comes into the plant file."""
+    first = stored(journal_files(data)[0])
+    with closing(Registry(data)) as registry:
+        registry.put_states(REMOVED, first.as_removed())
+        remove(first.path)
+        begin(registry, "late")
+        registry.acknowledge("late", Cursor(6, 2, 0))
+        write_copy(data, registry)
+
+
+def test_a_sink_that_began_late_goes_on_by_the_copy(data: Path) -> None:
+    retired(data)
+    deleted(data / "registry.db", CHANCE)
+    cursors, told = opened(data)
+    assert cursors["late"] == Cursor(6, 2, 0)
+    assert "late goes on from row 6" in told
+    with closing(Registry(data)) as registry:
+        assert begun_at(registry)["late"] == 4
+
+
+@pytest.mark.parametrize("kinds", [("begun",), ("begun", "damaged"), ("begun", "retention")])
+def test_a_copy_that_does_not_know_when_a_sink_began_is_not_believed_of_it(data: Path, kinds: tuple[str, ...]) -> None:
+    """One of an earlier version has no such states. The sink gets again what there is; no row is passed over."""
+    retired(data)
+    copy = orjson.loads((data / COPY).read_bytes())
+    for kind in kinds:
+        del copy["states"][kind]
+    (data / COPY).write_bytes(orjson.dumps(copy))
+    deleted(data / "registry.db", CHANCE)
+    cursors, told = opened(data)
+    assert "sink late is sent everything again" in told
+    with closing(Reader(data)) as reader:
+        assert [row.seq for row in reader.read(cursors["late"].seq, 10)] == [5, 6, 7, 8], "the day that there is, and no more"
+    assert cursors["influx"] == CURSORS["influx"], "the others go on"
+    assert opened(data) == (cursors, "")
 
 
 # --- while it runs
