@@ -52,6 +52,9 @@ def _check_place(data: Path, to: Path, *, same_disk: bool) -> None:
     here, there = data.resolve(), to.resolve()
     if here == there or here in there.parents or there in here.parents:
         raise WrongFolder(f"{to} and the data folder {data} lie in each other: give a folder elsewhere")
+    if outer := next((folder for folder in there.parents if is_archive(folder) or (folder / "registry.db").is_file()), None):
+        what = "an archive itself" if is_archive(outer) else "the data folder of a daemon"
+        raise WrongFolder(f"{to} lies in {outer}, which is {what}: give a folder beside it")
     if to.exists() and not to.is_dir():
         raise WrongFolder(f"{to} is no folder")
     nearest = there if there.exists() else there.parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 import typer
@@ -24,7 +24,8 @@ Ids = Annotated[list[str], typer.Argument(help="Ids as listed; * stands for anyt
 Data = Annotated[Path, typer.Option(help="The data folder of the daemon.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
-Comment = Annotated[str | None, typer.Option("--reason", help="A comment.")]
+Comment = Annotated[str | None, typer.Option("--reason", help="A comment; units of mode gmp ask for one to acknowledge.")]
+Treated = Literal["acknowledge", "unshelve", "reset"]
 
 
 @alarms.command(name="list")
@@ -49,15 +50,15 @@ def list_(data: Data = Path("data"), json: Json = False) -> None:
     output.print(ADVISORY, markup=False)
 
 
-@alarms.command()
-def acknowledge(
-    ids: Ids,
-    comment: Annotated[str | None, typer.Option("--reason", help="A comment; units of mode gmp need one.")] = None,
-    data: Data = Path("data"),
-    json: Json = False,
-) -> None:
-    """Say that somebody knows of alarms."""
-    _do("acknowledge", ids, data, reason=comment or "", json=json)
+def _treating(what: Treated, does: str) -> None:
+    """One of the commands that need no reason but where the plant asks for one; `does` is its help."""
+
+    @alarms.command(name=what, help=does)
+    def treat(ids: Ids, comment: Comment = None, data: Data = Path("data"), json: Json = False) -> None:
+        _do(what, ids, data, reason=comment or "", json=json)
+
+
+_treating("acknowledge", "Say that somebody knows of alarms.")
 
 
 @alarms.command()
@@ -72,26 +73,8 @@ def shelve(
     _do("shelve", ids, data, reason=reason, lasts_s=seconds(time_limit), json=json)
 
 
-@alarms.command()
-def unshelve(
-    ids: Ids,
-    comment: Comment = None,
-    data: Data = Path("data"),
-    json: Json = False,
-) -> None:
-    """End a shelf before its time."""
-    _do("unshelve", ids, data, reason=comment or "", json=json)
-
-
-@alarms.command()
-def reset(
-    ids: Ids,
-    comment: Comment = None,
-    data: Data = Path("data"),
-    json: Json = False,
-) -> None:
-    """Reset alarms that latched, have returned and were acknowledged."""
-    _do("reset", ids, data, reason=comment or "", json=json)
+_treating("unshelve", "End a shelf before its time.")
+_treating("reset", "Reset alarms that latched, have returned and were acknowledged.")
 
 
 @alarms.command()

@@ -152,8 +152,8 @@ def _tell(found: Found, *, json: bool) -> None:
     fine = sum(verdict.fine and verdict.good > 0 for verdict in found.verdicts)
     of_batches = len({(verdict.unit, verdict.batch) for verdict in found.verdicts})
     output.print(
-        f"{batches(of_batches)}, {counted(excursions, 'excursion')}, rules left {left} times; "
-        f"{fine} of {len(found.verdicts)} courses of a role were inside all limits",
+        f"{batches(of_batches)}, {counted(excursions, 'excursion')}, rules left {counted(left, 'time')}; "
+        f"{fine} of {counted(len(found.verdicts), 'trend')} (one role in one batch) stayed inside all limits",
         markup=False,
     )
 

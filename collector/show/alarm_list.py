@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from collector.monitor.alarms.alarm import PRIORITIES, Alarm
 from collector.monitor.alarms.states import HIDDEN, State
@@ -60,15 +60,18 @@ def facts_by_id(alarms: Iterable[Alarm]) -> dict[str, Json]:
     return {alarm.key.id: facts(alarm) for alarm in listed(alarms)}
 
 
-def handling_in_words(alarm: Alarm) -> str:
-    """What people have done: `acknowledged by meier 2026-11-26T15:04:05Z: cooling is on`, `until 2026-…, by meier: cleaning`."""
-    reason = f": {alarm.reason}" if alarm.reason else ""
-    if alarm.acknowledged_ns is not None and alarm.state not in HIDDEN:
-        return f"acknowledged by {alarm.acknowledged_by} {_time(alarm.acknowledged_ns)}{reason}"
-    until = f"until {_time(alarm.until_ns)}" if alarm.until_ns is not None else ""
-    by = f"by {alarm.by}" if alarm.by else ""
-    return f"{', '.join(filter(None, (until, by)))}{reason}".removeprefix(": ")
-
-
 def _time(time_ns: int) -> str:
     return f"{iso_time(time_ns)[:19]}Z"
+
+
+def handling_in_words(alarm: Alarm, time: Callable[[int], str] = _time) -> str:
+    """What people have done: `acknowledged by meier 2026-11-26T15:04:05Z: cooling is on`, `until 2026-…, by meier: cleaning`.
+
+    `time`: how a time is shown.
+    """
+    reason = f": {alarm.reason}" if alarm.reason else ""
+    if alarm.acknowledged_ns is not None and alarm.state not in HIDDEN:
+        return f"acknowledged by {alarm.acknowledged_by} {time(alarm.acknowledged_ns)}{reason}"
+    until = f"until {time(alarm.until_ns)}" if alarm.until_ns is not None else ""
+    by = f"by {alarm.by}" if alarm.by else ""
+    return f"{', '.join(filter(None, (until, by)))}{reason}".removeprefix(": ")

@@ -10,17 +10,19 @@ from collector.monitor.alarms.states import HIDDEN, TO_ACKNOWLEDGE
 from collector.monitor.limits import CONDITION
 from collector.show.alarm_list import handling_in_words, listed
 from collector.show.picture import AlarmPicture, AlarmsPicture
-from collector.show.words import beyond_in_words, digits, iso_time, statistic_in_words, visible, written
+from collector.show.words import beyond_in_words, digits, iso_time, short_time, statistic_in_words, visible, written
 from drivers.base import Column
 
 MOST_SHOWN = 200
 
 
-def alarms_picture(alarms: Iterable[Alarm], columns: Mapping[tuple[str, str], Column], rate: AlarmRate) -> AlarmsPicture:
-    """Of all that are not at rest; `columns` by unit and role; `rate` of this moment."""
+def alarms_picture(
+    alarms: Iterable[Alarm], columns: Mapping[tuple[str, str], Column], rate: AlarmRate, now_ns: int
+) -> AlarmsPicture:
+    """Of all that are not at rest; `columns` by unit and role; `rate` of this moment, `now_ns`."""
     found = listed(alarms)
     return AlarmsPicture(
-        shown=tuple(_picture(alarm, columns.get((alarm.key.unit, alarm.key.role))) for alarm in found[:MOST_SHOWN]),
+        shown=tuple(_picture(alarm, columns.get((alarm.key.unit, alarm.key.role)), now_ns) for alarm in found[:MOST_SHOWN]),
         calling=sum(alarm.state in TO_ACKNOWLEDGE for alarm in found),
         hidden=sum(alarm.state in HIDDEN for alarm in found),
         left_out=max(0, len(found) - MOST_SHOWN),
@@ -30,7 +32,7 @@ def alarms_picture(alarms: Iterable[Alarm], columns: Mapping[tuple[str, str], Co
     )
 
 
-def _picture(alarm: Alarm, column: Column | None) -> AlarmPicture:
+def _picture(alarm: Alarm, column: Column | None, now_ns: int) -> AlarmPicture:
     key, settings = alarm.key, alarm.settings
     engineering_unit = column.engineering_unit if column else None
     limit = "" if alarm.level is None else beyond_in_words(key.rule, key.statistic, alarm.level, engineering_unit)
@@ -51,7 +53,7 @@ def _picture(alarm: Alarm, column: Column | None) -> AlarmPicture:
         batch=visible(alarm.stamp.batch),
         phase=visible(alarm.stamp.phase),
         cpp=settings.cpp,
-        handled=visible(handling_in_words(alarm)),
+        handled=visible(handling_in_words(alarm, lambda time_ns: short_time(time_ns, now_ns))),
         consequence=written(settings.consequence),
         action=written(settings.action),
     )

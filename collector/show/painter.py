@@ -126,7 +126,7 @@ class Painter:
             devices=tuple(_device(name, state) for name, state in self._devices.items()),
             sinks=tuple(replace(sink, cause=visible(sink.cause)) for sink in self._sinks()),
             gateway=self._gateway(),
-            alarms=alarms_picture(self._alarms(), self._columns, self._rate),
+            alarms=alarms_picture(self._alarms(), self._columns, self._rate, now_ns),
         )
 
     def _group(self, layout: Layout, now_ns: int) -> GroupNow:

@@ -163,7 +163,7 @@ class AlarmPicture:
     phase: str
     cpp: bool
     handled: str
-    """`acknowledged by meier 2026-11-26T15:04:05Z: cooling is on`; empty: nobody did anything."""
+    """`acknowledged by meier 15:04:05: cooling is on`, with the day where that is not today; empty: nobody did anything."""
     consequence: str
     action: str
 

@@ -44,6 +44,12 @@ def clock_time(time_ns: int) -> str:
     return iso_time(time_ns)[11:19]
 
 
+def short_time(time_ns: int, now_ns: int) -> str:
+    """`14:05:09` today, `2026-11-22 14:05:09` on other days; UTC."""
+    day, today = iso_time(time_ns)[:10], iso_time(now_ns)[:10]
+    return clock_time(time_ns) if day == today else f"{day} {clock_time(time_ns)}"
+
+
 def duration(seconds: float) -> str:
     """`4.5 s`, `45 s`, `2 min 10 s`, `1 h 05 min`, `3 d 04 h`"""
     if seconds < 10 and seconds != int(seconds):

@@ -28,6 +28,11 @@ PAGES_AT_ONCE = 256
 REST_S = 0.002
 """Between two steps: the disk is the daemon's before it is ours."""
 _PIECE_BYTES = 1_000_000
+_IS_ARCHIVE = """\
+{0} is an archive: it has no cursors, no newest day, and is not made a data folder of. To look into it, read it where it is:
+  reactorwatch export --data {0} --from 2026-11-01 -o november.csv       (judge and verify likewise)
+To go on collecting after a lost disk: `restore` the newest backup; without one, start `run` with a data folder that is not there
+yet. The archive stays the record of its days; archive the new data folder to a folder of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,9 @@ def back_up(data: Path, to: Path, version: str, now_ns: int, show: Show = lambda
         raise StoreError(f"{data}: no daemon has ever written here; give its folder with --data")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise StoreError(f"{to} is not empty: give a folder that is not there yet")
+    here, there = data.resolve(), to.resolve()
+    if here in there.parents or here == there:
+        raise StoreError(f"{to} lies in the data folder {data}, and would be lost with it: give a folder elsewhere")
     before = {path.name for path in _beside(data)}
     try:
         (to / "journal").mkdir(parents=True)
@@ -114,7 +122,7 @@ def manifest_of(copy: Path) -> list[Copied]:
         return [Copied(**each) for each in fields["files"]]
     except FileNotFoundError:
         if (copy / ARCHIVE).exists():
-            raise StoreError(f"{copy} is an archive: read it in place, with --data {copy}; only a backup is restored") from None
+            raise StoreError(_IS_ARCHIVE.format(copy)) from None
         raise StoreError(f"{copy} has no {MANIFEST}: it is no copy, or one that was not finished") from None
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise StoreError(f"{copy / MANIFEST} can't be read: {exc}") from None

@@ -343,7 +343,6 @@ function drawAlarms({ alarms }) {
   if (alarms.hidden) words.push(`${alarms.hidden} shelved, suppressed or out of service`);
   words.push(rateWords(alarms));
   if (alarms.left_out) words.push(`${alarms.left_out} more are not shown here: reactorwatch alarms list`);
-  words.push(alarms.advice);
   show(byId("alarms-words"), words.join(" · "));
   const flood = byId("flood");
   flood.hidden = !alarms.flood_since;

@@ -88,7 +88,8 @@ def test_an_archive_is_read_in_place(to: Path, tmp_path: Path) -> None:
 
 def test_what_an_archive_is_not(to: Path, tmp_path: Path) -> None:
     told = run("restore", to, "--data", tmp_path / "new")
-    assert (told.exit_code, "is an archive: read it in place" in told.stderr) == (1, True)
+    assert (told.exit_code, f"reactorwatch export --data {to} --from" in told.stderr) == (1, True)
+    assert "start `run` with a data folder that is not there" in told.stderr
     told = run("verify", "--data", to, "--sink", "historian")
     assert (told.exit_code, "knows no sinks" in told.stderr) == (2, True)
 

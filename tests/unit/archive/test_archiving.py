@@ -287,10 +287,14 @@ def test_folders_that_are_wrong(data: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("dear")
     (tmp_path / "file").write_text("")
+    archived(record(tmp_path / "elsewhere", site="mill"), tmp_path / "mills")
     for to, says in {
         data / "archive": "lie in each other",
         data: "lie in each other",
         tmp_path: "lie in each other",
+        tmp_path / "mills" / "works": "lies in .*mills, which is an archive itself: give a folder beside it",
+        tmp_path / "mills" / "journal" / "works": "lies in .*mills, which is an archive itself",
+        tmp_path / "elsewhere" / "works": "lies in .*elsewhere, which is the data folder of a daemon",
         tmp_path / "other": "is no archive, and not empty",
         tmp_path / "file": "is no folder",
         tmp_path / "no" / "mount": "is its disk or share mounted",

@@ -63,7 +63,7 @@ def test_batches_of_a_csv_file(files: tuple[Path, Path], tmp_path: Path) -> None
         ["TT", "PAR", "high", "70", "Dose", "1", "1", "2", "2", "s", "72", "1x"],
         ["TT", "excursions", "1", "1", "2", "2", "s", "72"],
     ]
-    assert last == "2 batches, 1 excursion, rules left 1 times; 3 of 4 courses of a role were inside all limits"
+    assert last == "2 batches, 1 excursion, rules left 1 time; 3 of 4 trends (one role in one batch) stayed inside all limits"
     assert "batch from column batch_id, phase from column phase, period 1 s" in result.stderr
     assert "column PT: 1 cell is no number ('Bad' 1x), the first on line 9: bad samples" in result.stderr
     with (tmp_path / "found.csv").open(newline="", encoding="utf-8") as file:

@@ -608,12 +608,15 @@ async def test_what_people_did_with_an_alarm_is_shown(watched: Watched) -> None:
         ("HH", "acknowledged", False, False),
         ("PAR high", "shelved", False, True),
     ]
-    assert alarms.shown[1].handled == f"acknowledged by meier {iso_time(watched.clock.time_ns)[:19]}Z: cooling\ufffdis on"
-    assert alarms.shown[2].handled == f"until {iso_time(watched.clock.time_ns + 3600 * SECOND_NS)[:19]}Z, by huber: probe"
+    assert alarms.shown[1].handled == f"acknowledged by meier {iso_time(watched.clock.time_ns)[11:19]}: cooling\ufffdis on"
+    assert alarms.shown[2].handled == f"until {iso_time(watched.clock.time_ns + 3600 * SECOND_NS)[11:19]}, by huber: probe"
     assert (alarms.calling, alarms.hidden) == (1, 1)
+    watched.recorder.command(Command(Happening.SHELVED, par, "huber", "probe", 86_400.0))
+    tomorrow = iso_time(watched.clock.time_ns + 86_400 * SECOND_NS)
+    assert watched.paint().alarms.shown[2].handled == f"until {tomorrow[:10]} {tomorrow[11:19]}, by huber: probe"
 
 
 def test_of_a_flood_the_rest_is_counted() -> None:
     keys = [AlarmKey("R-1", f"t{number}", "value", None, "H") for number in range(MOST_SHOWN + 7)]
-    alarms = alarms_picture([Alarm(key, state=State.B, outside=True, since_ns=1) for key in keys], {}, AlarmRate(0))
+    alarms = alarms_picture([Alarm(key, state=State.B, outside=True, since_ns=1) for key in keys], {}, AlarmRate(0), 1)
     assert (len(alarms.shown), alarms.calling, alarms.left_out) == (MOST_SHOWN, MOST_SHOWN + 7, 7)

@@ -120,6 +120,9 @@ def test_nothing_is_written_over(data: Path, tmp_path: Path) -> None:
         back_up(data, tmp_path / "copy", "0", 1)
     with pytest.raises(StoreError, match="not empty"):
         restore(tmp_path / "copy", data)
+    with pytest.raises(StoreError, match="lies in the data folder"):
+        back_up(data, data / "copy", "0", 1)
+    assert not (data / "copy").exists()
     (tmp_path / "empty").mkdir()
     restore(tmp_path / "copy", tmp_path / "empty")
     assert values(tmp_path / "empty") == values(data)
