@@ -24,7 +24,8 @@ _GROUPS = {
 _BETWEEN_GROUPS = {Decimal.POINT: re.compile(r"[,'’\xa0\u202f ]"), Decimal.COMMA: re.compile(r"[.'’\xa0\u202f ]")}
 _BEGINS_AS_A_NUMBER = re.compile(r"[-+]?[.,]?[0-9]")
 _NOT_FINITE = re.compile(r"[-+]?(?:1[.,])?#?(?:inf|infinity|nan|qnan|snan|ind)\w*", re.IGNORECASE)
-MINUS = str.maketrans({"\u2212": "-"})
+MINUS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
+"""Other signs that are typed and printed for a minus, an en dash among them."""
 
 
 def number(cell: str, decimal: Decimal) -> float:
@@ -34,7 +35,7 @@ def number(cell: str, decimal: Decimal) -> float:
     try:
         value = float(cell) if decimal is not Decimal.COMMA else float(_with_a_point(cell))
     except ValueError:
-        value = _written_otherwise(cell, decimal)
+        value = _float(written_plainly(cell, decimal))
     return value if math.isfinite(value) and "_" not in cell else math.nan  # Python would read 1_0 as 10
 
 
@@ -44,16 +45,22 @@ def _with_a_point(cell: str) -> str:
     return cell.replace(",", ".")
 
 
-def _written_otherwise(cell: str, decimal: Decimal) -> float:
-    """With groups of thousands, or another minus."""
+def _float(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
+
+
+def written_plainly(cell: str, decimal: Decimal) -> str:
+    """A number as Python writes it: without groups of thousands and with its own minus. What is none stays none."""
     cell = cell.translate(MINUS)
     groups = _GROUPS.get(decimal)
     if groups is not None and groups.fullmatch(cell):
         cell = _BETWEEN_GROUPS[decimal].sub("", cell)
-    try:
-        return float(cell) if decimal is not Decimal.COMMA else float(_with_a_point(cell))
-    except ValueError:
-        return math.nan
+    if decimal is Decimal.COMMA:
+        return "" if "." in cell else cell.replace(",", ".")
+    return cell
 
 
 def numbers(cells: Sequence[str], decimal: Decimal, bad: Collection[str] = ()) -> NDArray[np.float64]:

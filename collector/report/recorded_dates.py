@@ -18,6 +18,15 @@ _CLOCK = re.compile(
     r"(?P<h>[0-9]{1,2}):(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,](?P<f>[0-9]{1,12}))?)?\s*(?P<half>[aApP]\.?\s?[mM]\.?)?"
     r"\s*(?P<zone>Z|[A-Z]{2,5}|(?:UTC|GMT)?[-+][0-9]{1,2}(?::?[0-9]{2})?)?(?:\[[\w/+-]+\])?"
 )
+_WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so)[a-z]*[.,]{0,2} (?=\S)", re.IGNORECASE)
+_YEAR_LAST = re.compile(
+    r"(?P<date>[A-Za-z]{3,9} +[0-9]{1,2}),? (?P<clock>[0-9]{1,2}:[0-9:.]+)(?P<zone> [A-Z]{1,5})? (?P<year>[0-9]{4})"
+)
+"""`Nov 26 17:05:00 2026`"""
+_DIGITS = re.compile(
+    r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])([.,][0-9]{1,12})?"
+)
+"""`20261126170500`"""
 _OFFSET = re.compile(r"(?:UTC|GMT)?([-+])([0-9]{1,2}):?([0-9]{2})?")
 _MONTHS: Final = {
     name: n
@@ -59,6 +68,7 @@ class Moment:
 
 def moment_of(cell: str) -> Moment | None:
     """None for what is no date."""
+    cell = _YEAR_LAST.sub(r"\g<date> \g<year> \g<clock>\g<zone>", _spelt_out(_WEEKDAY.sub("", cell, count=1)))
     match = _DATE.match(cell)
     if match is None:
         return _basic(cell)
@@ -68,6 +78,15 @@ def moment_of(cell: str) -> Moment | None:
         return None if date is None else Moment(date, 0, None, False)
     clock = _CLOCK.fullmatch(rest)
     return None if clock is None else _with_clock(date, clock)
+
+
+def is_digits(cell: str) -> bool:
+    """Whether it is a date and time without anything between: as a number it would be a time in centuries."""
+    return _DIGITS.fullmatch(cell) is not None
+
+
+def _spelt_out(cell: str) -> str:
+    return _DIGITS.sub(r"\1-\2-\3 \4:\5:\6\7", cell) if is_digits(cell) else cell
 
 
 def _with_clock(date: Date, clock: re.Match[str]) -> Moment | None:

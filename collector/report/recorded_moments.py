@@ -55,7 +55,7 @@ class Moments:
             return None
         cells = [row.cells[at] if date is None else f"{row.cells[date]} {row.cells[at]}".strip() for row in self._rows]
         named = self._table.header.cells[at].casefold()
-        is_called_a_date = any(word in named for word in ("dat", "stamp", "zeit"))
+        is_called_a_date = "date" in named or "datum" in named
         how = Reading(decimal, columns.time_unit, self._said.zone, self._said.day_first, is_called_a_date)
         try:
             column = read_times(cells, how)
@@ -66,7 +66,12 @@ class Moments:
 
     def begins_anew(self) -> list[int]:
         """Rows where time since the beginning is back at it."""
-        return [] if self._column is None or self.has_dates else begins_anew(self._column.wall_ns)
+        if self._column is None or self.has_dates:
+            return []
+        wall_ns = self._column.wall_ns
+        if latest_first(wall_ns):
+            return [len(wall_ns) - row for row in reversed(begins_anew(wall_ns[::-1]))]
+        return begins_anew(wall_ns)
 
     def in_order(self, course: Course) -> InOrder:
         """Its moments, each once; rows are those of the file. Raises ConfigError."""
@@ -98,10 +103,11 @@ class Moments:
         if self._column is None:
             return np.arange(len(course.rows), dtype=np.int64) * round((self._said.period_s or 1.0) * 1e9)
         wall_ns, is_local = self._column.wall_ns[course.rows], self._column.is_local[course.rows]
-        if not self.has_dates and (anew := begins_anew(wall_ns)):
-            what = "begins anew here: name the column of the batch with --batch-column, or another time with --time-column"
-            raise fault(self._table, f"the time of {course.name} {what}", self._line(course, anew[0]))
         turn = -1 if latest_first(wall_ns) else 1
+        if not self.has_dates and (anew := begins_anew(wall_ns[::turn])):
+            what = "begins anew here: name the column of the batch with --batch-column, or another time with --time-column"
+            at = anew[0] if turn > 0 else len(wall_ns) - anew[0]
+            raise fault(self._table, f"the time of {course.name} {what}", self._line(course, at))
         try:
             return self._in_utc(wall_ns[::turn], is_local[::turn])[::turn]
         except NoTime as exc:

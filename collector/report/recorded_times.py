@@ -20,20 +20,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_cells import number
-from collector.report.recorded_dates import Moment, clock_ns, moment_of
+from collector.report.recorded_cells import number, written_plainly
+from collector.report.recorded_dates import Moment, clock_ns, is_digits, moment_of
+from collector.report.recorded_digits import NS_OF, Times, as_meant
 from config.csv_cells import Decimal
 
-Times = NDArray[np.int64]
-NS_OF: Final = {
-    **{"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000},
-    **{"min": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000},
-}
-_GRIDS_NS: Final = tuple(round(s * 1e9) for s in (3600, 600, 300, 60, 30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.01, 0.001))
 EXCEL: Final = "excel"
 """Days since the end of 1899, as spreadsheets count."""
 _EXCEL_EPOCH_DAYS: Final = 25_569
 _LEAST_EPOCH_S: Final = 1e8
+_MOST_NS: Final = 1 << 62
 _HOUR_NS: Final = 3_600_000_000_000
 _SPAN = re.compile(
     r"(?:(?P<d>[0-9]+) ?d(?:ays?)?,? )?(?P<h>[0-9]{1,5}):(?P<min>[0-5][0-9])(?::(?P<s>[0-5][0-9])(?:[.,](?P<f>[0-9]{1,12}))?)?"
@@ -82,6 +78,8 @@ def read_times(cells: Sequence[str], how: Reading) -> Column:
     plain = [cell for cell in distinct if cell]
     if len(plain) < len(distinct):
         raise NoTime(cells.index(""), "'' is no time: every row needs its time")
+    if how.unit is None and all(map(is_digits, plain)):
+        return _of_dates(cells, distinct, how)
     if not np.isnan(number(plain[0], how.decimal)):
         _all_are(cells, lambda cell: not np.isnan(number(cell, how.decimal)))
         return _of_numbers(cells, how)
@@ -102,42 +100,31 @@ def _all_are(cells: Sequence[str], alike: Callable[[str], bool]) -> None:
 
 
 def _of_numbers(cells: Sequence[str], how: Reading) -> Column:
-    values = [Exact(cell.replace(",", ".") if how.decimal is Decimal.COMMA else cell) for cell in cells]
+    values = [Exact(written_plainly(cell, how.decimal)) for cell in cells]
     largest, unit, told = float(max(map(abs, values))), how.unit, ""
+    if unit is None and 30_000 < values[0] < 80_000 and (how.is_called_a_date or _is_less_than_a_day_apart(values)):
+        if not how.is_called_a_date:
+            raise NoTime(0, f"{cells[0]!r} may be days as Excel counts them, or seconds: say --time-unit excel, or --time-unit s")
+        unit = EXCEL
     if unit == EXCEL:
-        stamps, grid = _as_meant([value - _EXCEL_EPOCH_DAYS for value in values], "d")
-        return Column(stamps, np.ones(len(cells), np.bool_), True, f"days as Excel counts them{grid}")
+        stamps, grid = as_meant([value - _EXCEL_EPOCH_DAYS for value in values], "d")
+        is_local = np.ones(len(cells), np.bool_)
+        return Column(stamps, is_local, True, f"days as Excel counts them{grid}{_zone_told(is_local, how)}")
     if unit in (None, "s") and largest >= _LEAST_EPOCH_S:
         unit = "s" if largest < 1e11 else "ms" if largest < 1e14 else "us" if largest < 1e17 else "ns"
     has_dates = unit is not None and largest * NS_OF[unit] >= _LEAST_EPOCH_S * 1e9
     if unit is None:
-        _refuse_days_of_a_sheet(cells, values, how)
         unit, told = "s", ": taken as seconds, say --time-unit if they are others"
-    stamps, grid = _as_meant(values, unit)
+    if largest * NS_OF[unit] >= _MOST_NS:
+        raise NoTime(values.index(max(values, key=abs)), f"a time of {largest:g} {unit} is beyond all times: {_ADVICE}")
+    stamps, grid = as_meant(values, unit)
     what = f"numbers, {unit} since 1970 UTC" if has_dates else f"numbers, {unit} since the beginning{told}"
     return Column(stamps, np.zeros(len(cells), np.bool_), has_dates, what + grid)
 
 
-def _as_meant(values: Sequence[Exact], unit: str) -> tuple[Times, str]:
-    """Ten seconds in hours are 0.0027778, which is anything from 9.99990 to 10.00026 s: of minutes, hours and days the roundest
-    times are taken that all digits allow and that leave the rows apart, and told."""
-    scale = NS_OF[unit]
-    exact = np.array([round(value * scale) for value in values], np.int64)
-    digits = max(-int(value.as_tuple().exponent) for value in values)
-    if scale <= NS_OF["s"] or digits <= 0:
-        return exact, ""
-    most_ns = scale / 2 / 10**digits
-    for grid_ns in _GRIDS_NS:
-        rounded = (exact + grid_ns // 2) // grid_ns * grid_ns
-        if np.abs(rounded - exact).max() <= most_ns and bool(((np.diff(rounded) == 0) == (np.diff(exact) == 0)).all()):
-            return rounded, f", their digits taken as multiples of {grid_ns / 1e9:g} s"
-    return exact, ""
-
-
-def _refuse_days_of_a_sheet(cells: Sequence[str], values: Sequence[Exact], how: Reading) -> None:
+def _is_less_than_a_day_apart(values: Sequence[Exact]) -> bool:
     steps = [abs(one - other) for one, other in zip(values[1:], values, strict=False)]
-    if how.is_called_a_date and 30_000 < values[0] < 80_000 and steps and sorted(steps)[len(steps) // 2] < 1:
-        raise NoTime(0, f"{cells[0]!r} may be days as Excel counts them, or seconds: say --time-unit excel, or --time-unit s")
+    return bool(steps) and sorted(steps)[len(steps) // 2] < 1
 
 
 def _of_spans(cells: Sequence[str]) -> Column:

@@ -47,7 +47,7 @@ def counted(frame: pd.DataFrame, tag: str) -> dict[str, tuple[int, int]]:
     return found
 
 
-def excursions(frame: pd.DataFrame, tag: str) -> int:
+def excursions(frame: pd.DataFrame, tag: str, period_s: int = PERIOD_S) -> int:
     """Runs outside PAR; two that only one period of good samples inside parts are one."""
     good = frame[tag].dropna()
     low, high = PAR[tag]
@@ -56,7 +56,7 @@ def excursions(frame: pd.DataFrame, tag: str) -> int:
     outside |= good > (np.inf if high is None else high)
     back, count, before = None, 0, False
     for time, is_outside in outside.items():
-        if is_outside and not before and (back is None or time - back > pd.Timedelta(seconds=PERIOD_S)):
+        if is_outside and not before and (back is None or time - back > pd.Timedelta(seconds=period_s)):
             count += 1
         if before and not is_outside:
             back = time
@@ -80,7 +80,7 @@ def judge(record: Path, *words: str) -> Result:
     )
 
 
-def assert_right(result: Result, frames: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def assert_right(result: Result, frames: dict[str, pd.DataFrame], period_s: int = PERIOD_S) -> dict[str, Any]:
     """By batch, every count is that of pandas."""
     assert result.exit_code == 1, result.output
     told: dict[str, Any] = json.loads(result.stdout)
@@ -91,6 +91,6 @@ def assert_right(result: Result, frames: dict[str, pd.DataFrame]) -> dict[str, A
         assert each["left"] == each["runs"], "without deadband and delay a rule is left once a run"
     assert found == wanted
     assert sum(runs for each in wanted.values() for runs, _ in each.values()) > 10, "a course that leaves nothing proves nothing"
-    of_batch = {(batch, tag): excursions(frame, tag) for batch, frame in frames.items() for tag in TAGS}
+    of_batch = {(batch, tag): excursions(frame, tag, period_s) for batch, frame in frames.items() for tag in TAGS}
     assert {(each["batch"], each["role"]): each["excursions"] for each in told["verdicts"]} == of_batch
     return told

@@ -93,10 +93,17 @@ def test_thousands_are_no_decimals(tmp_path: Path, cells: tuple[str, ...], value
             (1795442400, 1795442402, 1795442404.5),
             True,
         ),
+        (("20261123140000", "20261123140002.5"), (1795442400, 1795442402.5), True),
+        (("Mon Nov 23 14:00:00 2026", "Mon Nov 23 14:00:02 2026"), (1795442400, 1795442402), True),
+        (("Mon Nov 23 14:00:00 UTC 2026", "Mon Nov 23 14:00:02 UTC 2026"), (1795442400, 1795442402), True),
+        (("Mon, 23 Nov 2026 15:00:00 +0100", "Mon, 23 Nov 2026 15:00:02 +0100"), (1795442400, 1795442402), True),
+        (("Mo 23.11.2026 14:00", "Mo. 23.11.2026 14:01"), (1795442400, 1795442460), True),
+        (("3", "2", "1"), (1, 2, 3), False),
+        (("\u22121", "\u22120.5", "0"), (-1, -0.5, 0), False),
     ],
 )
 def test_times(tmp_path: Path, cells: tuple[str, ...], slots_s: tuple[float, ...], has_dates: bool) -> None:
-    recording = read(tmp_path, "time,TT\n" + "".join(f"{cell},20\n" for cell in cells))
+    recording = read(tmp_path, "time,TT\n" + "".join(f'"{cell}",20\n' for cell in cells))
     (batch,) = recording.batches
     assert batch.name == "run-7"
     assert [slot_ns / 1e9 for slot_ns in batch.slots_ns.tolist()] == list(slots_s)
@@ -170,6 +177,9 @@ def test_irregular_rows_have_the_median_as_period(tmp_path: Path) -> None:
         ("batch_id,time,TT\n1,0,2\n1,2026-11-23,2\n", {}, 3, "'2026-11-23' is no time"),
         ("batch_id,time,TT\n1,,2\n", {}, 2, "'' is no time"),
         ("batch_id,TT\n1,2\n", {"time": "clock"}, 1, "no column 'clock'"),
+        ("time,TT\n0,2\n1e19,3\n", {}, 3, "is beyond all times"),
+        ("Time (d),TT\n0,2\n1e19,3\n", {}, 3, "is beyond all times"),
+        ("time,TT\n20261123140000,2\n20261123146000,3\n", {}, 3, "is beyond all times"),
         ('batch_id,TT,PT\n1,"2,5",3.5\n', {}, 1, "a decimal point and numbers with a decimal comma"),
         ("batch_id,TT\n1,20\n1,1_0\n", {}, 3, "'1_0' is no number"),
         ('batch_id,TT\n1,"2,500"\n', {}, 1, "'2,500' may be with a decimal comma or with thousands"),

@@ -88,9 +88,29 @@ FORMS: dict[str, tuple[Write, list[str], str]] = {
         "hours:minutes:seconds",
     ),
     "Excel's days": (
-        lambda f: rows(f, lambda t: f"{t.timestamp() / 86400 + 25569:.9f}", "Date,TT-101,PT-101,ST-101"),
+        lambda f: rows(f, lambda t: f"{t.timestamp() / 86400 + 25569:.9f}", "Time,TT-101,PT-101,ST-101"),
         ["--time-unit", "excel"],
         "days as Excel counts them",
+    ),
+    "Excel's days in a column that is called a date": (
+        lambda f: rows(f, lambda t: f"{t.timestamp() / 86400 + 25569:.9f}", "Date,TT-101,PT-101,ST-101"),
+        [],
+        "days as Excel counts them",
+    ),
+    "fourteen digits": (
+        lambda f: rows(f, lambda t: f"{t:%Y%m%d%H%M%S}", "TimeStamp,TT-101,PT-101,ST-101"),
+        [],
+        "times are dates",
+    ),
+    "days of the week": (
+        lambda f: rows(f, lambda t: f"{t:%a %b %d %H:%M:%S %Y}", "time,TT-101,PT-101,ST-101"),
+        [],
+        "times are dates",
+    ),
+    "seconds since begin, latest first": (
+        lambda f: rows(f[::-1], lambda t: f"{seconds(t):g}", "time,TT-101,PT-101,ST-101"),
+        [],
+        "turned round",
     ),
     "a row of units, quoted names with units": (
         lambda f: rows(f, lambda t: f"{t:%Y-%m-%dT%H:%M:%SZ}", '"Time stamp","TT-101 [°C]","PT 101 (bar)","st_101"\n,°C,bar,rpm'),
@@ -262,6 +282,24 @@ def test_time_since_begin_that_begins_anew_is_another_batch(tmp_path: Path) -> N
     assert (result.exit_code, "course.csv:5: the time of batch 1 begins anew here" in result.stderr) == (2, True)
 
 
+def test_tenths_of_an_hour_are_no_round_minutes(tmp_path: Path) -> None:
+    """As the simulated penicillin batches that everybody has: 0.2 h is 720 s, though 600 s would have the same digit."""
+    frames = {}
+    for n in range(2):
+        frame = course(200, seed=n)
+        frame.index = BEGIN + pd.to_timedelta(720 * np.arange(1, 201), unit="s")
+        frames[f"course-{n + 1}"] = frame
+    text = "".join(
+        rows(frame, lambda t: f"{seconds(t) / 3600:.1f}", "Time (h),TT-101,PT-101,ST-101" if n == 0 else "#")
+        for n, frame in enumerate(frames.values())
+    )
+    (tmp_path / "course.csv").write_text(text, "utf-8")
+    result = judge(tmp_path / "course.csv")
+    told = assert_right(result, frames, period_s=720)
+    assert all(each["coverage"] == 1 for each in told["verdicts"])
+    assert all(each["duration_s"] % 720 == 0 for each in told["verdicts"])
+
+
 def test_irregular_late_and_double_rows_and_gaps(tmp_path: Path) -> None:
     dice = np.random.default_rng(5)
     kept = WHOLE[(np.arange(len(WHOLE)) < 60) | (np.arange(len(WHOLE)) > 90)]
@@ -319,7 +357,7 @@ def test_phases_matter_where_a_limit_is_about_one(tmp_path: Path) -> None:
         ("time,TT101A\n0,1\n", "did you mean 'TT101A'?; found: time, TT101A"),
         ("time,TT-101\n26.11.2026 25:00:00,65\n", "course.csv:2: '26.11.2026 25:00:00' is no time"),
         ("time,TT-101\n31/11/2026 05:00,65\n", "course.csv:2: '31/11/2026 05:00' is no date"),
-        ("date,TT-101\n46352.5,65\n46352.6,65\n", "course.csv:2: '46352.5' may be days as Excel counts them, or seconds"),
+        ("time,TT-101\n46352.5,65\n46352.6,65\n", "course.csv:2: '46352.5' may be days as Excel counts them, or seconds"),
         ("time,TT-101\n23:59:59,65\n00:00:00,65\n", "course.csv:3: '00:00:00' is after midnight, and there is no date"),
         (
             "timestamp,tag,value\n0,TT-999,65\n",
