@@ -20,7 +20,7 @@ def _row(alarm: Mapping[str, Any]) -> tuple[str, ...]:
     context = ", ".join(filter(None, (alarm["batch"], alarm["phase"])))
     texts = (alarm["consequence"], alarm["action"])
     figures = (_figure(alarm["value"]), _figure(alarm["level"]))
-    cells = (
+    return (
         alarm["priority"].upper(),
         alarm["state"],
         alarm["id"],
@@ -30,7 +30,6 @@ def _row(alarm: Mapping[str, Any]) -> tuple[str, ...]:
         alarm["handled"],
         *texts,
     )
-    return tuple(" ".join("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell).split()) for cell in cells)
 
 
 def _figure(value: float | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from collector.commands import whole_file
 from collector.commands.opcua_target import endpoint_of
 from collector.commands.terms import counted, errors, failed, output, wrong_input
 
@@ -152,11 +152,8 @@ def _tell(found: Found, tags: int, left_out: dict[str, int]) -> None:
 
 def _write(file: Path, text: str) -> None:
     """Whole or not at all."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
+        with whole_file.written(file) as out:
+            out.write(text.encode())
     except OSError as exc:
         failed(f"{file}: can't be written: {exc.strerror}")
-    finally:
-        partial.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated
@@ -16,6 +15,7 @@ import typer
 from rich.progress import track
 
 from collector.commands.terms import FAILED, errors, failed, time_ns, wrong_input
+from collector.commands.whole_file import written
 from collector.report.export import HEADER, Selection, changes, gaps, iso, restricted, samples
 from collector.store.archive import is_archive, read_manifest
 from collector.store.files import StoreError, journal_files
@@ -89,24 +89,6 @@ def _nearest(name: str, known: Collection[str]) -> str:
     names, most = sorted(known), 10
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return did_you_mean(name, known) or f", only {', '.join(names[:most])}{more}"
-
-
-@contextmanager
-def written(output: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name only when it is whole."""
-    if output == Path("-"):
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    unfinished = output.with_name(output.name + ".unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _write(reader: Reader, data: Path, selection: Selection, format_: Format, file: IO[bytes], *, changes_too: bool) -> int:

@@ -14,9 +14,9 @@ import orjson
 import typer
 
 from collector.commands.aligned import aligned
-from collector.commands.export import written
 from collector.commands.judged_record import LATEST_NS, Asked, Found, batches, of_csv, of_folder
 from collector.commands.terms import FAILED, counted, errors, failed, faulty, output, seconds, time_ns, wrong_input
+from collector.commands.whole_file import written
 from collector.report import verdicts
 from collector.report.finished import EARLIEST_NS
 from collector.report.recording import Said

@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from collector.commands.terms import errors, failed
+from collector.commands.whole_file import written
 
 
 def schema(
@@ -22,11 +23,9 @@ def schema(
     if output == Path("-"):
         typer.echo(text)
         return
-    unfinished = output.with_name(f"{output.name}.unfinished")
     try:
-        unfinished.write_text(f"{text}\n", encoding="utf-8")
-        unfinished.replace(output)
+        with written(output) as file:
+            file.write(f"{text}\n".encode())
     except OSError as exc:
-        unfinished.unlink(missing_ok=True)
         failed(f"{output} can't be written: {exc.strerror}")
     errors.print(f"schema written to {output}", markup=False)

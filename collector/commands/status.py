@@ -9,9 +9,9 @@ from typing import Annotated, Any, cast
 
 import orjson
 import typer
-from rich.table import Table
 
 from collector.commands.alarm_table import lines_of
+from collector.commands.aligned import aligned
 from collector.commands.terms import counted, expect_record, failed, output
 from collector.ledger import Ledger, ledger_of
 from collector.memory.alarms import KIND, alarms_of
@@ -143,7 +143,7 @@ def _print(facts: dict[str, Json]) -> None:
     _table("unit", facts["context"], ("batch", "phase", "product", "recipe_version", "mode"))
     alarms = facts["alarms"]
     assert isinstance(alarms, dict)
-    for line in lines_of(cast(Mapping[str, Mapping[str, Any]], alarms["states"])):
+    for line in ("", *lines_of(cast(Mapping[str, Mapping[str, Any]], alarms["states"]))):
         output.print(line, markup=False)
     output.print(alarms["advice"], style="dim", markup=False)
     _table("outside now", alarms["rules"], ("since_ns", "value", "level"))
@@ -153,7 +153,7 @@ def _print(facts: dict[str, Json]) -> None:
     rows = {str(number): gap for number, gap in enumerate(gaps[-10:], max(1, len(gaps) - 9))}
     _table("gap", rows, ("device", "group", "from_ns", "to_ns", "slots", "cause"))
     hours = facts["runway_hours"]
-    output.print("runway: not known yet" if hours is None else f"runway: the disk lasts {hours:,.0f} h at this rate")
+    output.print("\nrunway: not known yet" if hours is None else f"\nrunway: the disk lasts {hours:,.0f} h at this rate")
     room = facts["room"]
     if isinstance(room, dict) and (days := room.get("days_to_archive")):
         output.print(f"{counted(int(str(days)), 'day')} with gmp data in no archive: see `reactorwatch archive`", markup=False)
@@ -172,11 +172,10 @@ def _silent_s(facts: dict[str, Json], now_ns: int) -> float:
 def _table(title: str, rows: Json, fields: tuple[str, ...]) -> None:
     if not isinstance(rows, dict) or not rows:
         return
-    table = Table(title, *(field.removesuffix("_ns").replace("_", " ") for field in fields))
-    for name, row in rows.items():
-        assert isinstance(row, dict)
-        table.add_row(name, *(_cell(field, row.get(field)) for field in fields))
-    output.print(table)
+    headings = (title, *(field.removesuffix("_ns").replace("_", " ") for field in fields))
+    cells = [(name, *(_cell(field, row.get(field)) for field in fields)) for name, row in rows.items() if isinstance(row, dict)]
+    for line in ("", *aligned(headings, cells)):
+        output.print(line, markup=False)
 
 
 def _cell(field: str, value: Json) -> str:
