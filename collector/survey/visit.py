@@ -90,7 +90,8 @@ class _Visitor:
     def _connected(self) -> AbstractAsyncContextManager[Driver]:
         if isinstance(self.endpoint, ModbusEndpoint):
             return connect_modbus(self.endpoint, self.waiting, self.clock)
-        return connect_opcua(self.endpoint, self.waiting, self.clock)
+        # A subscription has told nothing yet when it is read once.
+        return connect_opcua(self.endpoint, self.waiting, self.clock, subscribe=False)
 
     async def _read_all(self, driver: Driver) -> None:
         """Read what waits; ends early, with less waiting, when the connection is of no more use."""

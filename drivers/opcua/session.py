@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,10 +46,12 @@ _log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: Clock) -> AsyncIterator[Session]:
+async def connect(
+    endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: Clock, *, subscribe: bool = True
+) -> AsyncIterator[Session]:
     """A session with the server of `endpoint`, ready to read `groups`. Raises DeviceError.
 
-    Connecting ends within `endpoint.timeout_s`, and so does each request after it.
+    Without `subscribe` all groups are polled. Connecting ends within `endpoint.timeout_s`, and so does each request after it.
     """
     _keep_requests_out_of_logs()
     place = f"{endpoint.name} ({endpoint.url})"
@@ -63,15 +66,23 @@ async def connect(endpoint: OpcUaEndpoint, groups: Sequence[ScanGroup], clock: C
             raise (explained(exc, how.own) if how else exc) from exc
         namespaces, nodes_per_read, items_per_call = await _server_facts(connection)
         readers = {group.layout.id: GroupReader(connection, group, namespaces, nodes_per_read, clock) for group in groups}
-        followed = [Subscription(connection, group, readers[group.layout.id], clock) for group in groups if is_subscribed(group)]
+        told = [group for group in groups if subscribe and is_subscribed(group)]
+        followed = [Subscription(connection, group, readers[group.layout.id], clock) for group in told]
         async with (
-            kept_up(connection, min((group.layout.period_ns for group in groups), default=0) / 1e9),
+            kept_up(connection, _fastest_poll_s(groups, told)),
             subscribed(connection, followed, items_per_call) as subscriptions,
         ):
             notices = how.notices if how else ()
             yield Session(connection, readers, nodes_per_read, namespaces, notices, subscriptions)
     finally:
         await connection.close()
+
+
+def _fastest_poll_s(groups: Sequence[ScanGroup], told: Sequence[ScanGroup]) -> float:
+    """Of the groups that are polled. Those that the server tells of keep no session alive: an idle one may go without a
+    request for longer than its timeout. 0 where there are no groups: whoever wants none asks all the time."""
+    polled = [group.layout.period_ns / 1e9 for group in groups if group not in told]
+    return min(polled, default=math.inf if told else 0.0)
 
 
 async def offered(endpoint: OpcUaEndpoint) -> list[ua.EndpointDescription]:

@@ -260,6 +260,15 @@ async def test_a_server_that_does_not_look_up_paths_still_gives_its_values(plant
     assert ("BadUserAccessDenied" in told.untold) == (status == StatusCodes.BadUserAccessDenied)
 
 
+async def test_subscribed_tags_are_read_like_others(plant: DescribedPlant) -> None:
+    """A subscription tells nothing at the moment it is made: every tag of it looked like a fault."""
+    device = {"unit": "R-201", "groups": {"main": {"mode": "subscribe"}}, "tags": placed(plant, {"TT-201A": TAGS["TT-201A"]})}
+    told = await visited(plant, {}, devices={"plc": device})
+    (reading,) = told.readings
+    assert (reading.value, reading.quality) == (64.9, Quality.GOOD)
+    assert plant.server.iserver.subscription_service.subscriptions == {}
+
+
 async def test_the_way_out_is_orderly(plant: DescribedPlant) -> None:
     before = plant.sessions
     await visited(plant, TAGS)

@@ -105,6 +105,22 @@ async def test_a_slot_has_the_last_value_told_and_each_tag_its_own_status(plant:
     assert plant.sessions == 0
 
 
+async def test_a_session_of_which_nothing_is_polled_is_kept_alive(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its keep-alives are answers: where they are rarer than the session's timeout the server would end it."""
+    monkeypatch.setattr(subscription, "KEEP_ALIVE_S", 60.0)
+    server = plant.server.iserver
+    server.min_session_timeout_ms = server.max_session_timeout_ms = 300
+    write(plant, "tt", real(20.5))
+    endpoint = endpoint_at(plant, TT={"address": plant.address("tt")})
+    (group,) = scan_groups(endpoint)
+    async with connect(endpoint, [group], CLOCK) as driver:
+        await scan_until(driver, group, lambda scan: scan.values[0] == 20.5)
+        plant.reads.clear()
+        scan = await scan_until(driver, group, lambda scan: len(plant.reads) >= 8 or bool(scan.notes) or bool(scan.quality[0]))
+        assert (states_of([scan]), scan.quality[0]) == ([], Quality.GOOD)
+        assert plant.sessions == 1
+
+
 async def test_a_server_that_stands_still_is_stale_and_never_good(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscription, "KEEP_ALIVE_S", 0.1)
     write(plant, "tt", real(20.5))
