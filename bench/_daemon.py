@@ -15,6 +15,7 @@ from pathlib import Path
 from bench._shape import Shape, plant_of
 from collector.app import Daemon
 from collector.commands.terms import log_to
+from collector.garbage import for_good
 from drivers.base import Scan
 
 
@@ -23,7 +24,7 @@ async def collect(shape: Shape, urls: list[str], sink_url: str, span_s: float) -
     stop, began, ended = asyncio.Event(), (0.0, 0.0, 0), (0.0, 0.0, 0)
     warm_up, all_scans = (round(shape.endpoints * s / shape.period_s) for s in (shape.warm_up_s, shape.warm_up_s + span_s))
     with tempfile.TemporaryDirectory() as folder:
-        async with Daemon(plant_of(shape, urls, sink_url), Path(folder)) as daemon:
+        async with for_good(Daemon(plant_of(shape, urls, sink_url), Path(folder))) as daemon:
 
             def watch(what: object) -> None:
                 nonlocal began, ended

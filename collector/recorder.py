@@ -28,7 +28,7 @@ from collector.show.live import Live
 from collector.store.journal import Journal, Stamped
 from collector.terms import Event, Stamp
 from config.model import Plant
-from drivers.base import Clock, Scan, scan_groups
+from drivers.base import Clock, Layout, Scan, scan_groups
 
 TICK_INTERVAL_S = 1.0
 
@@ -60,7 +60,10 @@ class Recorder:
         suppressed = (alarm.key for alarm in known if alarm.suppression)
         self._suppressions = Suppressions(plant.limits, self.alarms.keys, suppressed)
         self.judges: dict[str, Judge] = {}
-        """By id of the layout; those of relations have one of their own."""
+        """By id of the layout, of each that has given a scan; those of relations have one of their own."""
+        groups = [group for endpoint in plant.endpoints for group in scan_groups(endpoint)]
+        self._prepared = {group.layout.id: self._judge_of(group.layout) for group in groups}
+        """By id of the layout: made before the first scans, which come all at once, and are lost where they have to wait."""
         live.stamps = dict(context.stamps)
 
     @property
@@ -85,7 +88,8 @@ class Recorder:
         judge = self.judges.get(layout.id)
         is_new = judge is None
         if judge is None:
-            judge = self.judges[layout.id] = Judge(layout, self._plant.limits, *self._before)
+            prepared = self._prepared.pop(layout.id, None)
+            judge = self.judges[layout.id] = prepared or self._judge_of(layout)
         for event in self._context.observe(scan):
             self._live.phase_since_ns[event.unit] = event.slot_ns
             self.tell(event)
@@ -105,6 +109,9 @@ class Recorder:
             self.tell(event)
         if is_new:
             self.judges.update(self.relations.judges)
+
+    def _judge_of(self, layout: Layout) -> Judge:
+        return Judge(layout, self._plant.limits, *self._before)
 
     def tell(self, event: Event) -> None:
         """An event, in its place among the scans; behind it what it makes of alarms."""

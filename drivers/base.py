@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cached_property
 from typing import Protocol
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,8 +173,21 @@ class ScanGroup:
         return f"{self.layout.endpoint}/{self.layout.device}/{self.layout.group}"
 
 
+_known: dict[int, tuple[ScanGroup, ...]] = {}
+"""Scan groups by the identity of their endpoint, as long as that lives."""
+
+
 def scan_groups(endpoint: Endpoint) -> tuple[ScanGroup, ...]:
-    """Every scan group of an endpoint that has tags, in the order of the plant file."""
+    """Every scan group of an endpoint that has tags, in the order of the plant file. The same objects each time: many ask, and
+    thousands of columns take some time to make, and some memory."""
+    key = id(endpoint)
+    if key not in _known:
+        _known[key] = _made(endpoint)
+        finalize(endpoint, _known.pop, key).atexit = False
+    return _known[key]
+
+
+def _made(endpoint: Endpoint) -> tuple[ScanGroup, ...]:
     groups = []
     for device in endpoint.devices:
         for group in device.groups:

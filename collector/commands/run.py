@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from collector.commands.terms import errors, failed, load_plant, log_to, stop_on_signals, wrong_input
+from collector.garbage import for_good, unsearched
 from collector.ledger import Ledger
 from collector.store.files import StoreError
 from config.load import config_hash
@@ -24,11 +25,12 @@ def run(
     from collector.app import Daemon, JournalRefused
     from collector.keeping.owner import OtherSite
 
-    loaded = load_plant(plant)
+    with unsearched():
+        loaded = load_plant(plant)
     log_to(sys.stderr)
 
     async def collect() -> Ledger:
-        async with Daemon(loaded, data, config_hash(plant), renamed=renamed) as daemon:
+        async with for_good(Daemon(loaded, data, config_hash(plant), renamed=renamed)) as daemon:
             with stop_on_signals() as stop:
                 return await daemon.run(stop.asked, stop.hurry)
 
