@@ -14,11 +14,13 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIdNames, ObjectIds
 
 from drivers.opcua.browse import Browser, Variable, name_of, target_of
+from drivers.opcua.decode import ARRAY, type_name
 from drivers.opcua.properties import NODES_PER_REQUEST, ToldUnit, is_array, range_of, unit_of, value_of
 from drivers.opcua.read import NodeReader
 from drivers.opcua.wire import Connection
 
 _ABSTRACT = {"Number": "Double", "Integer": "Int64", "UInteger": "UInt64", "Enumeration": "Int32", "UtcTime": "DateTime"}
+_PLAIN = frozenset(ua.VariantType) - {ua.VariantType.Null, ua.VariantType.ExtensionObject, ua.VariantType.Variant}
 _MOST_SUBTYPES = 12
 _STATES = ("EnumStrings", "EnumValues")
 _CURRENT_READ = 1
@@ -31,7 +33,8 @@ class Told:
 
     variable: Variable
     data_type: str | None
-    """The built-in type its values are of: `Double`; of others the name, where it has one."""
+    """The built-in type its values are of: `Double`; of others the name, where it has one. Where the server does not tell it,
+    that of the value it has now."""
     is_array: bool = False
     is_readable: bool = True
     description: str = ""
@@ -64,6 +67,8 @@ async def facts(
     user_access = await read("user access levels", nodes, AttributeIds.UserAccessLevel)
     descriptions = await read("descriptions", nodes, AttributeIds.Description)
     names, enumerations = await _types(browser, {each for each in types.values() if isinstance(each, ua.NodeId)})
+    untold = {index: node for index, node in nodes.items() if types[index] not in names and not is_array(ranks[index])}
+    seen = await _seen(connection, untold, size) if untold else {}
     wanted = _wanted(variables)
     values = await read("properties", dict(enumerate(wanted.values())))
     properties = {place: values[key] for key, place in enumerate(wanted)}
@@ -71,14 +76,14 @@ async def facts(
     enums = {type_: _states(by_type[key]) for key, type_ in enumerate(enumerations)}
 
     def told(index: int, variable: Variable) -> Told:
-        type_ = types[index]
+        type_, value_type = types[index], seen.get(index, "")
         given = user_access[index] if isinstance(user_access[index], int) else access[index]
         states = next((found for name in _STATES if (found := _states(properties.get((index, name))))), ())
         description = descriptions[index]
         return Told(
             variable,
-            names.get(type_) if isinstance(type_, ua.NodeId) else None,
-            is_array(ranks[index]),
+            names.get(type_) if isinstance(type_, ua.NodeId) and not value_type else value_type.removesuffix(ARRAY) or None,
+            is_array(ranks[index]) or value_type.endswith(ARRAY),
             bool(given & _CURRENT_READ) if isinstance(given, int) else True,
             (description.Text or "").strip() if isinstance(description, ua.LocalizedText) else "",
             unit_of(properties.get((index, "EngineeringUnits"))),
@@ -87,6 +92,17 @@ async def facts(
         )
 
     return [told(index, variable) for index, variable in enumerate(variables)]
+
+
+async def _seen(connection: Connection, nodes: Mapping[int, ua.NodeId], size: int) -> dict[int, str]:
+    """The type of each value that there is, for variables whose data type leads to none that is built in: BaseDataType,
+    which may be anything, or a type that the server doesn't have."""
+    answers = await NodeReader(connection, "reading values whose type is not told", nodes, size).answers()
+    return {
+        key: type_name(answer.Value)
+        for key, answer in answers.items()
+        if value_of(answer) is not None and answer.Value is not None and answer.Value.VariantType in _PLAIN
+    }
 
 
 def _wanted(variables: Sequence[Variable]) -> dict[tuple[int, str], ua.NodeId]:

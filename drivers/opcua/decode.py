@@ -30,6 +30,8 @@ Value = Number | str
 
 BAD = 0x8000_0000
 """Status codes from here on are bad."""
+ARRAY = "[]"
+"""Behind the name of a type."""
 _INT64_LOW, _INT64_HIGH = -(2**63), 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -62,7 +64,7 @@ def type_name(variant: ua.Variant | None) -> str:
     """What a variant holds, for people."""
     if variant is None:
         return "Null"
-    return f"{variant.VariantType.name}[]" if _is_array(variant) else str(variant.VariantType.name)
+    return f"{variant.VariantType.name}{ARRAY}" if _is_array(variant) else str(variant.VariantType.name)
 
 
 class ItemDecoder:

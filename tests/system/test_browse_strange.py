@@ -41,6 +41,26 @@ async def _furnish(made: PlantServer) -> None:
     await mode.add_property(0, "EnumStrings", ua.Variant(names, ua.VariantType.LocalizedText))
     chosen = await plant.add_variable(index, "mode", 1, ua.VariantType.Int32, mode.nodeid)
     assert chosen
+    untold = await objects.add_folder(index, "Untold")
+    values = {
+        "temperature": 1.5,
+        "count": 3,
+        "open": True,
+        "name": "x",
+        "profile": [1.0],
+        "range": ua.Range(0, 1),
+        "nothing": None,
+    }
+    for number, (name, value) in enumerate(values.items()):
+        type_ = ua.VariantType.Null if value is None else None
+        variable = await untold.add_variable(index, name, value, type_, ua.NodeId(ua.Int32(24)))
+        for attribute in (AttributeIds.ValueRank, AttributeIds.DataType) if number % 2 else ():
+            told = (
+                ua.Variant(ua.NodeId(ua.Int32(267)), ua.VariantType.NodeId)
+                if attribute is AttributeIds.DataType
+                else ua.Variant()
+            )
+            await made.server.iserver.aspace.write_attribute_value(variable.nodeid, attribute, ua.DataValue(told))
     crowd = await objects.add_folder(index, "Crowd")
     for number in range(MANY):
         await crowd.add_variable(ua.NodeId(ua.Int32(10_000 + number), ua.Int16(index)), f"V {number}", number)
@@ -66,6 +86,18 @@ async def test_what_can_be_no_tag_is_told_and_names_are_unique(server: PlantServ
     assert set(named) == {"R-1.TT", "R-2.TT", "mode"}
     assert named["R-1.TT"]["address"] == f"nsu={PLANT};s=R-1.TT" and named["R-1.TT"]["role"] == identifier("R-1.TT")
     assert named["mode"]["kind"] == "integer" and named["mode"]["states"] == "0=Off|1=Auto:1/2"
+
+
+async def test_what_has_no_type_is_known_by_its_value(server: PlantServer) -> None:
+    """Some servers give every variable BaseDataType, or a data type that they don't have (gopcua: i=267)."""
+    _, tags, left_out = await browsed(server, "Untold")
+    assert {tag["tag"]: tag["kind"] for tag in tags} == {
+        "temperature": "real",
+        "count": "integer",
+        "open": "boolean",
+        "name": "text",
+    }
+    assert left_out == {"an array": 1, "a structure, or a type that is not told": 2}
 
 
 async def test_thousands_of_children_are_each_there_once(server: PlantServer) -> None:
