@@ -134,15 +134,16 @@ class _Bounds:
         self._stretches = [(part, self.bounds[part], self._marks[part]) for part in _stretches(self._bounded)]
         """With the bounds and the marks there."""
         self._values = self.bounds[:0]
-        self._views: list[Floats] = []
-        """Of the values that were compared last, in the same stretches: nearly always it is the same array."""
+        self._compared: list[tuple[Floats, Floats, Bools]] = []
+        """The values that were compared last, in the same stretches: nearly always it is the same array."""
 
     def compare(self, values: Floats) -> None:
         """Mark the cells whose value is beyond; others than those in a stretch never are."""
         if values is not self._values:
-            self._values, self._views = values, [values[part] for part, _, _ in self._stretches]
-        for view, (_, bounds, marks) in zip(self._views, self._stretches, strict=True):
-            self._beyond(view, bounds, marks)
+            self._values = values
+            self._compared = [(values[part], bounds, marks) for part, bounds, marks in self._stretches]
+        for here, bounds, marks in self._compared:
+            self._beyond(here, bounds, marks)
 
     def put(self, cell: int, bound: float) -> None:
         """A new one."""

@@ -79,6 +79,11 @@ class BlockQueue:
         """Number of the block after the newest."""
         return self.first + len(self._blocks)
 
+    @property
+    def oldest(self) -> Block | None:
+        """None: there is no complete one."""
+        return self._blocks[0] if self._blocks else None
+
     def block(self, number: int) -> Block:
         """The block of that number."""
         return self._blocks[number - self.first]

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 MOST: Final = 1e290
 """A step of a CUSUM counts as no more: the largest floats are data too, and an infinite sum would never come down."""
+_HALF, _MOST, _ZERO = np.array(0.5), np.array(MOST), np.array(0.0)
+"""Arrays, because numpy would make one of a number with every scan."""
 
 
 class Ewma:
@@ -44,8 +46,8 @@ class Ewma:
         value, step = self.value, self._step
         if self._unseen:
             self._begin(values, bad)
-        np.multiply(values, 0.5, step)
-        np.multiply(value, 0.5, self._half)
+        np.multiply(values, _HALF, step)
+        np.multiply(value, _HALF, self._half)
         np.subtract(step, self._half, step)  # half of it: two floats may be further apart than the largest one
         np.multiply(step, self._weight, step)
         if bad is not None:
@@ -86,6 +88,6 @@ class Cusum:
         np.subtract(self._below, values, self._low_steps)
         if bad is not None:
             steps[:, bad] = 0.0
-        np.minimum(steps, MOST, out=steps)
+        np.minimum(steps, _MOST, out=steps)
         np.add(sums, steps, sums)
-        np.maximum(sums, 0.0, out=sums)
+        np.maximum(sums, _ZERO, out=sums)

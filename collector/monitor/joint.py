@@ -36,19 +36,19 @@ class Joint:
         self.suffix = summaries[2] if suffixes and few else None
         """None: suffixes are built row by row."""
         times = [summary.times for summary in summaries]
-        self._at_once = {count: _AtOnce(rows[:, :count], times[:count]) for count in range(2, places + 1)} if few else None
+        self._two = _AtOnce(rows[:, :2], times[:2]) if few else None
+        self._three = _AtOnce(rows, times) if few and suffixes else None
 
     def add(self, newest: Sample, building: Suffixes | None) -> None:
         """`newest` joins the block and what runs, an older scan the suffix that is built."""
         older = None if building is None else building.missing()
-        if self._at_once is not None and newest[2] is None and (older is None or older[2] is None):
-            together = self._at_once[2 if older is None else 3]
-            if together.alike:
-                together.add(newest, older)
-                if older is not None and building is not None:
-                    building.keep()
-                return
-        if older is not None and building is not None:
+        together = self._two if older is None else self._three
+        if together is not None and together.are_alike(newest, older):
+            together.add(newest, older)
+            if building is not None and older is not None:
+                building.keep()
+            return
+        if building is not None and older is not None:
             building.add(older)
         self.block.add(newest, self._scratch)
         self.running.add(newest, self._scratch)  # last, since the results are made of it: it is in the cache then
@@ -60,34 +60,32 @@ class _AtOnce:
     def __init__(self, rows: Floats, times: list[Times]) -> None:
         """`rows`: `[ROWS, places, m]`."""
         _, count, columns = rows.shape
-        self._places = tuple(enumerate(times))
+        self._times = times
         self._mean, self._averages, self._low, self._high = rows[MEAN], rows[AVERAGES], rows[LOW], rows[HIGH]
         self._samples, self._differences = aligned(count, columns), aligned(count, columns)
         self._newest, self._older = self._samples[:2], self._samples[2:]
         self._terms = aligned(3, count, columns)
         self._squares = self._terms[SQUARES]
         self._factors = array("d", [0.0] * (3 * count))
-        self._spread = np.frombuffer(self._factors).reshape(3, count, 1)
+        """Share, reach and kept of each place."""
+        self._spread = np.frombuffer(self._factors).reshape(count, 3).T[:, :, None]
 
-    @property
-    def alike(self) -> bool:
-        """No sample was bad in any of them."""
-        for _, times in self._places:  # noqa: SIM110  # a generator costs as much as an addition
-            if times.each is not None:
-                return False
-        return True
+    def are_alike(self, newest: Sample, older: Sample | None) -> bool:
+        """No sample is bad in any of them, nor was before."""
+        times = self._times  # what has joined the block has also joined what runs
+        alike = newest[2] is None and times[1].each is None
+        return alike and (older is None or (older[2] is None and times[2].each is None))
 
     def add(self, newest: Sample, older: Sample | None) -> None:
         """A scan for the first two places, and one for the third."""
         slot_ns, row, _ = newest
-        samples, differences, terms = self._samples, self._differences, self._terms
+        samples, differences, terms, factors = self._samples, self._differences, self._terms, self._factors
         np.copyto(self._newest, row)
+        self._times[0].join(slot_ns, factors, 0)
+        self._times[1].join(slot_ns, factors, 3)
         if older is not None:
             np.copyto(self._older, older[1])
-        factors, count = self._factors, len(self._places)
-        for place, times in self._places:
-            share, reach, kept = times.join(slot_ns if place < 2 or older is None else older[0])
-            factors[place], factors[count + place], factors[2 * count + place] = share, reach, kept
+            self._times[2].join(older[0], factors, 6)
         np.subtract(samples, self._mean, differences)
         np.minimum(self._low, samples, out=self._low)
         np.maximum(self._high, samples, out=self._high)

@@ -36,46 +36,45 @@ _NOTHING: Final = np.array([0.0, 0.0, 0.0, np.inf, -np.inf])[:, None]
 class Scratch:
     """Rows that a step writes and nobody reads afterwards; one set serves all summaries of a window."""
 
-    __slots__ = ("_each", "_factors", "_spread", "_squares", "difference", "moments", "terms")
+    __slots__ = ("_each", "_spread", "difference", "factors", "squares", "terms", "with_time")
 
     def __init__(self, columns: int) -> None:
         self.difference = aligned(columns)
         self.terms = aligned(3, columns)
-        self.moments, self._squares = self.terms[WITH_TIME:], self.terms[SQUARES]
-        self._factors = array("d", (0.0, 0.0, 0.0))  # a number is put into it at a third of what it takes to put it into numpy's
-        self._spread = np.frombuffer(self._factors)[:, None]
+        self.with_time, self.squares = self.terms[WITH_TIME:]
+        self.factors = array("d", (0.0, 0.0, 0.0))  # a number is put into it at a third of what it takes to put it into numpy's
+        """Of what comes newly in: share, reach, kept."""
+        self._spread = np.frombuffer(self.factors)[:, None]
         self._each: Weights | None = None
 
     @property
     def each(self) -> Weights:
-        """What comes newly in, of each column."""
+        """The same of each column."""
         if self._each is None:
             self._each = Weights(len(self.difference))
         return self._each
 
-    def weigh(self, share: float, reach: float, kept: float) -> None:
+    def weigh(self) -> None:
         """`terms` of `difference` d: d · share, d · reach, d² · kept."""
-        factors = self._factors
-        factors[MEAN], factors[WITH_TIME], factors[SQUARES] = share, reach, kept
         np.multiply(self.difference, self._spread, self.terms)
-        np.multiply(self._squares, self.difference, self._squares)
+        np.multiply(self.squares, self.difference, self.squares)
 
     def weigh_each(self) -> None:
         """The same by what stands in `each`."""
         np.multiply(self.difference, self.each.rows, self.terms)
-        np.multiply(self._squares, self.difference, self._squares)
+        np.multiply(self.squares, self.difference, self.squares)
 
 
 class Summary:
     """Of a stretch of scans, `m` columns wide."""
 
-    __slots__ = ("averages", "high", "low", "mean", "moments", "rows", "times")
+    __slots__ = ("averages", "high", "low", "mean", "rows", "squares", "times", "with_time")
 
     def __init__(self, rows: Floats) -> None:
         """Of nothing yet; `rows`: `[ROWS, m]`, which this summary writes."""
         self.rows = rows
-        self.averages, self.mean, self.moments = rows[AVERAGES], rows[MEAN], rows[WITH_TIME:LOW]
-        self.low, self.high = rows[LOW], rows[HIGH]
+        self.averages = rows[AVERAGES]
+        self.mean, self.with_time, self.squares, self.low, self.high = rows
         self.times = Times()
         self.clear(0)
 
@@ -105,7 +104,8 @@ class Summary:
         if bad is None and before.times.each is None:
             if before is not self:
                 self.times.take(before.times)
-            scratch.weigh(*self.times.join(slot_ns))
+            self.times.join(slot_ns, scratch.factors)
+            scratch.weigh()
             np.minimum(before.low, row, out=self.low)
             np.maximum(before.high, row, out=self.high)
         else:
@@ -120,18 +120,22 @@ class Summary:
 
 def merge(older: Summary, newer: Summary, into: Summary, scratch: Scratch) -> None:
     """`into` becomes what both have; it may be one of the two."""
-    if older.times.nothing or newer.times.nothing:  # their origins mean nothing
-        only = newer if older.times.nothing else older
+    before, after = older.times, newer.times
+    alike = before.each is None and after.each is None
+    if not (alike and before.count and after.count) and (before.nothing or after.nothing):  # their origins mean nothing
+        only = newer if before.nothing else older
         if only is not into:
             into.take(only)
         return
     np.subtract(newer.mean, older.mean, scratch.difference)
-    if older.times.each is None and newer.times.each is None:
-        scratch.weigh(*into.times.merge(older.times, newer.times))
+    if alike:
+        into.times.merge(before, after, scratch.factors)
+        scratch.weigh()
     else:
-        into.times.merge_each(older.times, newer.times, scratch.each)
+        into.times.merge_each(before, after, scratch.each)
         scratch.weigh_each()
-    np.add(scratch.moments, newer.moments, scratch.moments)
+    np.add(scratch.with_time, newer.with_time, scratch.with_time)
+    np.add(scratch.squares, newer.squares, scratch.squares)
     np.add(older.averages, scratch.terms, into.averages)
     np.minimum(older.low, newer.low, out=into.low)
     np.maximum(older.high, newer.high, out=into.high)

@@ -13,6 +13,8 @@ What comes newly in, a scan or a summary, weighs:
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,29 +87,28 @@ class Times:
         for own, row in zip(self.each, other.each, strict=True):
             np.copyto(own, row)
 
-    def join(self, slot_ns: int) -> tuple[float, float, float]:
-        """A scan joins in every column, all being alike: share, reach, kept."""
-        before = self.count
+    def join(self, slot_ns: int, factors: array[float], at: int = 0) -> None:
+        """A scan joins in every column, all being alike: share, reach and kept stand in `factors` from `at` on."""
+        before, mean = self.count, self.mean
         self.count = count = before + 1.0
-        share = 1.0 / count
-        kept = before * share
-        ahead = (slot_ns - self.origin_ns) / NS_PER_MINUTE - self.mean
-        reach = ahead * kept
-        self.mean += ahead * share
+        factors[at] = share = 1.0 / count
+        factors[at + 2] = kept = before * share
+        ahead = (slot_ns - self.origin_ns) / NS_PER_MINUTE - mean
+        factors[at + 1] = reach = ahead * kept
+        self.mean = mean + ahead * share
         self.spread += ahead * reach
-        return share, reach, kept
 
-    def merge(self, older: Times, newer: Times) -> tuple[float, float, float]:
-        """Become those of both, all being alike; it may be one of the two: share, reach, kept."""
-        count = older.count + newer.count
-        share = newer.count / max(count, 1.0)
-        kept = older.count * share
-        ahead = (newer.origin_ns - older.origin_ns) / NS_PER_MINUTE + newer.mean - older.mean
-        reach = ahead * kept
+    def merge(self, older: Times, newer: Times, factors: array[float]) -> None:
+        """Become those of both, all being alike and of some scans; it may be one of the two. `factors` as with `join`."""
+        before, after, mean = older.count, newer.count, older.mean
+        count = before + after
+        factors[0] = share = after / count
+        factors[2] = kept = before * share
+        ahead = (newer.origin_ns - older.origin_ns) / NS_PER_MINUTE + newer.mean - mean
+        factors[1] = reach = ahead * kept
         self.spread = older.spread + newer.spread + ahead * reach
-        self.mean = older.mean + ahead * share
+        self.mean = mean + ahead * share
         self.origin_ns, self.count, self.each = older.origin_ns, count, None
-        return share, reach, kept
 
     def join_each(self, before: Times, slot_ns: int, bad: Bad | None, weights: Weights) -> None:
         """Become what `before` is once a scan has joined in every column but those `bad`; it may be the same."""

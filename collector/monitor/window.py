@@ -31,7 +31,7 @@ from collector.monitor.blocks import Block, BlockQueue
 from collector.monitor.joint import Joint
 from collector.monitor.statistics import Statistics
 from collector.monitor.suffixes import Suffixes
-from collector.monitor.summaries import Floats, Scratch, Summary, merge
+from collector.monitor.summaries import LOW, WITH_TIME, Floats, Scratch, Summary, merge
 
 PANES: Final = 60
 _MOST_BLOCK_SCANS: Final = 64
@@ -63,7 +63,7 @@ class Window:
         self._whole = Summary(self.results)
         self.results.fill(np.nan)
         self._divisors = array("d", (0.0, 0.0))
-        self._divisor_rows = np.frombuffer(self._divisors)[:, None]
+        self._spread, self._count = (row.reshape(()) for row in np.frombuffer(self._divisors).reshape(2, 1))
         self._running_from = 0
         """Number of the block that `running` begins with."""
         self._cut = 0
@@ -115,8 +115,8 @@ class Window:
         block, building = self._open, self._building
         if not block.times:
             self._joint.block.clear(slot_ns)
-        if self._running.times.nothing:
-            self._running.clear(slot_ns)
+            if self._running.times.nothing:
+                self._running.clear(slot_ns)
         row = block.keep(slot_ns, values, bad, samples=not self._panes)
         self._joint.add((slot_ns, row, bad), building if building.number == self._queue.first + 1 else None)
         if not self._panes and len(block.times) == self._block_scans:
@@ -144,16 +144,15 @@ class Window:
     def _forward(self) -> Summary | None:
         """Exact mode: what is before the seam."""
         queue, edge_ns = self._queue, self.newest_ns - self.window_ns
-        while queue.first < queue.end and queue.block(queue.first).times[-1] <= edge_ns:
+        while (oldest := queue.oldest) is not None and oldest.times[-1] <= edge_ns:
             self._spare.append(queue.drop())
-        if queue.first == queue.end:
+        if oldest is None:
             self._only_open()
             self._cut_open(edge_ns)
             return None
         if self._reading.number != queue.first:
             self._enter(queue.first)
-        times = queue.block(queue.first).times
-        while times[self._cut] <= edge_ns:
+        while oldest.times[self._cut] <= edge_ns:
             self._cut += 1
         back = self._reading.cut(self._cut)
         if self._cut and self._building.number != queue.first + 1 < queue.end:
@@ -177,9 +176,9 @@ class Window:
     def _forward_panes(self) -> Summary | None:
         """The same in pane mode."""
         queue, edge = self._queue, (self.newest_ns - self.window_ns) // self._pane_ns
-        while queue.first < queue.end and self._pane(queue.block(queue.first).times[0]) < edge:
+        while (oldest := queue.oldest) is not None and self._pane(oldest.times[0]) < edge:
             self._spare.append(queue.drop())
-        if queue.first == queue.end:
+        if oldest is None:
             if self._open.times and self._pane(self._open.times[0]) < edge:
                 self._clear_open()
                 self._running.clear(0)
@@ -227,27 +226,30 @@ class Window:
             whole.take(self._running)
         else:
             merge(back, self._running, whole, self._scratch)
-        if whole.times.each is None:
-            self._divide(whole.times.count, whole.times.spread)
+        times, mean = whole.times, whole.mean
+        if times.each is None:
+            self._divide(times.count, times.spread)
         else:
-            self._divide_each(whole.times.each[0], whole.times.each[2])
+            self._divide_each(times.each[0], times.each[2])
         # rounding never leaves the extremes: a signal that rests on an inclusive bound is not outside
-        np.maximum(whole.mean, whole.low, out=whole.mean)
-        np.minimum(whole.mean, whole.high, out=whole.mean)
+        np.maximum(mean, whole.low, out=mean)
+        np.minimum(mean, whole.high, out=mean)
 
     def _divide(self, count: float, spread: float) -> None:
         if count == 0.0:
             self.results.fill(np.nan)
             return
-        self._divisors[0], self._divisors[1] = 1.0 / spread if spread > 0.0 else np.nan, 1.0 / count
-        np.multiply(self._whole.moments, self._divisor_rows, self._whole.moments)
+        whole, divisors = self._whole, self._divisors
+        divisors[0], divisors[1] = 1.0 / spread if spread > 0.0 else np.nan, 1.0 / count
+        np.multiply(whole.with_time, self._spread, whole.with_time)
+        np.multiply(whole.squares, self._count, whole.squares)
 
     def _divide_each(self, count: Floats, spread: Floats) -> None:
         divisors = self._scratch.each.rows[:2]
         np.divide(1.0, spread, divisors[0])  # none: 0 / 0 is NaN, as it should be
         np.maximum(count, 1.0, out=divisors[1])
         np.divide(1.0, divisors[1], divisors[1])
-        np.multiply(self._whole.moments, divisors, self._whole.moments)
+        np.multiply(self._whole.rows[WITH_TIME:LOW], divisors, self._whole.rows[WITH_TIME:LOW])
         if count.min() == 0.0:
             self.results[:, count == 0.0] = np.nan
 
