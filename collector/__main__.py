@@ -9,6 +9,7 @@ from importlib import import_module
 import typer
 
 from collector.commands.guide import FIRST, PANELS, beneath
+from collector.commands.standard_streams import standard_streams
 from collector.version import VERSION
 
 COMMANDS = (
@@ -67,7 +68,8 @@ def main() -> None:
     """Entry point."""
     every = (*COMMANDS, *GROUPS)
     typed = sys.argv[1] if len(sys.argv) > 1 else ""
-    application((typed,) if typed in every else every)()
+    with standard_streams():
+        application((typed,) if typed in every else every)()
 
 
 if __name__ == "__main__":

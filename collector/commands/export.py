@@ -14,7 +14,7 @@ from typing import IO, Annotated
 import typer
 from rich.progress import track
 
-from collector.commands.terms import FAILED, errors, failed, time_ns, wrong_input
+from collector.commands.terms import FAILED, errors, failed, in_words, time_ns, wrong_input
 from collector.commands.whole_file import written
 from collector.report.export import HEADER, Selection, changes, gaps, iso, restricted, samples
 from collector.store.archive import is_archive, read_manifest
@@ -60,7 +60,7 @@ def export(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from None
     except (StoreError, DamagedRow, OSError) as exc:
-        failed(f"export failed{'' if output == Path('-') else ', nothing was written'}: {exc}")
+        failed(f"export failed{'' if output == Path('-') else ', nothing was written'}: {in_words(exc)}")
     errors.print(f"{count} {'samples' if format_ is Format.csv else 'lines'} written to {output}", markup=False)
     for gap in found:
         span = f"{iso(int(str(gap.body['from_ns'])))} to {iso(int(str(gap.body['to_ns'])))}"

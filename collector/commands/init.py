@@ -24,6 +24,9 @@ def init(
     """Write a plant file for a first device, with every common setting explained."""
     if opcua and modbus:
         wrong_input("give one of --opcua and --modbus: a second device is added in the file")
+    for option, url, speaks, other in (("--opcua", opcua, "modbus", "--modbus"), ("--modbus", modbus, "opc.", "--opcua")):
+        if url and url.lower().startswith(speaks):
+            wrong_input(f"{option} {url}: that is an address for {other}")
     protocol: Protocol = "modbus" if modbus else "opcua"
     text = starter(protocol, modbus or opcua, site, unit, file.name)
     try:

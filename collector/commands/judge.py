@@ -15,7 +15,7 @@ import typer
 
 from collector.commands.aligned import aligned
 from collector.commands.judged_record import LATEST_NS, Asked, Found, batches, of_csv, of_folder
-from collector.commands.terms import FAILED, counted, errors, failed, faulty, output, seconds, time_ns, wrong_input
+from collector.commands.terms import FAILED, counted, errors, failed, faulty, in_words, output, seconds, time_ns, wrong_input
 from collector.commands.whole_file import written
 from collector.report import verdicts
 from collector.report.finished import EARLIEST_NS
@@ -117,7 +117,7 @@ def judge(
     except ConfigError as exc:
         faulty(record, exc)
     except (StoreError, DamagedRow, OSError) as exc:
-        failed(f"judging failed: {exc}")
+        failed(f"judging failed: {in_words(exc)}")
     _tell(found, json=json)
     if not any(verdict.good for verdict in found.verdicts):
         failed("nothing could be judged: no limit held while there were good samples")

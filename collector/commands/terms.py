@@ -47,6 +47,13 @@ def expect_record(data: Path) -> None:
         wrong_input(f"{data}: no daemon has ever written here; give its folder with --data")
 
 
+def in_words(exc: Exception) -> str:
+    """`values.csv: No space left on device`, without the system's number."""
+    if isinstance(exc, OSError) and exc.strerror:
+        return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror
+    return str(exc)
+
+
 def faulty(path: Path, exc: ConfigError) -> NoReturn:
     """Say what is wrong with a file, and end."""
     for fault in exc.faults:

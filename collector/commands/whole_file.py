@@ -37,5 +37,9 @@ def _begun(output: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(output)
+    except OSError as exc:
+        if exc.filename == str(unfinished):
+            exc.filename = str(output)
+        raise
     finally:
         unfinished.unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""Where a command's words go: a full disk, another character set, a pipe that nobody reads, no stream at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
+COMMAND = (sys.executable, "-m", "collector")
+DIFF = ("diff", str(EXAMPLES / "minimal.yaml"), str(EXAMPLES / "pilot-plant.yaml"))
+
+
+@pytest.mark.parametrize("arguments", [("schema",), DIFF])
+def test_a_full_disk_under_standard_output_is_told_in_words(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "standard output can't be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1"])
+def test_a_pipe_gets_utf_8_whatever_the_terminal_has(charset: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": charset}
+    ended = subprocess.run([*COMMAND, *DIFF], capture_output=True, timeout=60, env=environment, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+    assert "°C" in ended.stdout.decode("utf-8")
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same() -> None:
+    ended = subprocess.run([*COMMAND, "check", b"\xff.yaml"], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr.splitlines()[0][:26]) == (2, rb"\udcff.yaml:1: can't be re")
+
+
+def test_a_pipe_that_nobody_reads_and_no_stream_at_all(tmp_path: Path) -> None:
+    command = " ".join([*COMMAND, "schema"])
+    script = f"({command}; echo $? > rc) | true; {command} >&- 2>&-; echo $? >> rc"
+    ended = subprocess.run(
+        ["sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parents[1])},
+        check=False,
+    )
+    assert ended.stderr == ""
+    assert (tmp_path / "rc").read_text().split() == ["1", "0"]
