@@ -17,10 +17,12 @@ _ZIPPED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 class Files:
     """The files of one plant. Relative names in the hash count from `folder`, so moving all of them changes nothing."""
 
-    def __init__(self, folder: Path, most_bytes: int = MAX_BYTES) -> None:
-        """A file of more than `most_bytes` is refused."""
-        self._folder, self._most_bytes = folder, most_bytes
+    def __init__(self, folder: Path, most_bytes: int = MAX_BYTES, *, takes_code_page: bool = False) -> None:
+        """A file of more than `most_bytes` is refused; so is CSV in an older code page, unless `takes_code_page`."""
+        self._folder, self._most_bytes, self._takes_code_page = folder, most_bytes, takes_code_page
         self._digests: dict[Path, str] = {}
+        self.told: list[str] = []
+        """Of files that were read in a code page that nobody named."""
 
     @property
     def read(self) -> tuple[Path, ...]:
@@ -40,7 +42,11 @@ class Files:
 
         Bytes of an older code page are refused rather than guessed at: 0xB0 is ° in one and ∞ in another.
         """
-        return text_of_csv(self._bytes(path), str(path))
+        content = self._bytes(path)
+        if self._takes_code_page and (text := in_code_page(content)) is not None:
+            self.told.append(f"{path}: {AS_CODE_PAGE}")
+            return text
+        return text_of_csv(content, str(path))
 
     def digest(self) -> str:
         """SHA-256, hexadecimal: of the bytes of a lone file; of several, of the lines `digest  name`, sorted by name."""
@@ -64,6 +70,25 @@ class Files:
             raise ConfigError([Fault(file, 1, "", f"is longer than {self._most_bytes} bytes: is it the right file?")])
         self._digests[path] = hashlib.sha256(content).hexdigest()
         return content
+
+
+CODE_PAGE = "cp1252"
+AS_CODE_PAGE = f"is not UTF-8: letters beyond ASCII read as {CODE_PAGE} has them"
+
+
+def in_code_page(content: bytes) -> str | None:
+    """What a spreadsheet on Windows saved: digits and separators are the same in every such code page, only letters and signs may
+    be others. None for what is UTF-8 or UTF-16, begins like a workbook, or has bytes of both."""
+    if content.startswith((*_UTF_16, *_ZIPPED)):
+        return None
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        try:
+            return content.decode(CODE_PAGE) if content.decode("utf-8", "ignore").isascii() else None
+        except UnicodeDecodeError:
+            return None
+    return None
 
 
 def text_of_csv(content: bytes, file: str, or_else: str = "") -> str:

@@ -27,6 +27,7 @@ from config.validation import faults_of, no_keys, told_slips, validated
 from config.yaml_core import Scalar
 
 TABLES = (".csv", ".tsv", ".txt")
+_AROUND_TAGS = ("limits", "tags", "variables")
 
 
 class LimitTable(Model):
@@ -49,7 +50,7 @@ class Limits:
 
 def load_limits(path: Path) -> Limits:
     """The limits of a file of any of these kinds. Raises ConfigError with every fault."""
-    files = Files(path.parent)
+    files = Files(path.parent, takes_code_page=True)
     if path.suffix.lower() in TABLES:
         return _checked(Source(str(path), {"limits": path.name}, _around(path)), files)
     source = yaml_source.parse(files.yaml_text(path), str(path))
@@ -69,6 +70,8 @@ def load_limits(path: Path) -> Limits:
 def _by_tag(source: Source) -> Source | None:
     """`TT-101: {low: 10, high: 70}` or `TT-101: [10, 70]` for each tag, as a list of limits; None where it is something else."""
     data, place = source.data, source.place
+    if isinstance(data, dict) and len(data) == 1 and (wrapped := next(iter(data))) in _AROUND_TAGS:
+        data, place = data[wrapped], place.inside[wrapped]
     if not isinstance(data, dict) or not data or not all(is_by_tag(value) for value in data.values()):
         return None
     items = [named_item(key, value, place.inside[key]) for key, value in data.items()]
@@ -99,7 +102,7 @@ def _checked(source: Source, files: Files) -> Limits:
         faults.append(spot.fault(what.replace("{other}", locate(others[0], whole.place, LimitTable).seen_from(spot))))
     if faults or table is None:
         raise ConfigError(in_order(faults))
-    return Limits(table.limits, told=tuple(plain.told))
+    return Limits(table.limits, told=(*files.told, *plain.told))
 
 
 def _put_plainly(piece: Piece) -> None:

@@ -148,7 +148,8 @@ def of_csv(path: Path, table: Limits, asked: Asked, said: Said) -> Found:
     roles = {name: column.role for name, column in about.items()}
     phases = "phase" in said.columns or any(map(_heeds_phases, table.rows))
     together = any(limit.is_derived for limit in table.rows)
-    recording = load_recording(path, Wanted(roles, said, unit, _context(table, unit), phases, together))
+    phase_names = frozenset(limit.phase for limit in table.rows if limit.phase is not None)
+    recording = load_recording(path, Wanted(roles, said, unit, _context(table, unit), phases, phase_names, together))
     count = len({(batch.unit, batch.name) for batch in recording.batches})
     scans = sum(len(batch.slots_ns) for batch in recording.batches)
     errors.print(f"{path}: {batches(count)}, {counted(scans, 'scan')}", markup=False)

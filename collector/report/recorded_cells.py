@@ -22,7 +22,7 @@ _GROUPS = {
     Decimal.COMMA: re.compile(r"[-+]?[1-9][0-9]{0,2}(?:[.'’\xa0\u202f ][0-9]{3})+(?:,[0-9]*)?"),
 }
 _BETWEEN_GROUPS = {Decimal.POINT: re.compile(r"[,'’\xa0\u202f ]"), Decimal.COMMA: re.compile(r"[.'’\xa0\u202f ]")}
-_BEGINS_AS_A_NUMBER = re.compile(r"[-+]?[.,]?[0-9]")
+_BEGINS_AS_A_NUMBER = re.compile(r"(?:[<>≤≥~≈±]=?\s*)?[-+]?[.,]?[0-9]")
 _NOT_FINITE = re.compile(r"[-+]?(?:1[.,])?#?(?:inf|infinity|nan|qnan|snan|ind)\w*", re.IGNORECASE)
 MINUS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 """Other signs that are typed and printed for a minus, an en dash among them."""
@@ -125,6 +125,7 @@ class Coding(Enum):
 
 _GOOD = re.compile(r"(?:good|gut|ok|okay|g|valid|normal|actual)\b.*|.*\bgood|y|yes|true", re.IGNORECASE)
 _NOT_GOOD = re.compile(r"not\s+good|no good|good\s*(?:=|:)\s*(?:0|false|no)", re.IGNORECASE)
+_OF_QUALITY = re.compile(r"(?:good|bad|uncertain|gut|schlecht|unsicher|questionable|suspect|valid|invalid)\b.*", re.IGNORECASE)
 _HEXADECIMAL = re.compile(r"0x[0-9a-f]{1,8}", re.IGNORECASE)
 
 
@@ -148,6 +149,11 @@ def coding_of(statuses: Collection[str]) -> Coding:
     if any(192 <= value <= 219 for value in found) and max(found) < 1 << 16:
         return Coding.OPC_DA
     return Coding.UNCLEAR
+
+
+def is_word_of_quality(text: str) -> bool:
+    """Whether it says of a sample how good it is, and can't be a state of the plant."""
+    return bool(_OF_QUALITY.fullmatch(text))
 
 
 def is_good(status: str, coding: Coding, named: Collection[str], *, empty_is_good: bool) -> bool:

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from collector.report.recorded_cells import number, unclear
-from collector.report.recorded_names import (
-    CLOCK_ALONE,
-    CONTEXT,
-    DATE_ALONE,
-    QUALITY,
-    TAG_NAME,
-    TIME,
-    UNITS_OF_TIME,
-    VALUE,
-    matched,
-    own_times,
-    standing,
-    status_columns,
-    unit_of_time,
-)
-from collector.report.recorded_times import NoTime, Reading, read_times
+from collector.report.recorded_context import find_batch, find_context, find_quality
+from collector.report.recorded_header import Columns, fault
+from collector.report.recorded_names import TAG_NAME, UNITS_OF_TIME, VALUE, matched, own_times, standing, status_columns
+from collector.report.recorded_time_column import find_time, says_time
 from collector.report.recording import Wanted
 from config.csv_cells import Decimal
 from config.csv_table import Row, Table
-from config.engineering_units import understood
-from config.faults import ConfigError, Fault, did_you_mean
+from config.faults import did_you_mean
 
 NONE = "none"
 """Said of a column: there is none."""
@@ -36,32 +22,6 @@ _BAD_WORDS = frozenset(
     ("bad", "nan", "na", "n/a", "#n/a", "-", "--", "---", "null", "none", "nodata", "no data", "error", "?", "bad input")
 )
 _MOST_SHOWN = 12
-
-
-@dataclass(slots=True)
-class Columns:
-    """Places in the header."""
-
-    samples: dict[int, str]
-    """Columns of samples, and which name is meant; of a tidy file none."""
-    place: dict[str, int | None]
-    """By `batch`, `phase`, `unit`, `product`, `recipe_version`, `time`, `date`, `tag`, `value`, `quality`."""
-    status: dict[int, int]
-    """The status column of a column of samples."""
-    time_unit: str | None = None
-    first_row: int = 0
-    """How many rows stand before the samples."""
-    told: list[str] = field(default_factory=list)
-
-    @property
-    def is_tidy(self) -> bool:
-        """A row per sample."""
-        return not self.samples
-
-
-def fault(table: Table, what: str, line: int | None = None) -> ConfigError:
-    """One, of the header if `line` says nothing else."""
-    return ConfigError([Fault(table.file, table.header.line if line is None else line, "", what)])
 
 
 def is_header(cells: Sequence[str], wanted: Wanted) -> bool:
@@ -72,24 +32,36 @@ def is_header(cells: Sequence[str], wanted: Wanted) -> bool:
 def columns_of(table: Table, wanted: Wanted) -> Columns:
     """Raises ConfigError."""
     header = table.header.cells
-    named = {key: _named(table, key, name) for key, name in wanted.said.columns.items()}
-    said = {at for at in named.values() if at is not None}
+    named, batch_with = _said(table, wanted.said.columns)
+    said = {*batch_with, *(at for at in named.values() if at is not None)}
     found, several = matched(["" if at in said else name for at, name in enumerate(header)], wanted.roles)
     tidy = _tidy(header)
     if tidy is None or len(found) > 1:
         columns = _wide(table, wanted, found, several, named)
     else:
         columns = Columns({}, {**named, "value": tidy[1]}, {})
-    _find_context(table, columns, wanted)
+    columns.batch_with = batch_with
+    find_context(table, columns, wanted)
     if columns.is_tidy:
         columns.place["tag"] = _tag_column(table, columns, wanted)
-    _find_time(table, columns, wanted)
+    find_time(table, columns, wanted)
     _pass_over_units(table, columns)
-    _find_batch(table, columns, wanted)
+    find_batch(table, columns, wanted)
+    find_quality(table, columns)
     return columns
 
 
-def _named(table: Table, key: str, name: str) -> int | None:
+def _said(table: Table, columns: Mapping[str, str]) -> tuple[dict[str, int | None], tuple[int, ...]]:
+    """Where the columns are that the user names; those after the first that name the batch, as in `line,run`."""
+    batch = columns.get("batch", "")
+    if "," not in batch or batch in table.header.cells:
+        return {key: _named(table, name) for key, name in columns.items()}, ()
+    first, *others = [name.strip() for name in batch.split(",")]
+    named = {key: _named(table, first if key == "batch" else name) for key, name in columns.items()}
+    return named, tuple(at for name in others if (at := _named(table, name)) is not None)
+
+
+def _named(table: Table, name: str) -> int | None:
     header = table.header.cells
     if name in header:
         return header.index(name)
@@ -127,36 +99,9 @@ def _wide(
     return columns
 
 
-def _taken(columns: Columns) -> set[int]:
-    return {*columns.samples, *columns.status.values(), *(at for at in columns.place.values() if at is not None)}
-
-
-def _find_context(table: Table, columns: Columns, wanted: Wanted) -> None:
-    header = table.header.cells
-    keys: dict[str, Sequence[str]] = {**CONTEXT, **({"quality": QUALITY} if columns.is_tidy else {})}
-    for key, names in keys.items():
-        if key in columns.place:
-            continue
-        places = standing(header, names, _taken(columns))
-        columns.place[key] = places[0] if places else None
-        if key == "unit" and places and _are_engineering_units(table, places[0]):
-            columns.place[key] = None
-        if key == "phase" and places and not wanted.phases:
-            columns.place[key] = None
-            columns.told.append(
-                f"column {header[places[0]]!r} is not used, for no limit is about a phase "
-                f"(with --phase-column {header[places[0]]!r} a change of phase ends excursions, as in the daemon)"
-            )
-
-
-def _are_engineering_units(table: Table, at: int) -> bool:
-    texts = {row.cells[at] for row in table.rows} - {""}
-    return bool(texts) and all(understood(text) is not None for text in texts)
-
-
 def _tag_column(table: Table, columns: Columns, wanted: Wanted) -> int:
     """That which names the most of what is looked for."""
-    places = standing(table.header.cells, TAG_NAME, _taken(columns) - {columns.place.get("tag")})
+    places = standing(table.header.cells, TAG_NAME, columns.taken - {columns.place.get("tag")})
     counts = {at: len(matched(sorted({row.cells[at] for row in table.rows}), wanted.roles)[0]) for at in places}
     best = max(counts, key=lambda at: counts[at], default=None)
     if best is None or not counts[best]:
@@ -165,46 +110,6 @@ def _tag_column(table: Table, columns: Columns, wanted: Wanted) -> int:
         missing = ", ".join(sorted(set(wanted.roles.values())))
         raise fault(table, f"no tag is named as a role that has limits ({missing}); found: {shown}")
     return best
-
-
-# --- time
-
-
-def _find_time(table: Table, columns: Columns, wanted: Wanted) -> None:
-    header, place = table.header.cells, columns.place
-    place.setdefault("date", None)
-    if "time" not in place:
-        places = standing(header, TIME, _taken(columns))
-        place["time"] = places[0] if places else None
-        dates, clocks = (standing(header, names, _taken(columns) - {place["time"]}) for names in (DATE_ALONE, CLOCK_ALONE))
-        if dates and clocks and place["time"] in (dates[0], clocks[0]) and _is_clock(table, clocks[0]):
-            place["date"], place["time"] = dates[0], clocks[0]
-        elif place["time"] is None and (at := _first_of_dates(table, columns)) is not None:
-            place["time"] = at
-    at = place["time"]
-    columns.time_unit = wanted.said.time_unit or (None if at is None else unit_of_time(header[at]))
-
-
-def _is_clock(table: Table, at: int) -> bool:
-    cells = [row.cells[at] for row in table.rows[:5]]
-    return all(":" in cell for cell in cells if cell[:1].isdigit()) and any(":" in cell for cell in cells)
-
-
-def _first_of_dates(table: Table, columns: Columns) -> int | None:
-    """The first column, if it holds dates whatever its name."""
-    if 0 in _taken(columns):
-        return None
-    return 0 if _says_time([row.cells[0] for row in table.rows[-3:]], dates_only=True) else None
-
-
-def _says_time(cells: Sequence[str], *, dates_only: bool = False) -> bool:
-    try:
-        return (
-            read_times(cells, Reading(Decimal.COMMA if any("," in cell for cell in cells) else Decimal.POINT)).has_dates
-            or not dates_only
-        )
-    except NoTime:
-        return False
 
 
 def _pass_over_units(table: Table, columns: Columns) -> None:
@@ -225,28 +130,13 @@ def _is_no_sample(cells: Sequence[str], time: str | None) -> bool:
     if any(not math.isnan(number(cell, Decimal.POINT)) or unclear(cell) for cell in cells):
         return False
     if time is not None:
-        return not _says_time([time]) if time else any(cells)
+        return not says_time([time]) if time else any(cells)
     return any(cell and cell.casefold() not in _BAD_WORDS for cell in cells)
-
-
-# --- batch
-
-
-def _find_batch(table: Table, columns: Columns, wanted: Wanted) -> None:
-    """Without a column of that name the first one, if it says the same of several rows."""
-    if columns.place["batch"] is not None or "batch" in wanted.said.columns or columns.is_tidy or 0 in _taken(columns):
-        return
-    rows = table.rows[columns.first_row :]
-    names = {row.cells[0] for row in rows}
-    if "" not in names and len(names) < len(rows):
-        columns.place["batch"] = 0
-        name = table.header.cells[0]
-        columns.told.append(f"no column is called batch: taken from the first one, {name!r}; --batch-column none if it is not")
 
 
 def passed_over(table: Table, columns: Columns) -> list[str]:
     """Names of columns that nothing is taken from."""
-    taken = _taken(columns)
+    taken = columns.taken
     return [name or f"(column {at + 1})" for at, name in enumerate(table.header.cells) if at not in taken]
 
 

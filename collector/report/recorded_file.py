@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_columns import columns_of, fault, is_header, passed_over, rows_of
+from collector.report.recorded_columns import columns_of, is_header, passed_over, rows_of
+from collector.report.recorded_context import phases_as_named
+from collector.report.recorded_header import fault
 from collector.report.recorded_moments import Course, Moments
 from collector.report.recorded_names import matched
 from collector.report.recorded_order import InOrder
@@ -26,6 +29,7 @@ Key = tuple[str, str]
 Indices = NDArray[np.intp]
 _Name = TypeVar("_Name", bound=Hashable)
 _MOST_SHOWN = 12
+_OF_TIMES = ("time", "zeit", "date", "datum", "clock", "day", "hour", "minute", "second", "age")
 
 
 def load_recording(path: Path, wanted: Wanted) -> Recording:
@@ -68,15 +72,26 @@ class _RecordedFile:
     def _stamps(self, batch: str, rows: Indices) -> tuple[Stamp, ...]:
         places = [self._place[key] for key in ("phase", "product", "recipe_version")]
         about, known = replace(self._wanted.context, batch=batch), dict[tuple[str, ...], Stamp]()
+        phase_of = self._phase_of
         stamps = []
         for row in rows.tolist():
             told = tuple("" if at is None else self._rows[row].cells[at] for at in places)
             if told not in known:
                 phase, product, version = told
-                of_product = replace(about, phase=phase, product=product or about.product)
+                of_product = replace(about, phase=phase_of.get(phase, phase), product=product or about.product)
                 known[told] = replace(of_product, recipe_version=version or about.recipe_version)
             stamps.append(known[told])
         return tuple(stamps)
+
+    @cached_property
+    def _phase_of(self) -> dict[str, str]:
+        """What limits call a phase of the file."""
+        at = self._place["phase"]
+        texts = set() if at is None else {row.cells[at] for row in self._rows}
+        found = phases_as_named(texts, self._wanted.phase_names)
+        renamed = [f"{text!r} as {name!r}" for text, name in sorted(found.items()) if text != name]
+        self._columns.told += [f"phase {', '.join(renamed)}"] if renamed else []
+        return found
 
     def _tell_missing(self, roles: Sequence[str]) -> None:
         names = [] if self._columns.is_tidy else passed_over(self._table, self._columns)
@@ -95,7 +110,7 @@ class _RecordedFile:
         left = passed_over(self._table, self._columns)
         if left:
             yield f"columns passed over, no limit names them: {_shown(left)}"
-        times = [name for name in left if any(word in name.casefold() for word in ("time", "zeit", "date"))]
+        times = [name for name in left if any(word in name.casefold() for word in _OF_TIMES)]
         if times and place["time"] is None:
             yield f"column {times[0]!r} may hold times: if so, say --time-column {times[0]!r}"
 
@@ -105,7 +120,8 @@ class _RecordedFile:
         """Of each row."""
         unit_at, batch_at = self._place["unit"], self._place["batch"]
         default = Path(self._table.file.removesuffix(".gz")).stem
-        names = [default if batch_at is None else row.cells[batch_at] for row in self._rows]
+        parts = [at for at in (batch_at, *self._columns.batch_with) if at is not None]
+        names = [", ".join(row.cells[at] for at in parts) if parts else default for row in self._rows]
         if batch_at is None and not self._columns.is_tidy and (anew := self._moments.begins_anew()):
             lines = f"line{'s' if len(anew) > 1 else ''} {', '.join(str(self._rows[at].line) for at in anew[:_MOST_SHOWN])}"
             self._remarks.append(f"time begins anew on {lines}: taken as {len(anew) + 1} batches")

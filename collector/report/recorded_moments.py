@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_columns import Columns, fault
+from collector.report.recorded_header import Columns, fault
 from collector.report.recorded_order import MOST_DIFFERING, InOrder, begins_anew, in_order, latest_first
 from collector.report.recorded_times import Column, NoTime, Reading, read_times
 from collector.report.recorded_zones import as_utc, refuse_an_hour_twice
@@ -56,7 +56,8 @@ class Moments:
         cells = [row.cells[at] if date is None else f"{row.cells[date]} {row.cells[at]}".strip() for row in self._rows]
         named = self._table.header.cells[at].casefold()
         is_called_a_date = "date" in named or "datum" in named
-        how = Reading(decimal, columns.time_unit, self._said.zone, self._said.day_first, is_called_a_date)
+        period_ns = round((self._said.period_s or 1.0) * 1e9)
+        how = Reading(decimal, columns.time_unit, period_ns, self._said.zone, self._said.day_first, is_called_a_date)
         try:
             column = read_times(cells, how)
         except NoTime as exc:
@@ -79,7 +80,7 @@ class Moments:
         turned = latest_first(times_ns)
         of_file = np.arange(len(times_ns))[:: -1 if turned else 1]
         found = in_order(times_ns[of_file], course.values[of_file])
-        if len(found.differing) > max(2, MOST_DIFFERING * len(times_ns)):
+        if len(found.differing) > max(min(2, len(times_ns) // 4), MOST_DIFFERING * len(times_ns)):
             line = min(self._line(course, int(of_file[row])) for row in found.differing.tolist())
             share = f"{len(found.differing)} of {len(times_ns)} rows"
             what = f"{share} have the time of another row and other values: are seconds missing?"
@@ -105,7 +106,8 @@ class Moments:
         wall_ns, is_local = self._column.wall_ns[course.rows], self._column.is_local[course.rows]
         turn = -1 if latest_first(wall_ns) else 1
         if not self.has_dates and (anew := begins_anew(wall_ns[::turn])):
-            what = "begins anew here: name the column of the batch with --batch-column, or another time with --time-column"
+            how = "name the column of the batch with --batch-column (columns as LINE,RUN), or another time with --time-column"
+            what = f"begins anew here: {how}"
             at = anew[0] if turn > 0 else len(wall_ns) - anew[0]
             raise fault(self._table, f"the time of {course.name} {what}", self._line(course, at))
         try:

@@ -11,34 +11,38 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from config.csv_columns import normal
 from config.engineering_units import understood
 
+_BATCH = (
+    *("batch", "lot", "charge", "ansatz", "run", "simulation run", "campaign batch", "s88 batch"),
+    *("experiment", "fermentation", "cultivation", "trial", "wafer"),
+)
+_NUMBERED = ("", " id", " no", " number", " name", " nr", " #", " ref", " reference", " code", " key", " nummer")
 CONTEXT = {
-    "batch": (
-        *("batch", "batch_id", "batch no", "batch number", "batch name", "lot", "lot_id", "lot no", "lot number"),
-        *("charge", "charge_id", "charge nr", "charge no", "chargennummer", "ansatz", "run", "run_id", "run no", "run number"),
+    "batch": (*(name + ending for name in _BATCH for ending in _NUMBERED), "chargennummer"),
+    "phase": (
+        *("phase", "phase name", "recipe phase", "operation", "step name", "stage", "step", "schritt", "process phase"),
+        *("unit phase", "s88 phase", "batch phase", "operation name", "recipe step", "process step", "phase id", "phase no"),
     ),
-    "phase": ("phase", "phase name", "recipe phase", "operation", "step name", "stage", "step", "schritt"),
-    "unit": ("unit",),
+    "unit": ("unit", "reactor", "unit name", "unit id"),
     "product": ("product",),
     "recipe_version": ("recipe_version",),
 }
 """Columns that are known by their names, in the order of preference; the spelling may differ as in a tag list."""
 TIME = (
-    *(
-        "timestamp",
-        "datetime",
-        "date and time",
-        "time stamp",
-        "date_time",
-        "t_stamp",
-        "datum uhrzeit",
-        "zeitstempel",
-        "zeitpunkt",
-    ),
-    *("time", "zeit", "slot", "sample time", "recorded at", "utc time", "time utc", "local time", "utc", "ts"),
-    *("epoch", "epoch time", "unix time", "unix timestamp", "date", "datum"),
-    *("elapsed time", "elapsed", "batch time", "run time", "process time", "time since start", "relative time", "laufzeit"),
-    *("seconds", "minutes", "hours", "t"),
+    *("timestamp", "datetime", "date and time", "time stamp", "date_time", "t_stamp", "datum uhrzeit", "datum zeit"),
+    *("zeitstempel", "zeitpunkt", "time", "zeit", "slot", "sample time", "recorded at", "logged at", "measured at"),
+    *("utc time", "time utc", "local time", "utc", "ts", "source time", "source timestamp", "server timestamp", "event time"),
+    *("epoch", "epoch time", "unix", "unix time", "unix timestamp", "time epoch", "date", "datum"),
+    *("elapsed time", "time elapsed", "elapsed", "batch time", "batch age", "run time", "process time", "time since start"),
+    *("relative time", "simulation time", "fermentation time", "culture time", "cultivation time", "reaction time", "laufzeit"),
 )
+WEAK_TIME = ("seconds", "minutes", "hours", "days", "uhrzeit", "t")
+"""They may be tags as well."""
+COUNTER = (
+    *("sample", "sample no", "sample number", "sample index", "index", "idx", "row", "row no", "row number", "record", "no"),
+    *("nr", "number", "observation", "obs", "n", "k", "i", "time step", "timestep", "time index", "cycle", "tick", "scan"),
+    *("", "unnamed: 0"),
+)
+"""They may count the rows of a batch."""
 DATE_ALONE = ("date", "datum", "day", "tag der messung")
 CLOCK_ALONE = ("time", "zeit", "uhrzeit", "clock", "time of day")
 TAG_NAME = (
@@ -62,7 +66,8 @@ _LAST_WORD = re.compile(r"[\s_]([^\s_]+)$")
 _PATH = re.compile(r".*[\\/|!:]")
 _OF_A_VALUE = re.compile(r"(?<=.)[\s._-]+(?:pv|value|val|cv|out)$", re.IGNORECASE)
 _OF_A_STATUS = re.compile(
-    r"[\s._\-:/|]*[\[(]?(?:status code|statuscode|status|quality|qual|qc|q|stat|state|flag)[\])]?$", re.IGNORECASE
+    r"[\s._\-:/|]*[\[(]?(?:status code|statuscode|status|quality|qual|qc|q|stat|state|flag|is ?valid|valid|is ?good)[\])]?$",
+    re.IGNORECASE,
 )
 _STATUS_OF = re.compile(r"^(?:status|quality|state|flag)[\s._\-:/|]+(?:of[\s_]+)?", re.IGNORECASE)
 
@@ -110,12 +115,12 @@ def standing(header: Sequence[str], known: Iterable[str], taken: Iterable[int]) 
     taken = set(taken)
     plain = [{normal(name), normal(bare(name)), normal(_without_unit_of_time(name))} for name in header]
     wanted = dict.fromkeys(normal(name) for name in known)
-    return [at for name in wanted for at in range(len(header)) if at not in taken and name in plain[at]]
+    return list(dict.fromkeys(at for name in wanted for at in range(len(header)) if at not in taken and name in plain[at]))
 
 
 def _without_unit_of_time(name: str) -> str:
     last = _LAST_WORD.search(name)
-    return name[: last.start()] if last and last[1].casefold() in UNITS_OF_TIME else name
+    return name[: last.start()].rstrip(" ,") if last and last[1].casefold() in UNITS_OF_TIME else name
 
 
 def unit_of_time(name: str) -> str | None:

@@ -20,7 +20,7 @@ from collector.report.recorded_cells import (
     unclear,
     words_for_bad,
 )
-from collector.report.recorded_columns import Columns, fault
+from collector.report.recorded_header import Columns, fault
 from collector.report.recording import Wanted
 from config.csv_cells import Decimal, decimal_of
 from config.csv_table import Row, Table

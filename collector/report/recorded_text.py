@@ -11,43 +11,79 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from config.csv_table import Table, is_content, parse
 from config.faults import ConfigError, Fault
-from config.files import text_of_csv
+from config.files import AS_CODE_PAGE, in_code_page, text_of_csv
 
 MOST_BYTES, MOST_CELLS = 4 << 30, 500_000_000
 _GZIP = b"\x1f\x8b"
 _LINES_BEFORE_THE_HEADER = 60
+_MOST_SHOWN = 12
 _SEPARATORS = ";\t,|"
 
 
 def read_table(path: Path, encoding: str | None, is_header: Callable[[Sequence[str]], bool]) -> tuple[Table, list[str]]:
     """The table of a file, and what is to be told of how it was read. Raises ConfigError."""
     file = str(path)
-    text = _decoded(_unpacked(path), file, encoding).replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
+    text, told = _decoded(_unpacked(path), file, encoding)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header = next((n for n, line in enumerate(lines[:_LINES_BEFORE_THE_HEADER]) if _may_be(line, is_header)), 0)
-    before = [n for n in range(header) if is_content(lines[n]) and not lines[n].lower().startswith(("sep=", '"sep='))]
-    told = []
-    if before:
-        told.append(f"{len(before)} line{'s' if len(before) > 1 else ''} before the header on line {header + 1} passed over")
-        text = "\n" * header + "\n".join(lines[header:])  # the lines keep their numbers
-    table = parse(text, file, MOST_CELLS, _SEPARATORS)
+    told += _cut(lines, header)
+    table = parse("\n".join(lines), file, MOST_CELLS, _SEPARATORS)
+    again = [row.line for row in table.rows if row.cells == table.header.cells]
+    if again:
+        told.append(f"the header stands again {_lines(again)}: passed over")
+        table = replace(table, rows=[row for row in table.rows if row.cells != table.header.cells])
     remarks = [
         n for n, line in enumerate(lines[header + 1 :], header + 2) if line.lstrip(" \t").startswith("#") and not is_content(line)
     ]
     if remarks:
-        told.append(
-            f"{len(remarks)} line{'s' if len(remarks) > 1 else ''} that begin with # passed over, the first is line {remarks[0]}"
-        )
+        told.append(f"{_counted(remarks)} that begin with # passed over, the first is line {remarks[0]}")
     if table.faults:
         raise ConfigError(table.faults)
     if not table.rows:
         raise ConfigError([Fault(file, table.header.line, "", "holds no samples: give a header and at least one row")])
     return table, told
+
+
+def _cut(lines: list[str], header: int) -> Iterator[str]:
+    """Takes out what stands before and behind the table, and tells it; the lines between keep their numbers."""
+    before = [n for n in range(header) if is_content(lines[n]) and not lines[n].lower().startswith(("sep=", '"sep='))]
+    if before:
+        yield f"{_counted(before)} before the header on line {header + 1} passed over"
+        lines[:header] = [""] * header
+    end = _end_of_table(lines, header)
+    behind = [line for line in lines[end:] if is_content(line)]
+    if behind:
+        yield f"{_counted(behind)} behind the table passed over: {behind[0][:60]!r}"
+    del lines[end:]
+
+
+def _counted(lines: Sequence[object]) -> str:
+    return f"{len(lines)} line{'s' if len(lines) > 1 else ''}"
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:_MOST_SHOWN])) + (", ..." if len(numbers) > _MOST_SHOWN else "")
+    return f"on line{'s' if len(numbers) > 1 else ''} {shown}"
+
+
+def _end_of_table(lines: Sequence[str], header: int) -> int:
+    """Behind it stand only lines of one text each, such as `End of report`."""
+    end = len(lines)
+    if not any(sign in lines[header] for sign in _SEPARATORS):
+        return end
+    while end > header + 2 and _is_a_remark(lines[end - 1]):
+        end -= 1
+    return end
+
+
+def _is_a_remark(line: str) -> bool:
+    return not is_content(line) or (line.strip()[:1].isalpha() and not any(sign in line for sign in _SEPARATORS))
 
 
 def _may_be(line: str, is_header: Callable[[Sequence[str]], bool]) -> bool:
@@ -79,10 +115,22 @@ def _unpacked(path: Path) -> bytes:
     return content
 
 
-def _decoded(content: bytes, file: str, encoding: str | None) -> str:
+def _decoded(content: bytes, file: str, encoding: str | None) -> tuple[str, list[str]]:
+    """And what is to be told of it."""
     if encoding is None:
-        return text_of_csv(content, file, "; or say its character set, e.g. --encoding cp1252")
+        encoding = next((name for name, at in (("utf-16-le", 1), ("utf-16-be", 0)) if _is_wide(content, at)), None)
+    if encoding is None:
+        text = in_code_page(content)
+        if text is None:
+            return text_of_csv(content, file, "; or say its character set, e.g. --encoding cp1252"), []
+        return text, [f"{AS_CODE_PAGE}; say --encoding if it is another"]
     try:
-        return content.decode(encoding)
+        return content.decode(encoding), []
     except (UnicodeDecodeError, LookupError) as exc:
         raise ConfigError([Fault(file, 1, "", f"is no text in the character set {encoding}: {exc}")]) from None
+
+
+def _is_wide(content: bytes, zeros_at: int) -> bool:
+    """Whether ASCII stands in two bytes each, without a mark before it."""
+    begin = content[:64]
+    return len(begin) > 3 and not any(begin[zeros_at::2]) and all(begin[1 - zeros_at :: 2])

@@ -27,6 +27,8 @@ from config.csv_cells import Decimal
 
 EXCEL: Final = "excel"
 """Days since the end of 1899, as spreadsheets count."""
+PERIODS: Final = "periods"
+"""Rows, a period apart from each other."""
 _EXCEL_EPOCH_DAYS: Final = 25_569
 _LEAST_EPOCH_S: Final = 1e8
 _MOST_NS: Final = 1 << 62
@@ -52,7 +54,8 @@ class Reading:
 
     decimal: Decimal
     unit: str | None = None
-    """Of numbers: a key of `NS_OF`, or `EXCEL`."""
+    """Of numbers: a key of `NS_OF`, or `EXCEL`, or `PERIODS`."""
+    period_ns: int = 1_000_000_000
     zone: ZoneInfo | None = None
     """Of dates that name none."""
     day_first: bool | None = None
@@ -110,6 +113,9 @@ def _of_numbers(cells: Sequence[str], how: Reading) -> Column:
         stamps, grid = as_meant([value - _EXCEL_EPOCH_DAYS for value in values], "d")
         is_local = np.ones(len(cells), np.bool_)
         return Column(stamps, is_local, True, f"days as Excel counts them{grid}{_zone_told(is_local, how)}")
+    if unit == PERIODS:
+        counts = np.array([int(value) * how.period_ns for value in values], np.int64)
+        return Column(counts, np.zeros(len(cells), np.bool_), False, f"counts of rows, taken as {how.period_ns / 1e9:g} s apart")
     if unit in (None, "s") and largest >= _LEAST_EPOCH_S:
         unit = "s" if largest < 1e11 else "ms" if largest < 1e14 else "us" if largest < 1e17 else "ns"
     has_dates = unit is not None and largest * NS_OF[unit] >= _LEAST_EPOCH_S * 1e9
@@ -141,7 +147,8 @@ def _of_spans(cells: Sequence[str]) -> Column:
         raise NoTime(
             int(over[0]) + 1, f"{cells[int(over[0]) + 1]!r} is after midnight, and there is no date: name a column with dates"
         )
-    return Column(stamps, np.zeros(len(cells), np.bool_), False, "hours:minutes" if clock else "hours:minutes:seconds")
+    how = "hours:minutes (write 0:00:30 for 30 seconds)" if clock else "hours:minutes:seconds"
+    return Column(stamps, np.zeros(len(cells), np.bool_), False, how)
 
 
 # --- dates

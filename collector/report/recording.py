@@ -53,6 +53,8 @@ class Wanted:
     """Product and recipe version where no column tells them."""
     phases: bool = True
     """Whether a limit is about a phase; else the phases matter only where the user names their column."""
+    phase_names: frozenset[str] = frozenset()
+    """Phases that limits name."""
     together: bool = False
     """Whether a limit is about several roles, which are then to be in one scan."""
 

@@ -46,6 +46,43 @@ def test_a_tag_may_be_the_key(tmp_path: Path) -> None:
     assert rows(tmp_path / "limits.json", '{"TT-101": [10, 70.5], "Jacket temp. (°C)": [null, 95]}') == WANTED
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("limits.csv", "channel,step,LSL,USL\nTT-101,all,10,70.5\nJacket temp. (°C),*,-inf,95\n"),
+        ("limits.csv", "name,min value,max value\nTT-101,10,70.5\nJacket temp. (°C),NA,95\n"),
+        (
+            "limits.yaml",
+            "- {variable: TT-101, min: 10, max: 70.5}\n- {name: Jacket temp. (°C), min: -.inf, max: 95, phase: '*'}\n",
+        ),
+        ("limits.yaml", "tags:\n  TT-101: {min: 10, max: 70.5}\n  Jacket temp. (°C): {upper_limit: 95}\n"),
+        ("limits.json", '{"limits": {"TT-101": [10, 70.5], "Jacket temp. (°C)": {"par_high": 95}}}'),
+    ],
+)
+def test_other_words_for_the_same(tmp_path: Path, name: str, text: str) -> None:
+    assert rows(tmp_path / name, text) == WANTED
+    assert not any(limit.phase for limit in load_limits(tmp_path / name).rows)
+
+
+def test_what_was_left_open_is_told(tmp_path: Path) -> None:
+    rows(tmp_path / "limits.csv", "tag,phase,low,high\nTT-101,*,NA,70\n")
+    assert load_limits(tmp_path / "limits.csv").told[-1].endswith("limits.csv: '*', 'NA' taken as left open")
+
+
+def test_alarm_levels_in_yaml_are_keys_as_columns_are(tmp_path: Path) -> None:
+    (tmp_path / "limits.yaml").write_text("- {tag: TT-101, low_low: 50, low: 60, high: 70, hihi: 75}\n", "utf-8")
+    (limit,) = load_limits(tmp_path / "limits.yaml").rows
+    assert limit.alarm and not limit.par
+    assert (limit.alarm.ll, limit.alarm.l, limit.alarm.h, limit.alarm.hh) == (50, 60, 70, 75)
+
+
+def test_an_older_code_page_is_told(tmp_path: Path) -> None:
+    (tmp_path / "limits.csv").write_bytes("tag;low;high\nJacket temp. (°C);;95\n".encode("cp1252"))
+    found = load_limits(tmp_path / "limits.csv")
+    assert found.rows[0].role == "Jacket temp. (°C)"
+    assert "limits.csv: is not UTF-8: letters beyond ASCII read as cp1252 has them" in found.told[0]
+
+
 def test_low_and_high_beside_other_levels_are_alarm_limits(tmp_path: Path) -> None:
     (tmp_path / "limits.csv").write_text("tag,NOR low,NOR high,PAR low,PAR high,low,high\nTT-101,20,60,10,70,15,65\n", "utf-8")
     (limit,) = load_limits(tmp_path / "limits.csv").rows
