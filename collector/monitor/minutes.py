@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.monitor.statistics import Statistics
 from collector.monitor.tail import Tail
 from collector.terms import Event, EventKind, Json, Stamp
 from drivers.base import Layout
 
 STATISTICS_WINDOW_NS = 60_000_000_000
 """What is told seldom is told once per this span, statistics over it."""
+_NAMES: Final = ("mean", "min", "max", "std", "slope")
+_KEYS: Final = (*_NAMES, "coverage")
 
 
 class Minute:
@@ -42,19 +44,19 @@ class Minute:
     def _events(self, slot_ns: int, stamp_of: Mapping[str, Stamp]) -> list[Event]:
         statistics = self._tail.statistics()
         slots = -(-STATISTICS_WINDOW_NS // self._layout.period_ns)
+        figures = [_numbers(statistics.named(name)) for name in _NAMES] + [(statistics.count / slots).tolist()]
         by_unit: dict[str, dict[str, Json]] = {}
-        for at, index in enumerate(self._columns.tolist()):
-            if statistics.count[at]:
+        for index, count, *told in zip(self._columns.tolist(), statistics.count.tolist(), *figures, strict=True):
+            if count:
                 column = self._layout.columns[index]
-                figures = _figures(statistics, at)
-                figures["coverage"] = int(statistics.count[at]) / slots
-                by_unit.setdefault(column.unit, {})[column.role] = figures
+                by_unit.setdefault(column.unit, {})[column.role] = dict(zip(_KEYS, told, strict=True))
         return [
             Event(EventKind.STATISTICS, slot_ns, unit, stamp_of[unit], {"window_s": STATISTICS_WINDOW_NS / 1e9, "roles": roles})
             for unit, roles in by_unit.items()
         ]
 
 
-def _figures(statistics: Statistics, at: int) -> dict[str, Json]:
-    figures = {name: float(statistics.named(name)[at]) for name in ("mean", "min", "max", "std", "slope")}
-    return {name: figure if np.isfinite(figure) else None for name, figure in figures.items()}
+def _numbers(figures: NDArray[np.float64]) -> list[float | None]:
+    """Of all columns at once: ten thousand of them are told within a scan."""
+    finite: list[bool] = np.isfinite(figures).tolist()
+    return [figure if known else None for figure, known in zip(figures.tolist(), finite, strict=True)]
