@@ -14,7 +14,7 @@ from functools import cache
 from collector.terms import Event, EventKind, Json, Stamp
 from config.model import Plant, Unit
 from config.tags import Kind
-from drivers.base import Column, Layout, Quality, Scan
+from drivers.base import GOOD, Column, Layout, Scan
 
 FIELDS = ("batch_id", "phase", "product", "recipe_version")
 _STAMP_FIELD = {"batch_id": "batch", "phase": "phase", "product": "product", "recipe_version": "recipe_version"}
@@ -107,7 +107,7 @@ class ContextTracker:
     @staticmethod
     def _says_something(scan: Scan, source: _Source) -> bool:
         is_number = source.about.kind is Kind.TEXT or math.isfinite(scan.values[source.column])
-        return bool(scan.quality[source.column] == Quality.GOOD) and is_number
+        return bool(scan.quality[source.column] == GOOD) and is_number
 
     @staticmethod
     def _text(scan: Scan, source: _Source) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.base import Changes, Layout, Quality, quality_of
+from drivers.base import GOOD, Changes, Layout, quality_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Round:
 
 def rounds(changes: Changes, slot_ns: int, layout: Layout, columns: NDArray[np.intp]) -> Iterator[Round]:
     """Those of `columns` before `slot_ns`: the first of each, then the second of each, and so on."""
-    good = (quality_of(changes.status) == Quality.GOOD) & np.isfinite(changes.values)
+    good = (quality_of(changes.status) == GOOD) & np.isfinite(changes.values)
     good &= np.isin(changes.columns, columns)
     rows = np.flatnonzero(good)[np.argsort(changes.columns[good], kind="stable")]
     times_ns, sorted_columns, k = changes.times_ns(slot_ns, layout.period_ns), changes.columns[rows], len(layout.columns)

@@ -102,7 +102,10 @@ class _Rolling:
         """Of all cells at once, as it is with nearly every scan."""
         count = self.window.count
         enough = isinstance(count, float) and count / self._slots >= self._most_share
-        return enough and self.window.begin_ns >= self._latest_ns and bool(np.isfinite(self._required.values).all())
+        if not enough or self.window.begin_ns < self._latest_ns:
+            return False
+        values = self._required.values
+        return bool(np.count_nonzero(np.isfinite(values)) == values.size)
 
     def evaluable(self) -> Bools:
         """Enough good samples, the window inside the phase, and a number: `[ROWS, m]`."""

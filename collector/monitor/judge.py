@@ -31,7 +31,7 @@ from collector.terms import Event, Stamp
 from config.limit_statistics import DURATION
 from config.limits import DEVIATION, Limit
 from config.tags import Kind
-from drivers.base import Changes, Layout, Quality, Scan
+from drivers.base import Changes, Layout, Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Judge:
         """Everything that changes with `scan`; slots that are not after the last are refused."""
         if not self._limits:
             return []
-        good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
+        good = scan.good
         values_limited, good_limited = scan.values[self._columns], good[self._columns]
         if not self._minute.push(scan.slot_ns, values_limited, good_limited):
             return []
@@ -163,7 +163,7 @@ class Judge:
             if stamps != self._recalled:
                 self._recalled = stamps
                 self._hold(scan.slot_ns, self._catalogue.holding(np.ones(len(stamps), np.bool_), stamps)[1], stamps)
-            lasting.push(scan.slot_ns, scan.values, (scan.quality == Quality.GOOD) & np.isfinite(scan.values))
+            lasting.push(scan.slot_ns, scan.values, scan.good)
 
     @property
     def accumulated(self) -> list[Event]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from collector.monitor.figures import MOST_EXACT_SCANS
 from collector.monitor.statistics import ROW_OF
 from collector.monitor.window import Window
-from drivers.base import Layout, Quality, Scan
+from drivers.base import Layout, Scan
 
 EARLIEST: Final = -(1 << 62)
 
@@ -99,7 +99,7 @@ class Operands:
         if feed is None or scan.slot_ns <= feed.newest_ns:
             return False
         feed.newest_ns = scan.slot_ns
-        good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
+        good = scan.good
         known = good[feed.columns]
         self._put(scan.slot_ns, feed.cells[known], scan.values[feed.columns[known]])
         for rolling in feed.rolling:

@@ -90,6 +90,8 @@ class RuleTable:
         self.evaluable = np.zeros(places, np.bool_)
         """Which places could be evaluated on the last scan."""
         self._told = np.full(places, _UNTOLD, np.int8)
+        self._all_told = False
+        """Every row that holds was so, and was told to be."""
 
     def enter(self, places: Indices, rows: Indices, outside: Collection[RuleKey] = ()) -> list[Rule]:
         """Other rows hold on some places; rules with the same key keep their state, `outside` have been so in the run before.
@@ -98,7 +100,7 @@ class RuleTable:
         """
         catalogue, rules = self._catalogue, self._catalogue.rules(places)
         before, told = self.rows[catalogue.place[rules]], self._delays.told[rules]
-        self._told[places[self.rows[places] != rows]] = _UNTOLD
+        self._told[places[self.rows[places] != rows]], self._all_told = _UNTOLD, False
         self.rows[places], self.held[places] = rows, rows != NOBODY
         self._forget_views()
         now = self.rows[catalogue.place[rules]]
@@ -195,10 +197,14 @@ class RuleTable:
 
     def _evaluability(self, evaluable: NDArray[np.bool_] | None) -> Indices:
         if evaluable is None:
+            if self._all_told:
+                return _NONE
             self.evaluable.fill(True)
-            if np.count_nonzero(self._told == 1) == np.count_nonzero(self.held):
+            self._all_told = np.count_nonzero(self._told == 1) == np.count_nonzero(self.held)
+            if self._all_told:
                 return _NONE
         else:
+            self._all_told = False
             self.evaluable = evaluable[self.cell]
         now = self.evaluable.astype(np.int8)
         # A rolling window is not full at first, a raw sample is there at first: neither is news.

@@ -32,7 +32,8 @@ class Tail:
         row = self._pushed % self.rows
         self._times[row] = slot_ns
         np.copyto(self._values[row], values)
-        self._values[row, ~good] = np.nan
+        if np.count_nonzero(good) < len(good):
+            self._values[row, ~good] = np.nan
         self._pushed += 1
         return True
 

@@ -15,6 +15,7 @@ from collector.monitor.catalogue import NOBODY, Catalogue
 from collector.monitor.excursions import Excursion, Tracker
 from collector.monitor.limit_set import LimitSets
 from collector.monitor.limits import PAR_HIGH, PAR_LOW
+from collector.monitor.marks import Marks
 from collector.terms import Event, Stamp
 from config.limits import Limit
 from drivers.base import Layout
@@ -99,6 +100,7 @@ class Trackers:
         self._make = tracker
         self._low, self._high = np.full(columns, -np.inf), np.full(columns, np.inf)
         self._open = np.zeros(columns, np.bool_)
+        self._left = Marks(columns)
         self._trackers: dict[int, Tracker] = {}
         """Of columns with an open excursion."""
 
@@ -121,7 +123,11 @@ class Trackers:
     ) -> Iterator[tuple[int, Tracker, list[Excursion]]]:
         """Of a scan, `[k]`: each column that is or was outside, its tracker after this sample, and what that tells.
         `times_ns`: of each column's value, where they are of between the slots."""
-        due = good & (self._open | (values < self._low) | (values > self._high))
+        np.less(values, self._low, self._left.below)
+        np.greater(values, self._high, self._left.above)
+        if not self._trackers and not self._left.any():
+            return
+        due = good & (self._open | self._left.below | self._left.above)
         for column in np.flatnonzero(due).tolist():
             tracker = self._trackers.get(column) or self._make(column)
             told = tracker.sample(slot_ns, float(values[column]), None if times_ns is None else int(times_ns[column]))

@@ -18,7 +18,7 @@ from collector.monitor.limits import Rule, limits_for, rules_of
 from collector.report.violations import Key, RawRules, Violations
 from collector.terms import Event, EventKind, Stamp
 from config.limits import DEVIATION, Limit
-from drivers.base import Layout, Quality, Scan
+from drivers.base import Layout, Scan
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Tally:
             held = limits_for(self._limits, self._layout, stamps)
             columns = self._layout.columns
             self._enter(scan.slot_ns, stamps, [rule for at, limit in held for rule in rules_of(at, limit, columns[at])])
-        good = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
+        good = scan.good
         self._counted.add(scan.slot_ns, scan.values, good)
         self._raw.add(np.array([scan.slot_ns]), np.where(good, scan.values, np.nan)[None])
 

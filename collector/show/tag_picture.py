@@ -25,7 +25,7 @@ from collector.show.words import (
 from config.common import Bounds
 from config.limits import DEVIATION, Limit
 from config.tags import Kind
-from drivers.base import Column, Layout, Quality, Scan
+from drivers.base import GOOD, Column, Layout, Quality, Scan
 
 INSTANT = ("value", DEVIATION)
 """Statistics of the newest sample alone."""
@@ -53,7 +53,7 @@ class Memory:
     def observe(self, scan: Scan) -> None:
         if not scan.lost:
             self.answered = scan
-            self.good_ns[scan.quality == Quality.GOOD] = scan.slot_ns
+            self.good_ns[scan.quality == GOOD] = scan.slot_ns
 
 
 @dataclass(frozen=True, slots=True)

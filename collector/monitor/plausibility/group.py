@@ -20,7 +20,7 @@ from collector.monitor.plausibility.reasons import BELOW, CODES, DIFFERENCE, FLA
 from collector.monitor.resumed import OutsideBefore
 from collector.monitor.rules import Transition
 from config.tags import Tag
-from drivers.base import Changes, Layout, Quality, Scan, quality_of
+from drivers.base import GOOD, Changes, Layout, Quality, Scan, quality_of
 
 _RULES = [reason.value for reason in REASONS]
 
@@ -79,11 +79,11 @@ class Group:
             return scan, []
         is_new, self._newest_ns = scan.slot_ns > self._newest_ns, max(scan.slot_ns, self._newest_ns)
         if not is_new:  # it is not judged, and no evidence; but recorded
-            return self._marked(scan, _good(scan) & self._checks.beyond(scan.values)), []
+            return self._marked(scan, scan.good & self._checks.beyond(scan.values)), []
         may_be_calm = not (self._stands or self._resuming or self._gone or scan.changes)
         if may_be_calm and self._checks.only_ranges and not self._checks.beyond(scan.values).any():
             return scan, []
-        good = _good(scan)
+        good = scan.good
         with np.errstate(over="ignore"):  # beyond float64 is far enough away
             return (scan, []) if may_be_calm and self._is_calm(scan, good) else self._examined(scan, good)
 
@@ -130,7 +130,7 @@ class Group:
         """What came since the slot before: first of all columns the first value, then the second of those that have one ..."""
         layout, k = self._layout, len(self._layout.columns)
         times_ns, status, told = changes.times_ns(slot_ns, layout.period_ns), changes.status.copy(), list[Transition]()
-        good = (quality_of(changes.status) == Quality.GOOD) & np.isfinite(changes.values)
+        good = (quality_of(changes.status) == GOOD) & np.isfinite(changes.values)
         standing = self._standing.copy()
         for rows in _rounds(changes.columns):
             at = changes.columns[rows]
@@ -190,11 +190,6 @@ class Group:
         """The daemon stops."""
         standing = zip(*np.nonzero(self._standing), strict=True)
         return [self._transition(int(reason), int(column), slot_ns, None, "ended") for reason, column in standing]
-
-
-def _good(scan: Scan) -> NDArray[np.bool_]:
-    good: NDArray[np.bool_] = (scan.quality == Quality.GOOD) & np.isfinite(scan.values)
-    return good
 
 
 def _rounds(columns: NDArray[np.int32]) -> Iterator[NDArray[np.intp]]:
