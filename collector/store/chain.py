@@ -21,6 +21,9 @@ _START = bytes(HASH_BYTES)
 _SCAN = struct.Struct("<cqqqqI")
 _EVENT = struct.Struct("<cqqIII")
 _COMMIT = struct.Struct("<cqqqq")
+_AT_ONCE_BYTES = 1 << 16
+_ROW_BYTES = _SCAN.size + 2 * HASH_BYTES
+"""Of a row, besides its blob or its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +42,51 @@ def digest(body: str) -> bytes:
 class Link:
     """The hash of one commit, as its rows go by in their order."""
 
-    __slots__ = ("_sha",)
+    __slots__ = ("_parts", "_sha", "_size")
 
     def __init__(self, before: bytes | None) -> None:
         """`before` is the hash of the commit before, None for the first."""
         self._sha = sha256(_START if before is None else before)
+        self._parts: list[bytes] = []
+        """Gone by, and not yet in the hash: many small ones cost more one by one than together."""
+        self._size = 0
 
-    def scan(self, seq: int, slot_ns: int, received_ns: int, lost_status: int, layout: bytes, stamps: bytes, blob: bytes) -> None:
-        """`layout` and `stamps` are digests. Raises OverflowError."""
-        self._sha.update(_packed(_SCAN, b"s", seq, slot_ns, received_ns, lost_status, len(blob)) + layout + stamps)
-        self._sha.update(blob)
+    def scan(self, seq: int, slot_ns: int, received_ns: int, lost_status: int, digests: bytes, blob: bytes) -> None:
+        """`digests` are those of its layout and of its stamps, one behind the other. Raises OverflowError."""
+        size = len(blob)
+        try:
+            self._parts += (_SCAN.pack(b"s", seq, slot_ns, received_ns, lost_status, size), digests, blob)
+        except struct.error:
+            raise _unfit(seq, slot_ns, received_ns, lost_status, size) from None
+        self._size += size + _ROW_BYTES
+        if self._size > _AT_ONCE_BYTES:
+            self._take_in()
 
     def event(self, seq: int, slot_ns: int, kind: str, unit: str, stamps: bytes, body: str) -> None:
         """`stamps` is a digest. Raises OverflowError, UnicodeEncodeError."""
         texts = [text.encode() for text in (kind, unit, body)]
-        self._sha.update(_packed(_EVENT, b"e", seq, slot_ns, *map(len, texts)) + stamps + b"".join(texts))
+        sizes = [len(text) for text in texts]
+        try:
+            self._parts += (_EVENT.pack(b"e", seq, slot_ns, *sizes), stamps, *texts)
+        except struct.error:
+            raise _unfit(seq, slot_ns, *sizes) from None
+        self._size += sum(sizes) + _ROW_BYTES
+        if self._size > _AT_ONCE_BYTES:
+            self._take_in()
 
     def seal(self, seq: int, time_ns: int, samples_total: int, scans_total: int) -> bytes:
         """The hash, once all rows have gone by."""
-        self._sha.update(_packed(_COMMIT, b"c", seq, time_ns, samples_total, scans_total))
+        try:
+            self._parts.append(_COMMIT.pack(b"c", seq, time_ns, samples_total, scans_total))
+        except struct.error:
+            raise _unfit(seq, time_ns, samples_total, scans_total) from None
+        self._take_in()
         return self._sha.digest()
 
+    def _take_in(self) -> None:
+        self._sha.update(b"".join(self._parts))
+        self._parts, self._size = [], 0
 
-def _packed(form: struct.Struct, letter: bytes, *numbers: int) -> bytes:
-    try:
-        return form.pack(letter, *numbers)
-    except struct.error:
-        raise OverflowError(f"a number of {numbers} does not fit the journal") from None
+
+def _unfit(*numbers: int) -> OverflowError:
+    return OverflowError(f"a number of {numbers} does not fit the journal")

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import orjson
 
-from collector.store.chain import Head, Link, digest
-from collector.store.daily import Totals, stamps_to_json
+from collector.store.chain import Head, Link
+from collector.store.daily import Totals
 from collector.store.files import (
     Connect,
     Damaged,
@@ -33,13 +33,14 @@ from collector.store.files import (
     open_writer,
     tells_damage,
 )
+from collector.store.keys import Keys
 from collector.store.losses import Loss, end_of, losses
 from collector.store.quarantine import Quarantine
 from collector.store.reader import Reader
 from collector.store.recovery import damage_at_end
 from collector.store.rows import encode
 from collector.terms import Event, Stamp
-from drivers.base import Layout, Scan
+from drivers.base import Scan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,6 @@ class Stamped:
 
 
 Entry = Stamped | Event
-_Keys = dict[str, tuple[int, bytes]]
-"""Key in the file, and the digest of the body it stands for."""
 
 _HEAD = """
 SELECT seq, hash FROM (SELECT seq, hash FROM commits ORDER BY seq DESC LIMIT 1)
@@ -84,8 +83,7 @@ class Journal:
         self._path: Path | None = None
         self._inode = 0
         self._failing_since_ns = 0
-        self._layouts: _Keys = {}
-        self._stamps: _Keys = {}
+        self._keys = Keys()
         files, lost = journal_files(data), losses(data)
         if files and (not lost or end_of(lost).seq < self._totals.seq):
             self._switch(files[-1])
@@ -187,8 +185,7 @@ class Journal:
             with suppress(sqlite3.Error):  # of a file that is damaged not even this may work
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-            self._layouts.clear()  # keys given in what was rolled back are void
-            self._stamps.clear()
+            self._keys.forget()  # those given in what was rolled back are void
             raise
         return totals, Head(totals.seq, sealed)
 
@@ -207,36 +204,20 @@ class Journal:
             seq += 1
             if isinstance(entry, Event):
                 body = orjson.dumps(dict(entry.body)).decode()
-                stamps, stamped = self._stamps_key(connection, (entry.stamp,))
+                stamps, stamped = self._keys.of_stamps(connection, (entry.stamp,))
                 event_rows.append((seq, entry.slot_ns, entry.kind.value, entry.unit, stamps, body))
                 link.event(seq, entry.slot_ns, entry.kind.value, entry.unit, stamped, body)
                 continue
             scan = entry.scan
-            layout, laid_out = self._layouts.get(scan.layout.id) or self._layout_key(connection, scan.layout)
-            stamps, stamped = self._stamps_key(connection, entry.stamps)
-            count, lost_status, blob = scan.samples, int(scan.status[0]) if scan.lost else 0, encode(scan)
-            scan_rows.append((seq, scan.slot_ns, scan.received_ns, layout, stamps, count, lost_status, blob))
-            link.scan(seq, scan.slot_ns, scan.received_ns, lost_status, laid_out, stamped, blob)
+            keys, blob = self._keys.of_scan(connection, scan.layout, entry.stamps), encode(scan)
+            count, lost_status = (0, int(scan.status[0])) if scan.lost else (len(scan.values), 0)
+            scan_rows.append((seq, scan.slot_ns, scan.received_ns, keys.layout, keys.stamps, count, lost_status, blob))
+            link.scan(seq, scan.slot_ns, scan.received_ns, lost_status, keys.digests, blob)
             samples += count
             scans += 1
         connection.executemany("INSERT INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", scan_rows)
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", event_rows)
         return Totals(seq, samples, scans)
-
-    def _layout_key(self, connection: sqlite3.Connection, layout: Layout) -> tuple[int, bytes]:
-        body = layout.to_json()
-        connection.execute("INSERT OR IGNORE INTO layouts (id, body) VALUES (?, ?)", (layout.id, body))
-        (key,) = connection.execute("SELECT key FROM layouts WHERE id = ?", (layout.id,)).fetchone()
-        self._layouts[layout.id] = (key, digest(body))
-        return self._layouts[layout.id]
-
-    def _stamps_key(self, connection: sqlite3.Connection, stamps: tuple[Stamp, ...]) -> tuple[int, bytes]:
-        body = stamps_to_json(stamps)
-        if body not in self._stamps:
-            connection.execute("INSERT OR IGNORE INTO stamps (body) VALUES (?)", (body,))
-            (key,) = connection.execute("SELECT key FROM stamps WHERE body = ?", (body,)).fetchone()
-            self._stamps[body] = (key, digest(body))
-        return self._stamps[body]
 
     def _file_for(self, time_ns: int) -> sqlite3.Connection:
         day = day_of(time_ns)
@@ -269,4 +250,4 @@ class Journal:
             raise StoreError(f"{path} ends at row {head.seq}, the journal at row {self._totals.seq}: it belongs to another")
         self.close()
         self._connection, self._path, self._inode, self._head = connection, path, inode_of(path), head
-        self._layouts, self._stamps = {}, {}
+        self._keys = Keys()

@@ -29,7 +29,7 @@ _CHANGE_BYTES = 24
 _SHORT_BYTES, _MOST_KNOWN = 512, 1024
 _known_texts: dict[tuple[str, ...], bytes] = {}
 """Never more than some hundred kilobytes."""
-_F8, _I8, _U4 = np.dtype("<f8"), np.dtype("<i8"), np.dtype("<u4")
+_F8, _I8, _U4, _U1 = np.dtype("<f8"), np.dtype("<i8"), np.dtype("<u4"), np.dtype("u1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +81,30 @@ class DamagedRow(ValueError):
 
 def encode(scan: Scan) -> bytes:
     """The column blob of `scan`. Raises ValueError for one that does not fit its layout: it could never be read again."""
-    _check(scan)
+    layout, source_ns = scan.layout, scan.source_ns
+    k = len(layout.columns)
+    values, status, quality = _bytes(scan.values, _F8), _bytes(scan.status, _U4), _bytes(scan.quality, _U1)
+    integers, source = _bytes(scan.integers, _I8), b"" if source_ns is None else _bytes(source_ns, _I8)
+    sizes = (len(values), len(status), len(quality), len(integers), len(scan.texts), len(source))
+    wanted = (8 * k, 4 * k, k, 8 * len(layout.integer_columns), len(layout.text_columns), 0 if source_ns is None else 8 * k)
+    if sizes != wanted or scan.changes is not None:
+        _check(scan)
     if scan.lost:
         return b""
-    flags, parts = 0, [b"", _bytes(scan.values, _F8)]
-    status, quality = _bytes(scan.status, _U4), scan.quality.tobytes()
-    follows = True  # of status codes that are all 0, qualities that are all 0 follow: much the most scans
-    if status != bytes(len(status)):
-        flags |= HAS_STATUS
-        parts.append(status)
-        follows = np.array_equal(scan.quality, quality_of(scan.status))
-    elif quality != bytes(len(quality)):
-        follows = False
-    if not follows:
+    flags = 0 if source_ns is None else HAS_SOURCE
+    if status == bytes(len(status)):  # of status codes that are all 0, qualities that are all 0 follow: much the most scans
+        status, follows = b"", quality == bytes(k)
+    else:
+        flags, follows = flags | HAS_STATUS, np.array_equal(scan.quality, quality_of(scan.status))
+    if follows:
+        quality = b""
+    else:
         flags |= HAS_QUALITY
-        parts.append(quality)
-    if scan.source_ns is not None:
-        flags |= HAS_SOURCE
-        parts.append(_bytes(scan.source_ns, _I8))
-    parts.append(_bytes(scan.integers, _I8))
-    if scan.texts:
-        parts.append(_known_texts.get(scan.texts) or _coded_texts(scan.texts))
+    texts = (_known_texts.get(scan.texts) or _coded_texts(scan.texts)) if scan.texts else b""
+    changes = b""
     if scan.changes is not None:
-        flags |= HAS_CHANGES
-        parts.append(_coded(scan.changes))
-    parts[0] = bytes((flags,))
-    return b"".join(parts)
+        flags, changes = flags | HAS_CHANGES, _coded(scan.changes)
+    return b"".join((bytes((flags,)), values, status, quality, source, integers, texts, changes))
 
 
 def _coded_texts(texts: tuple[str, ...]) -> bytes:

@@ -123,8 +123,8 @@ def _check(file: DailyFile, piece: Sequence[Commit], at: Head, totals: Totals) -
 
 def _link_scan(file: DailyFile, link: Link, row: StoredScan) -> int:
     """Its samples."""
-    layout, stamps = file.digest("layouts", row.layout), file.digest("stamps", row.stamps)
-    link.scan(row.seq, row.slot_ns, row.received_ns, row.lost_status, layout, stamps, row.blob)
+    digests = file.digest("layouts", row.layout) + file.digest("stamps", row.stamps)
+    link.scan(row.seq, row.slot_ns, row.received_ns, row.lost_status, digests, row.blob)
     return len(file.layout(row.layout).columns) if row.blob else 0
 
 
