@@ -6,13 +6,13 @@ that a later version wrote: taking apart and putting together never changes a by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.store.rows import HAS_CHANGES, HAS_QUALITY, HAS_SOURCE, HAS_STATUS
+from collector.store.strung import NONE, Strung
 from drivers.base import Layout, quality_of
 
 LOST, WHOLE = 0xFE, 0xFF
@@ -36,7 +36,7 @@ class Columns:
     """`[k, m]`, 0 where a blob has none."""
     integers: NDArray[np.int64]
     """`[i, m]`"""
-    rests: tuple[bytes, ...] = ()
+    rests: Strung = NONE
     """`n` of them, or none when all are empty: what stands behind the arrays, or the whole blob."""
 
     @property
@@ -65,14 +65,18 @@ def size_of(flags: int, layout: Layout) -> int:
     return 1 + per_column * len(layout.columns) + 8 * len(layout.integer_columns)
 
 
-def take_apart(blobs: Sequence[bytes], layout: Layout) -> Columns:
+def take_apart(blobs: Strung, layout: Layout) -> Columns:
     """The columns of `blobs`."""
-    sizes = [size_of(flags, layout) for flags in range(_MOST_FLAGS + 1)]
-    kinds = _kinds(blobs, np.array(sizes))
-    places = np.cumsum(kinds <= _MOST_FLAGS) - 1
-    k, i, m = len(layout.columns), len(layout.integer_columns), int((kinds <= _MOST_FLAGS).sum())
+    sizes = np.array([size_of(flags, layout) for flags in range(_MOST_FLAGS + 1)])
+    begins = blobs.begins
+    kinds = _kinds(blobs, begins, sizes)
+    has_columns = kinds <= _MOST_FLAGS
+    places = np.cumsum(has_columns) - 1
+    k, i, m = len(layout.columns), len(layout.integer_columns), int(has_columns.sum())
     found = [flags for flags in np.unique(kinds).tolist() if flags <= _MOST_FLAGS]
     any_of = int(np.bitwise_or.reduce(np.array(found, np.uint8))) if found else 0
+    taken = np.where(has_columns, sizes[np.minimum(kinds, _MOST_FLAGS)], 0)
+    rests = blobs.cut(begins + taken, blobs.lengths - taken)
     columns = Columns(
         kinds,
         np.zeros((k, m)),
@@ -80,32 +84,24 @@ def take_apart(blobs: Sequence[bytes], layout: Layout) -> Columns:
         np.zeros((k, m), np.uint8) if any_of & HAS_QUALITY else None,
         np.zeros((k, m), np.int64) if any_of & HAS_SOURCE else None,
         np.zeros((i, m), np.int64),
-        _rests(blobs, kinds, sizes),
+        rests if rests.body else NONE,
     )
     for flags in found:
         rows = np.flatnonzero(kinds == flags)
-        size = sizes[flags]
-        of_flags = blobs if len(rows) == len(blobs) else [blobs[row] for row in rows.tolist()]
-        table = np.frombuffer(b"".join([blob[:size] for blob in of_flags]), np.uint8).reshape(len(rows), size)
+        table = blobs.table(begins[rows], int(sizes[flags]))
         where = places[rows] if len(rows) < m else slice(None)
         for part, first, last in _parts(columns, flags):
             part[:, where] = np.ascontiguousarray(table[:, first:last]).view(part.dtype).T
     return columns
 
 
-def _kinds(blobs: Sequence[bytes], sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
-    lengths = np.array([len(blob) for blob in blobs], np.int64)
-    kinds = np.frombuffer(b"".join([blob[:1] or b"\0" for blob in blobs]), np.uint8).copy()
-    fits = (kinds <= _MOST_FLAGS) & (lengths >= sizes[np.minimum(kinds, _MOST_FLAGS)])
-    kinds[~fits] = WHOLE
-    kinds[lengths == 0] = LOST
+def _kinds(blobs: Strung, begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
+    kinds = np.full(len(blobs), LOST, np.uint8)
+    held = blobs.lengths > 0
+    kinds[held] = np.frombuffer(blobs.body, np.uint8)[begins[held]]
+    fits = (kinds <= _MOST_FLAGS) & (blobs.lengths >= sizes[np.minimum(kinds, _MOST_FLAGS)])
+    kinds[held & ~fits] = WHOLE
     return kinds
-
-
-def _rests(blobs: Sequence[bytes], kinds: NDArray[np.uint8], sizes: Sequence[int]) -> tuple[bytes, ...]:
-    begins = [*sizes, *[0] * (255 - _MOST_FLAGS)]
-    rests = tuple([blob[begins[kind] :] for blob, kind in zip(blobs, kinds.tolist(), strict=True)])
-    return rests if any(rests) else ()
 
 
 def _parts(columns: Columns, flags: int) -> list[tuple[NDArray[np.generic], int, int]]:
@@ -125,19 +121,27 @@ def _parts(columns: Columns, flags: int) -> list[tuple[NDArray[np.generic], int,
     return parts
 
 
-def put_together(columns: Columns, layout: Layout) -> list[bytes]:
+def put_together(columns: Columns, layout: Layout) -> Strung:
     """The blobs of `columns`."""
-    blobs = list(columns.rests) or [b""] * len(columns.kinds)
+    found, m, rests = np.unique(columns.kinds).tolist(), columns.values.shape[1], columns.rests
+    if len(found) == 1 and found[0] <= _MOST_FLAGS and (not len(rests) or (rests.lengths == rests.lengths[0]).all()):
+        fixed = _fixed(columns, layout, found[0], slice(None), m)
+        table = np.concatenate([fixed, np.frombuffer(rests.body, np.uint8).reshape(m, -1)], axis=1) if len(rests) else fixed
+        return Strung(table.tobytes(), np.full(m, table.shape[1]))
+    blobs = rests.apart() if len(rests) else [b""] * len(columns.kinds)
     places = np.cumsum(columns.kinds <= _MOST_FLAGS) - 1
     for flags in np.unique(columns.flags).tolist():
         rows = np.flatnonzero(columns.kinds == flags)
-        where = slice(None) if len(rows) == columns.values.shape[1] else places[rows]
-        size = size_of(flags, layout)
-        fixed = np.empty((len(rows), size), np.uint8)
-        fixed[:, 0] = flags
-        for part, first, last in _parts(columns, flags):
-            fixed[:, first:last].view(part.dtype)[...] = part[:, where].T
-        table = fixed.tobytes()
-        for n, row in enumerate(rows.tolist()):
-            blobs[row] = table[n * size : (n + 1) * size] + blobs[row]
-    return blobs
+        fixed = _fixed(columns, layout, flags, places[rows], len(rows))
+        for row, begin in zip(rows.tolist(), fixed, strict=True):
+            blobs[row] = begin.tobytes() + blobs[row]
+    return Strung.of(blobs)
+
+
+def _fixed(columns: Columns, layout: Layout, flags: int, where: NDArray[np.intp] | slice, count: int) -> NDArray[np.uint8]:
+    """`[count, size]`: flags and arrays of the blobs with these flags, which stand at `where` in the columns."""
+    fixed = np.empty((count, size_of(flags, layout)), np.uint8)
+    fixed[:, 0] = flags
+    for part, first, last in _parts(columns, flags):
+        fixed[:, first:last].view(part.dtype)[...] = part[:, where].T
+    return fixed

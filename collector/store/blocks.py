@@ -12,7 +12,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from collector.store import chunks, frames, integer_series
 from collector.store.appended import Appended
 from collector.store.blobs import LOST, Columns, put_together, take_apart
 from collector.store.rows import HAS_QUALITY, HAS_SOURCE, HAS_STATUS, DamagedRow, StoredScan
+from collector.store.strung import Strung
 from drivers.base import Layout
 
 _COUNT = struct.Struct("<I")
@@ -40,16 +40,8 @@ class Index:
     lost_status: NDArray[np.int64]
     kinds: NDArray[np.uint8]
     common_source: NDArray[np.int64] | None
-    rest_lengths: NDArray[np.int64]
-    """`[n]`, or empty when no row has a rest."""
-    rest_bytes: bytes
-    """The rests, one behind the other: cut apart only when they are asked for."""
-
-    @property
-    def rests(self) -> tuple[bytes, ...]:
-        """`n` of them, or none."""
-        ends = np.cumsum(self.rest_lengths).tolist()
-        return tuple([self.rest_bytes[first:last] for first, last in pairwise([0, *ends])])
+    rests: Strung
+    """`n` of them, or none when no row has one."""
 
     @property
     def lost(self) -> NDArray[np.bool_]:
@@ -77,8 +69,7 @@ class Block:
         if wanted.all():
             return self
         index, columns, held = self.index, self.columns, wanted[self.index.with_columns]
-        rests = tuple(rest for rest, is_wanted in zip(index.rests, wanted.tolist(), strict=False) if is_wanted)
-        lengths, body = _joined(rests)
+        rests = index.rests.some(wanted) if len(index.rests) else index.rests
         kinds = index.kinds[wanted]
         return Block(
             self.layout,
@@ -90,8 +81,7 @@ class Block:
                 index.lost_status[wanted],
                 kinds,
                 None if index.common_source is None else index.common_source[held],
-                lengths,
-                body,
+                rests,
             ),
             Columns(
                 kinds,
@@ -110,22 +100,18 @@ def block_of(rows: Appended, layout: Layout) -> Block:
     seq, slot, received, lost_status, _, stamps = rows.numbers
     columns = take_apart(rows.blobs, layout)
     common = chunks.common_source(columns)
-    index = Index(seq, slot, received, stamps, lost_status, columns.kinds, common, *_joined(columns.rests))
+    index = Index(seq, slot, received, stamps, lost_status, columns.kinds, common, columns.rests)
     return Block(layout, index, columns)
-
-
-def _joined(rests: Sequence[bytes]) -> tuple[NDArray[np.int64], bytes]:
-    return np.array([len(rest) for rest in rests], np.int64), b"".join(rests)
 
 
 def rows_of(block: Block, layout_key: int) -> list[StoredScan]:
     """The scans of a block, to the byte as they were appended."""
     numbers = (block.index.seq, block.index.slot_ns, block.index.received_ns, block.index.lost_status, block.index.stamps)
-    rows = zip(*(each.tolist() for each in numbers), put_together(block.columns, block.layout), strict=True)
+    rows = zip(*(each.tolist() for each in numbers), put_together(block.columns, block.layout).apart(), strict=True)
     return [StoredScan(seq, slot, received, lost, layout_key, stamps, blob) for seq, slot, received, lost, stamps, blob in rows]
 
 
-def same(block: Block, index: Index, data: Sequence[bytes], blobs: Sequence[bytes]) -> bool:
+def same(block: Block, index: Index, data: Sequence[bytes], blobs: Strung) -> bool:
     """What is stored of a block brings back its rows, with these `blobs`, to the byte."""
     back = decode_block(block.layout, index, data)
     mine, theirs = block.index, index
@@ -136,19 +122,19 @@ def same(block: Block, index: Index, data: Sequence[bytes], blobs: Sequence[byte
         (mine.stamps, theirs.stamps),
         (mine.lost_status, theirs.lost_status),
     )
-    return all(np.array_equal(*pair) for pair in pairs) and put_together(back.columns, block.layout) == list(blobs)
+    return all(np.array_equal(*pair) for pair in pairs) and put_together(back.columns, block.layout).same_as(blobs)
 
 
 def encode_index(index: Index) -> bytes:
     """What the block's row holds."""
     series = np.stack([index.seq, index.slot_ns, index.received_ns - index.slot_ns, index.stamps, index.lost_status])
     parts = [_COUNT.pack(len(index.seq)), *integer_series.encode(series, stamps=True), index.kinds.tobytes()]
-    has_rests = len(index.rest_lengths) > 0
+    has_rests = len(index.rests) > 0
     parts.append(bytes([(_COMMON if index.common_source is not None else 0) | (_RESTS if has_rests else 0)]))
     if index.common_source is not None:
         parts += integer_series.encode(index.common_source[None], stamps=True)
     if has_rests:
-        parts += [*integer_series.encode(index.rest_lengths[None]), index.rest_bytes]
+        parts += [*integer_series.encode(index.rests.lengths[None]), index.rests.body]
     return frames.pack(b"".join(parts))
 
 
@@ -193,7 +179,7 @@ def _decode_index(payload: bytes) -> Index:
         at += len(body)
     if at != len(payload) or len(body) != lengths.sum() or (lengths < 0).any():
         raise DamagedRow(f"the rows of a block hold {len(payload)} bytes, its parts {at}")
-    return Index(seq, slot, slot + delay, stamps, lost_status, kinds, common, lengths, body)
+    return Index(seq, slot, slot + delay, stamps, lost_status, kinds, common, Strung(body, lengths))
 
 
 def decode_block(layout: Layout, index: Index, data: Sequence[bytes]) -> Block:

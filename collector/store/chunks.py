@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,7 @@ SLAB = 1 << 15
 """Samples that are worked on at once: they stay in the processor's own memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """Of the samples of good quality whose value is a finite number."""
 
     good: int
@@ -39,8 +39,7 @@ class Summary:
     total: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """What is stored of one tag."""
 
     summary: Summary
@@ -151,18 +150,30 @@ def _summaries(columns: Columns, slab: slice) -> list[Summary]:
 
 def summaries(values: NDArray[np.float64], good: NDArray[np.bool_]) -> list[Summary]:
     """Of each row of `values [c, m]`, over those that are `good`."""
+    found = [Summary(0, None, None, None)] * len(values)
     if not values.shape[1]:
-        return [Summary(0, None, None, None)] * len(values)
-    counts = good.sum(axis=1)
+        return found
+    whole, some = good.all(axis=1), good.any(axis=1)
+    for rows, all_good in ((np.flatnonzero(whole), True), (np.flatnonzero(some & ~whole), False)):
+        if len(rows):
+            told = _told(values[rows], None if all_good else good[rows])
+            for row, *summary in zip(rows.tolist(), *told, strict=True):
+                found[row] = Summary._make(summary)
+    return found
+
+
+def _told(values: NDArray[np.float64], good: NDArray[np.bool_] | None) -> tuple[list[int], list[float], list[float], list[float]]:
+    """Of each row how many are good, at least one, and the least, the greatest and the sum of these; None: all are good."""
     with np.errstate(over="ignore"):
-        rows = zip(
-            counts.tolist(),
+        if good is None:
+            counts = [values.shape[1]] * len(values)
+            return counts, values.min(axis=1).tolist(), values.max(axis=1).tolist(), values.sum(axis=1).tolist()
+        return (
+            good.sum(axis=1).tolist(),
             np.where(good, values, np.inf).min(axis=1).tolist(),
             np.where(good, values, -np.inf).max(axis=1).tolist(),
             np.where(good, values, 0.0).sum(axis=1).tolist(),
-            strict=True,
         )
-    return [Summary(*row) if row[0] else Summary(0, None, None, None) for row in rows]
 
 
 def decode(data: bytes, count: int, common: NDArray[np.int64] | None) -> Tag:

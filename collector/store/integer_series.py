@@ -13,12 +13,14 @@ All sums are modulo 2^64, so that every series comes back exactly, whatever stan
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 _HEAD = struct.Struct("<BBBqq")
+ALIKE_BYTES = 3
+"""Order, width and unit: what series have in common that are brought back together."""
 _UNITS = (6, 3, 2)
 _WIDTHS = np.array([0, 1, 2, 4, 8])
 _BOUNDS = np.array([0, (1 << 8) - 1, (1 << 16) - 1, (1 << 32) - 1], np.uint64)
@@ -134,12 +136,12 @@ def decode(buffer: bytes, at: int, count: int) -> tuple[Integers, int]:
     return _numbers(planes, count, order, width, unit, base, step), at + width * count
 
 
-def alike(coded: Mapping[int, bytes], head: int, count: int) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Those of the same first `head` bytes and the same length, by their rows; not more at once than stay in the processor's own
-    memory, `count` numbers each."""
+def alike(coded: Mapping[int, bytes], key: Callable[[bytes], bytes], count: int) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Those of the same `key` and the same length, by their rows; not more at once than stay in the processor's own memory,
+    `count` numbers each."""
     groups: dict[tuple[bytes, int], list[int]] = {}
     for row, series in coded.items():
-        groups.setdefault((series[:head], len(series)), []).append(row)
+        groups.setdefault((key(series), len(series)), []).append(row)
     at_once = max(1, _SLAB // max(1, count))
     for rows in groups.values():
         for first in range(0, len(rows), at_once):
@@ -147,11 +149,15 @@ def alike(coded: Mapping[int, bytes], head: int, count: int) -> Iterator[tuple[l
             yield some, [coded[row] for row in some]
 
 
+def _first(series: bytes) -> bytes:
+    return series[:ALIKE_BYTES]
+
+
 def decode_into(numbers: Integers, coded: Mapping[int, bytes]) -> None:
     """Fill rows of `numbers [k, m]`, each from its series, those that are alike together. Raises struct.error, ValueError on
     foreign bytes, or where a series is not what the bytes are."""
     count = numbers.shape[1]
-    for rows, series in alike(coded, 3, count):
+    for rows, series in alike(coded, _first, count):
         if skip(series[0], 0, count) != len(series[0]):
             raise ValueError(f"{len(series[0])} bytes, its series {skip(series[0], 0, count)}")
         numbers[rows] = decode_alike(np.frombuffer(b"".join(series), np.uint8).reshape(len(series), -1), count)
@@ -159,8 +165,8 @@ def decode_into(numbers: Integers, coded: Mapping[int, bytes]) -> None:
 
 def decode_alike(table: NDArray[np.uint8], count: int) -> Integers:
     """`[c, count]`: of series of the same order, width and unit, one in each row of `table`, and nothing else there."""
-    order, width, unit = table[0, :3].tolist()
-    heads = np.ascontiguousarray(table[:, 3 : _HEAD.size]).view("<i8")
+    order, width, unit = table[0, :ALIKE_BYTES].tolist()
+    heads = np.ascontiguousarray(table[:, ALIKE_BYTES : _HEAD.size]).view("<i8")
     return _numbers(table[:, _HEAD.size :], count, order, width, unit, heads[:, :1], heads[:, 1:])
 
 

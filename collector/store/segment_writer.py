@@ -161,5 +161,4 @@ def _span(block: Block) -> tuple[int, int]:
 
 
 def _row(key: int, chunk: Chunk) -> tuple[int, int, float | None, float | None, float | None, bytes]:
-    summary = chunk.summary
-    return key, summary.good, summary.low, summary.high, summary.total, chunk.data
+    return key, *chunk.summary, chunk.data

@@ -32,7 +32,8 @@ _SPARED = 16
 _UNSCALED = np.array([[1.0, 0.0]])
 _LARGE = 10
 """No exponent that is written is as large."""
-_POWERS = np.array([10.0**exponent for exponent in range(_LARGE)])
+_DIVISORS = np.array([10.0**exponent for exponent in range(256)])
+_POWERS = _DIVISORS[:_LARGE]
 _MOST_WHOLE = 2.0**53
 Values = NDArray[np.float64]
 Scaling = tuple[float, float]
@@ -174,7 +175,7 @@ def decode(buffer: bytes, at: int, count: int) -> tuple[Values, int]:
         scaling = np.array(_SCALING.unpack_from(buffer, at))
         at += _SCALING.size
     whole, at = integer_series.decode(buffer, at, count)
-    values = _values(whole, kind, exponent, scaling)
+    values = _values(whole, kind, _DIVISORS[exponent], scaling)
     if exceptions:
         where = np.frombuffer(buffer, "<u4", exceptions, at)
         at += where.nbytes
@@ -194,8 +195,8 @@ def decode_into(values: Values, coded: Mapping[int, bytes]) -> None:
     """Fill rows of `values [k, m]`, each from its series, those that are alike together. Raises struct.error, ValueError on
     foreign bytes, or where a series is not what the bytes are."""
     count = values.shape[1]
-    for rows, series in integer_series.alike(coded, _HEAD.size + 3, count):
-        kind, exponent, exceptions = _HEAD.unpack_from(series[0])
+    for rows, series in integer_series.alike(coded, _but_exponent, count):
+        kind, _, exceptions = _HEAD.unpack_from(series[0])
         size, one_by_one = len(series[0]), exceptions or kind == _SCALED
         if {skip(one, 0, count) for one in (series if one_by_one else series[:1])} != {size}:
             raise ValueError(f"a series of {count} values does not fill its {size} bytes")
@@ -205,17 +206,20 @@ def decode_into(values: Values, coded: Mapping[int, bytes]) -> None:
         else:
             table = np.frombuffer(b"".join(series), np.uint8).reshape(len(series), size)
             whole = integer_series.decode_alike(table[:, _HEAD.size :], count)
-            values[rows] = _values(whole, kind, exponent, _UNSCALED[0])
+            values[rows] = _values(whole, kind, _DIVISORS[table[:, 1], None], _UNSCALED[0])
 
 
-def _values(whole: NDArray[np.int64], kind: int, exponent: int, scaling: Values) -> Values:
-    """What `q` brings back, of any shape; `scaling [2]`."""
+def _but_exponent(series: bytes) -> bytes:
+    """What series have in common that are brought back together."""
+    return series[:1] + series[2 : _HEAD.size + integer_series.ALIKE_BYTES]
+
+
+def _values(whole: NDArray[np.int64], kind: int, divisors: Values | np.float64, scaling: Values) -> Values:
+    """What `q` brings back, of any shape; `divisors` are its powers of ten, `scaling [2]`."""
     if kind == _BITS64:
         return whole.view(np.float64)
     if kind == _BITS32:
         return whole.astype(np.int32).view(np.float32).astype(np.float64)
-    if kind == _DECIMAL and exponent < _LARGE:  # no error can come of it, and it is most of all series
-        return whole / _POWERS[exponent] if exponent else whole.astype(np.float64)
     with np.errstate(all="ignore"):
-        values: Values = whole.astype(np.float64) * scaling[0] + scaling[1] if kind == _SCALED else whole / 10.0**exponent
+        values: Values = whole.astype(np.float64) * scaling[0] + scaling[1] if kind == _SCALED else np.divide(whole, divisors)
         return values.astype(np.float32).astype(np.float64) if kind == _SINGLE else values

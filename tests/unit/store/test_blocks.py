@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.store import chunks, frames, integer_series, value_series
-from collector.store.appended import Appended
+from collector.store.appended import Appended, by_layout, joined
 from collector.store.blobs import put_together, take_apart
 from collector.store.blocks import block_of, decode_block, decode_index, encode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan, encode
+from collector.store.strung import Strung
 from config.tags import Kind
 from drivers.base import Layout, Quality
 from tests.journal_rows import SECOND_NS, SLOT_NS, Value, column, layout, scan
@@ -22,9 +23,16 @@ from tests.unit.store.entries import CODES, FLOAT_BITS, INT64, layouts, scans
 TWO = layout(column("temperature"), column("pressure"))
 
 
+def appended(rows: Sequence[StoredScan]) -> Appended:
+    """Of one layout, and gathered in two pieces as compaction gathers them in many."""
+    as_read = [(row.seq, row.slot_ns, row.received_ns, row.lost_status, row.layout, row.stamps, row.blob) for row in rows]
+    half = len(rows) // 2
+    return joined([part for some in (as_read[:half], as_read[half:]) for part in by_layout(some).values()])
+
+
 def again(rows: Sequence[StoredScan], of: Layout) -> list[StoredScan]:
     """Through the bytes that are stored."""
-    block = block_of(Appended.of(rows), of)
+    block = block_of(appended(rows), of)
     index = decode_index(encode_index(block.index))
     data = [chunk.data for chunk in chunks.encode(block.columns, of)]
     return rows_of(decode_block(of, index, data), rows[0].layout)
@@ -56,7 +64,7 @@ def test_a_block_brings_back_every_row_to_the_byte(case: tuple[list[StoredScan],
 
 @given(layouts(), st.lists(st.binary(max_size=120), max_size=12))
 def test_blobs_that_are_none_are_put_together_again(of: Layout, blobs: list[bytes]) -> None:
-    assert put_together(take_apart(blobs, of), of) == blobs
+    assert put_together(take_apart(Strung.of(blobs), of), of).apart() == blobs
 
 
 FLAGGED = [bytes([flags]) + bytes(8 * 2 + (flags & 1) * 8 + (flags >> 1 & 1) * 2 + (flags >> 2 & 1) * 16) for flags in range(8)]
@@ -128,7 +136,7 @@ def test_what_an_instrument_gives_is_small(form: str) -> None:
     values, scaling, most = FORMS[form]
     of = layout(column("t"))
     blobs = [encode(scan(of, [value])) for value in values]
-    block = block_of(Appended.of(stored(blobs)), of)
+    block = block_of(appended(stored(blobs)), of)
     (coded,) = value_series.encode(values[None], [scaling])
     assert value_series.decode(coded, 0, 3600)[0].tobytes() == values.tobytes()
     assert len(frames.pack(coded)) < most * len(values)
@@ -145,7 +153,7 @@ def test_a_summary_is_that_of_the_good_numbers(data: st.DataObject) -> None:
     values = [data.draw(numbers) for _ in range(n)]
     status = [data.draw(CODES) for _ in range(n)]
     of = layout(column("t"))
-    block = block_of(Appended.of(stored([encode(scan(of, [v], SLOT_NS, [s])) for v, s in zip(values, status, strict=True)])), of)
+    block = block_of(appended(stored([encode(scan(of, [v], SLOT_NS, [s])) for v, s in zip(values, status, strict=True)])), of)
     (chunk,) = chunks.encode(block.columns, of)
     good = [v for v, s in zip(values, status, strict=True) if s >> 30 == Quality.GOOD and np.isfinite(v)]
     assert chunk.summary.good == len(good)
@@ -162,7 +170,7 @@ ROWS: list[list[Value]] = [[64.93 + n / 100, n, "Dose"] for n in range(50)]
 
 @given(st.integers(0, 10**6), st.integers(1, 255))
 def test_a_flipped_byte_of_a_block_is_seen(where: int, bits: int) -> None:
-    block = block_of(Appended.of(stored([encode(scan(MIXED, values)) for values in ROWS])), MIXED)
+    block = block_of(appended(stored([encode(scan(MIXED, values)) for values in ROWS])), MIXED)
     parts = [encode_index(block.index), *(chunk.data for chunk in chunks.encode(block.columns, MIXED))]
     n, at = where % len(parts), where // len(parts) % len(parts[where % len(parts)])
     damaged = bytearray(parts[n])

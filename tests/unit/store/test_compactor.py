@@ -261,12 +261,16 @@ def a_row_off(index: Index) -> bytes:
     return blocks.encode_index(replace(index, slot_ns=index.slot_ns + (index.seq == index.seq[-1])))
 
 
+def a_text_off(index: Index) -> bytes:
+    return blocks.encode_index(replace(index, rests=replace(index.rests, body=index.rests.body[:-1] + b"?")))
+
+
 WRONG: dict[str, tuple[str, Callable[..., object]]] = {
     "a value": ("encode", a_bit_off("values")),
     "a status code": ("encode", a_bit_off("status")),
     "an integer": ("encode", a_bit_off("integers")),
     "a slot": ("encode_index", a_row_off),
-    "a text": ("encode_index", lambda index: blocks.encode_index(replace(index, rest_bytes=index.rest_bytes[:-1] + b"?"))),
+    "a text": ("encode_index", a_text_off),
 }
 
 
