@@ -163,7 +163,7 @@ class Layout:
         return cls(columns=columns, **fields)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ScanGroup:
     """A layout together with the configured tags its driver reads, in the order of the columns."""
 

@@ -20,6 +20,7 @@ from config.model import ModbusEndpoint
 from config.tags import Kind
 from drivers.base import Clock, DeviceError, Driver, Endpoint, Quality, Scan, ScanGroup, Status, scan_groups
 from drivers.modbus.session import connect as connect_modbus
+from drivers.opcua.learned import TOO_LARGE
 from drivers.opcua.session import Session
 from drivers.opcua.session import connect as connect_opcua
 
@@ -101,6 +102,8 @@ class _Visitor:
                 scan = await self._read(driver, group)
             except PLANT_FAULTS as exc:
                 _honour_cancellation()
+                if isinstance(exc, DeviceError) and exc.connection_lost and exc.status in TOO_LARGE:
+                    return  # the driver asks for less on the next connection, in the end without the tag that is to blame
                 self._lose(group.device.name, _cause(exc))
                 if not isinstance(exc, DeviceError) or exc.connection_lost:
                     return

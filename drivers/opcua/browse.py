@@ -25,6 +25,8 @@ from drivers.opcua.wire import Connection, Undecodable, browse_next_results, bro
 NODES_PER_REQUEST = 200
 REFERENCES_PER_NODE = 1000
 """Asked for; a server may give fewer, and a continuation point for the rest."""
+REFERENCE_BYTES, FEW_NODES_BYTES = 200, 16_000
+"""Of a reference with its names; and for each node of a request, of a server that bounds its messages."""
 OBJECTS = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
 _HIERARCHICAL = ua.NodeId(ua.Int32(ObjectIds.HierarchicalReferences))
 _CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable | ua.NodeClass.Method
@@ -76,7 +78,10 @@ class Browser:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._size = NODES_PER_REQUEST
+        self._size, self._references = NODES_PER_REQUEST, REFERENCES_PER_NODE
+        if most_bytes := connection.bounds.message_bytes:  # answers are expected to have the same bound, or the connection ends
+            self._size = max(1, min(self._size, most_bytes // FEW_NODES_BYTES))
+            self._references = max(1, min(self._references, most_bytes // (self._size * REFERENCE_BYTES)))
 
     async def learn_limits(self) -> None:
         """Keep to what the server says it takes. Raises DeviceError."""
@@ -113,7 +118,7 @@ class Browser:
             first += len(some)
 
     async def _browse(self, asked: list[ua.BrowseDescription]) -> list[ua.BrowseResult]:
-        parameters = ua.BrowseParameters(RequestedMaxReferencesPerNode=ua.UInt32(REFERENCES_PER_NODE), NodesToBrowse=asked)
+        parameters = ua.BrowseParameters(RequestedMaxReferencesPerNode=ua.UInt32(self._references), NodesToBrowse=asked)
         body = await self._connection.ask(ua.BrowseRequest(Parameters=parameters), "browsing")
         return browse_results(body, len(asked), f"{self._connection.place}: browsing")
 

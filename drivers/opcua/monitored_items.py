@@ -20,9 +20,12 @@ from drivers.opcua.faults import status_name
 from drivers.opcua.read import SMALLER_HELPS, GroupReader
 from drivers.opcua.tag_faults import TagFaults
 from drivers.opcua.wire import Connection, answer
+from drivers.opcua.wire_prepared import PreparedRead
 
 ITEMS_PER_CALL = 1000
 """Asked for at once where the server does not say how many it takes."""
+_OF_AN_ITEM_BYTES = 64
+"""At most, beside its node: how it is to be watched, and a deadband."""
 _OF_FILTERS = frozenset(
     {
         StatusCodes.BadFilterNotAllowed,
@@ -96,6 +99,9 @@ class MonitoredItems:
         sampling: list[float] = []
         waiting, self.refused = self.refused, []
         size = items_per_call or ITEMS_PER_CALL
+        if most_bytes := self._connection.bounds.message_bytes:
+            widest = max((PreparedRead.bytes_of(self._reader.nodes[column]) for column in waiting), default=0)
+            size = max(1, min(size, most_bytes // (widest + _OF_AN_ITEM_BYTES)))
         for column, status in self._reader.unresolved:
             self._refuse(column, status)
         while waiting:

@@ -8,7 +8,6 @@ spoils nobody else's sample. What was wrong with a tag is logged once per connec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from drivers.base import Clock, DeviceError, Scan, ScanGroup, Status
 from drivers.opcua.address import Unresolved, node_id
 from drivers.opcua.answer import AnswerDecoder
 from drivers.opcua.decode import ItemDecoder, no_value
+from drivers.opcua.learned import TOO_LARGE, Learned, learned_of
 from drivers.opcua.samples import Samples, joined
 from drivers.opcua.tag_faults import TagFaults
 from drivers.opcua.wire import Connection, Undecodable, read_results
@@ -78,13 +78,31 @@ class PartReader(Generic[Decoded]):
         nodes_per_read: int | None,
         decoder: Callable[[tuple[int, ...]], Decoder[Decoded]],
         attribute: int = AttributeIds.Value,
+        learned: Learned | None = None,
     ) -> None:
+        """Nodes that `learned` calls refused are not read."""
         self._connection, self._doing = connection, doing
         self._what = f"{connection.place}: {doing}"
         self._decoder, self._attribute = decoder, attribute
-        pending = iter(nodes.items())
-        chunks = iter(lambda: dict(islice(pending, nodes_per_read or len(nodes))), {})
-        self._parts = [self._part(chunk) for chunk in chunks]
+        self._learned = learned or Learned()
+        wanted = {key: node for key, node in nodes.items() if key not in self._learned.refused}
+        self._parts = [self._part(part) for part in self._divided(wanted, nodes_per_read or len(nodes))]
+
+    def _divided(self, nodes: Mapping[int, ua.NodeId], most: int) -> Iterator[dict[int, ua.NodeId]]:
+        """In as few parts as their number, their size and what was learned allow."""
+        most_bytes = self._connection.bounds.message_bytes
+        part: dict[int, ua.NodeId] = {}
+        taken = 0
+        for key, node in nodes.items():
+            size = PreparedRead.bytes_of(node) if most_bytes else 0
+            full = len(part) == most or (most_bytes is not None and taken + size > most_bytes)
+            if part and (full or key in self._learned.cuts):
+                yield part
+                part, taken = {}, 0
+            part[key] = node
+            taken += size
+        if part:
+            yield part
 
     def _part(self, nodes: Mapping[int, ua.NodeId]) -> _Part[Decoded]:
         return _Part(nodes, self._attribute, self._decoder(tuple(nodes)))
@@ -92,6 +110,7 @@ class PartReader(Generic[Decoded]):
     def _halves(self, part: _Part[Decoded]) -> Iterator[_Part[Decoded]]:
         nodes = list(part.nodes.items())
         middle = len(nodes) // 2
+        self._learned.cuts.add(nodes[middle][0])
         yield self._part(dict(nodes[:middle]))
         yield self._part(dict(nodes[middle:]))
 
@@ -111,8 +130,15 @@ class PartReader(Generic[Decoded]):
                 told.append((part.keys, part.decoder.refused(Status.BAD_DECODING)))
                 return [part]
         except DeviceError as exc:
-            if len(part.nodes) == 1 or exc.status not in SMALLER_HELPS:
+            if exc.connection_lost or exc.status not in SMALLER_HELPS:
+                if exc.status in TOO_LARGE:
+                    self._learned.closed(list(part.nodes), exc.status)
                 raise
+            if len(part.nodes) == 1:
+                if exc.status not in TOO_LARGE:
+                    raise
+                told.append((part.keys, part.decoder.refused(exc.status)))
+                return [part]
         else:
             told.append((part.keys, decoded))
             return [part]
@@ -166,7 +192,11 @@ class GroupReader:
         self.nodes = self._resolve(namespaces)
         """NodeIds by column, of those that could be resolved."""
         doing = f"reading {group.name}"
-        self._reader = PartReader(connection, doing, self.nodes, nodes_per_read, self._decoder)
+        learned = learned_of(group)
+        for column, status in learned.refused.items():
+            self._unresolved.append((np.array([column]), self._decoder((column,)).refused(status)))
+            self._faults.tell(column, status)
+        self._reader = PartReader(connection, doing, self.nodes, nodes_per_read, self._decoder, learned=learned)
         # With no node to ask for, the server itself is asked: or its restart, which may bring them, would go unseen.
         self._server = None if self.nodes else NodeReader(connection, doing, {0: SERVER_STATE}, None)
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
 from drivers.base import DeviceError, Note, Scan, Status
+from drivers.opcua.learned import TOO_LARGE
 from drivers.opcua.publish import PublishDecoder
 from drivers.opcua.subscription import Subscription
 from drivers.opcua.wire import Connection
@@ -28,7 +29,7 @@ FAILURES = 2
 FIRST_WAIT_S, RETRY_S = 1.0, 120.0
 LASTING_S = 60.0
 """A subscription that fails sooner has hardly worked."""
-WATCH_S = 0.25
+WATCH_S, CLOSED_S = 0.25, 0.1
 _OF_SUBSCRIPTIONS = frozenset(
     {
         StatusCodes.BadTooManySubscriptions,
@@ -52,12 +53,16 @@ class Subscriptions:
     def __init__(self, connection: Connection, groups: Sequence[Subscription], items_per_call: int | None) -> None:
         self._connection, self._groups, self._items_per_call = connection, groups, items_per_call
         self._decoder = PublishDecoder()
-        self._some = asyncio.Event()
+        self._some, self._failed = asyncio.Event(), asyncio.Event()
         self._fault: DeviceError | None = None
         self.groups = {each.group.layout.id: each for each in groups}
 
     async def read(self, group: Subscription, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError."""
+        if not self._connection.is_open and self._fault is None:
+            with suppress(TimeoutError):  # whoever waits for changes is told why, a moment later
+                async with asyncio.timeout(CLOSED_S):
+                    await self._failed.wait()
         if self._fault is not None:
             raise self._fault
         if not self._connection.is_open:
@@ -67,7 +72,11 @@ class Subscriptions:
 
     def give_up(self, exc: DeviceError) -> None:
         """The connection is of no more use."""
+        if self._fault is None and exc.status in TOO_LARGE:
+            for group in self._groups:
+                group.too_large()
         self._fault = self._fault or exc
+        self._failed.set()
         self._connection.abort()
 
     async def tend(self, group: Subscription) -> None:

@@ -23,6 +23,7 @@ from config.model import OpcUaGroup
 from drivers.base import Changes, Clock, DeviceError, Note, Scan, ScanGroup
 from drivers.opcua.faults import status_name
 from drivers.opcua.freshness import Freshness
+from drivers.opcua.learned import learned_of
 from drivers.opcua.monitored_items import MonitoredItems, asked_group
 from drivers.opcua.publish import PublishDecoder, Published, Told
 from drivers.opcua.read import GroupReader
@@ -40,6 +41,8 @@ DEADBAND_ROUNDING = 1 + 1e-6
 """A deadband is scaled on its way to the server, and what it holds back on its way here."""
 _OVERFLOW_MASK, _OVERFLOW = np.uint32(0xC80), np.uint32(0x480)
 _MOST_MISSING = 20
+_OF_A_NOTIFICATION_BYTES = 100
+"""A number with its stamp has 26; texts may have more."""
 
 
 def is_subscribed(group: ScanGroup) -> bool:
@@ -60,6 +63,7 @@ class Subscription:
         self._period_s = asked.period_s
         self._freshness = Freshness(len(group.layout.columns), asked.freshness_s or FRESHNESS_S)
         self._faults = TagFaults(group)
+        self._learned = learned_of(group)
         self._told = ToldValues(group.layout)
         self.items = MonitoredItems(connection, group, reader, self._told.refuse)
         self._next = 1
@@ -92,6 +96,7 @@ class Subscription:
         asked.RequestedPublishingInterval = ua.Double(period_s * 1000)
         asked.RequestedMaxKeepAliveCount = ua.UInt32(keep_alive)
         asked.RequestedLifetimeCount = ua.UInt32(keep_alive * LIFETIME_KEEP_ALIVES)
+        asked.MaxNotificationsPerPublish = ua.UInt32(self._notifications())
         asked.PublishingEnabled = True
         body = await self._connection.ask(request, f"subscribing to {self.group.name}")
         granted = answer(ua.CreateSubscriptionResponse, body, self._what).Parameters
@@ -111,6 +116,15 @@ class Subscription:
             told += f"; the server takes no deadband of {self._names(self.items.without_deadband)}: every change is told"
         self.notes.append(Note("subscribed", told))
         self.polled = False
+
+    def _notifications(self) -> int:
+        """The most in one message: of a server that bounds the messages it takes, we expect the same of those it sends."""
+        of_bytes = (self._connection.bounds.message_bytes or 0) // _OF_A_NOTIFICATION_BYTES
+        return min((most for most in (self._learned.notifications, of_bytes) if most), default=0)
+
+    def too_large(self) -> None:
+        """The server ended the connection over the size of a message."""
+        self._learned.notifications = max(1, (self._notifications() or len(self.group.layout.columns)) // 2)
 
     async def ask_again(self, items_per_call: int | None) -> None:
         """For what the server did not monitor. Raises DeviceError."""

@@ -23,6 +23,7 @@ _TOLD = {
     StatusCodes.BadAttributeIdInvalid: "check the address: the node is no variable",
     StatusCodes.BadNotReadable: "let the server's owner make the node readable",
     StatusCodes.BadUserAccessDenied: "let the server's owner allow this user to read it",
+    StatusCodes.BadResponseTooLarge: "the server can't send so great a value: leave the tag out, or let it send larger messages",
     Status.BAD_DECODING: "what the server sends for it can't be decoded: leave the tag out, or ask the server's vendor",
 }
 _MISFITS = {

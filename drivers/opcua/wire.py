@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -21,6 +21,7 @@ from asyncua.client.ua_client import UASocketState
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import struct_from_binary
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Status
@@ -31,6 +32,8 @@ from drivers.opcua.security import Secured
 from drivers.opcua.wire_plain import Shortcut
 from drivers.opcua.wire_prepared import PreparedPublish, PreparedRead, answer_to
 
+SPARE_BYTES, SPARE_SHARE = 512, 0.05
+"""Of the greatest message that a server takes: for its head, and for what security adds to each chunk."""
 CLOSE_S = 1.0
 """A server that does not let go within this is left."""
 SESSION_TIMEOUT_MS = 60_000
@@ -59,6 +62,21 @@ class Undecodable(Exception):
     """The body of an answer that asyncua can't decode, though it came whole and in turn."""
 
 
+@dataclass(slots=True)
+class Bounds:
+    """What the server said when the connection was made."""
+
+    message_bytes: int | None = None
+    """The most that a request's body may have; None: no bound."""
+
+    @classmethod
+    def of(cls, acknowledge: ua.Acknowledge) -> Bounds:
+        """Part 6, 7.1.2.4: the sizes are of requests, 0 is no bound."""
+        in_chunks = acknowledge.MaxChunkCount * (acknowledge.ReceiveBufferSize or _BUFFER_BYTES)
+        told = [size for size in (acknowledge.MaxMessageSize, in_chunks) if size > 0]
+        return cls(max(1, int(min(told) * (1 - SPARE_SHARE)) - SPARE_BYTES) if told else None)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Connection:
     """One channel and session. `place` names it in every error text."""
@@ -68,6 +86,7 @@ class Connection:
     timeout_s: float
     deadlines: Deadlines
     """Of polls."""
+    bounds: Bounds = field(default_factory=Bounds)
 
     @classmethod
     def to(cls, endpoint: OpcUaEndpoint, secured: Secured | None = None) -> Connection:
@@ -114,6 +133,7 @@ class Connection:
         limits.max_recv_buffer = acknowledge.SendBufferSize or _BUFFER_BYTES
         limits.max_send_buffer = acknowledge.ReceiveBufferSize or _BUFFER_BYTES
         limits.max_message_size = limits.max_chunk_count = 0
+        self.bounds.message_bytes = Bounds.of(acknowledge).message_bytes
 
     async def ask(self, request: Question, doing: str) -> Buffer:
         """The body of the answer to `request`, whole and decrypted. Raises DeviceError."""
@@ -121,21 +141,30 @@ class Connection:
             if self.client.uaclient.protocol is None:
                 raise ConnectionError("it is not open")
             request.RequestHeader = ua.RequestHeader()
-            return await self.client.uaclient.protocol.send_request(request)
+            try:
+                return await self.client.uaclient.protocol.send_request(request)
+            except UaStatusCodeError as exc:
+                raise self._failed(exc, doing) from exc
 
     async def poll(self, request: PreparedRead, doing: str) -> bytes:
         """The same as `ask`, for a Read that was encoded beforehand. Raises DeviceError."""
         try:
             return await answer_to(self.client.uaclient.protocol, request, self.timeout_s, self.deadlines)
         except Exception as exc:
-            raise device_error(exc, f"{self.place}: {doing}", self.timeout_s) from exc
+            raise self._failed(exc, doing) from exc
+
+    def _failed(self, exc: Exception, doing: str) -> DeviceError:
+        """A refusal may also be the last word of a server that closes the connection with it."""
+        error = device_error(exc, f"{self.place}: {doing}", self.timeout_s)
+        error.connection_lost = error.connection_lost or not self.is_open
+        return error
 
     async def publish(self, received: Sequence[tuple[int, int]]) -> bytes:
         """The next message of any subscription, whenever it comes; acknowledges `received`. Raises DeviceError."""
         try:
             return await answer_to(self.client.uaclient.protocol, PreparedPublish(received), 0, None)
         except Exception as exc:
-            raise device_error(exc, f"{self.place}: waiting for changes", self.timeout_s) from exc
+            raise self._failed(exc, "waiting for changes") from exc
 
     async def renew(self) -> None:
         """Have a new security token for the channel. Raises DeviceError."""
@@ -157,7 +186,9 @@ class Connection:
     def is_open(self) -> bool:
         """Whether there is a socket, as far as this side knows."""
         protocol = self.client.uaclient.protocol
-        return protocol is not None and protocol.state is UASocketState.OPEN
+        if protocol is None or protocol.transport is None:
+            return False
+        return protocol.state is UASocketState.OPEN and not protocol.transport.is_closing()
 
     def abort(self) -> None:
         """Close the socket now; whoever waits for an answer gets a DeviceError."""

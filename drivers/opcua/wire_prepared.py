@@ -33,6 +33,8 @@ def _type_of(encoding: int) -> bytes:
 
 _TYPE = _type_of(ObjectIds.ReadRequest_Encoding_DefaultBinary)
 _ANSWER_TYPE = _type_of(ObjectIds.ReadResponse_Encoding_DefaultBinary)
+_BEHIND_NODE_BYTES = 14
+"""Attribute, no index range, no data encoding."""
 _COUNT = struct.Struct("<i")
 _HEADER = struct.Struct("<qIIiIHB")
 """After the token: time, handle, no diagnostics, no audit entry, timeout in ms, no additional header."""
@@ -67,6 +69,11 @@ class PreparedRead:
         self._parameters = b"".join([before, *(nodeid_to_binary(node) + behind for node in nodes)])
         self._token: ua.NodeId | None = None
         self._before_header = b""
+
+    @staticmethod
+    def bytes_of(node: ua.NodeId) -> int:
+        """What a node takes in a request."""
+        return len(nodeid_to_binary(node)) + _BEHIND_NODE_BYTES
 
     def encoded(self, token: ua.NodeId, at: datetime, handle: int, timeout_s: float) -> bytes:
         """The body of the request: `token` is the session's, `at` the time of sending."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from drivers.base import DeviceError
 from drivers.opcua.browse import OBJECTS, Browser, Found, NoSuchPath, start_of, walk
-from drivers.opcua.wire import Connection
+from drivers.opcua.wire import Bounds, Connection
 
 Graph = dict[int, list[int]]
 """Children by number; 0 is the Objects folder, odd numbers are variables."""
@@ -28,6 +28,8 @@ def node(number: int) -> ua.NodeId:
 
 class GraphServer:
     """Answers as a server does, with its limits; stands in for a Connection."""
+
+    bounds = Bounds()
 
     place = "graph"
 

@@ -26,7 +26,7 @@ import drivers.opcua
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError
 from drivers.deadlines import Deadlines
-from drivers.opcua.wire import Connection, Undecodable, read_results
+from drivers.opcua.wire import Bounds, Connection, Undecodable, read_results
 from drivers.opcua.wire_prepared import PreparedRead, answer_to
 
 SOURCES = sorted(Path(next(iter(drivers.opcua.__path__))).glob("*.py"))
@@ -255,4 +255,9 @@ async def test_the_servers_limits_are_taken_the_right_way_round() -> None:
     connection._keep_limits(acknowledge)
     assert (limits.max_recv_buffer, limits.max_send_buffer) == (65000, 8192)
     assert (limits.max_message_size, limits.max_chunk_count) == (0, 0)
+    assert connection.bounds.message_bytes == 9_500 - 512
+    acknowledge.MaxMessageSize = ua.UInt32(0)
+    assert Bounds.of(acknowledge).message_bytes == int(2 * 8192 * 0.95) - 512
+    acknowledge.MaxChunkCount = ua.UInt32(0)
+    assert Bounds.of(acknowledge).message_bytes is None
     assert connection.place == "e (opc.tcp://plc/path)"
