@@ -7,10 +7,12 @@ evenly, ahead of it, and `offset_ns` says by how much: two samples never share a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 TOLERANCE_NS = 100_000_000
 """Offsets up to this are left alone: following each would make uneven slots of ordinary clock discipline."""
+_CLOSE_NS, _TRIES = 1_000_000, 5
+"""Readings of two clocks so close together are of one moment; a process may be stopped between them, so some are taken."""
 
 
 class PlantClock:
@@ -25,7 +27,7 @@ class PlantClock:
         """Anchor at the wall clock, or at `not_before_ns` (the newest thing in the journal) where that is later."""
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
-        self._anchor_ns = max(wall_ns(), not_before_ns) - monotonic_ns()
+        self._anchor_ns = max(self._wall_beyond_ns(), not_before_ns - monotonic_ns())
 
     def now_ns(self) -> int:
         """Plant time, nanoseconds since 1970-01-01 UTC."""
@@ -37,7 +39,7 @@ class PlantClock:
 
     def offset_ns(self) -> int:
         """Wall clock − plant time; negative when the wall clock is behind."""
-        return self._wall_ns() - self.now_ns()
+        return self._wall_beyond_ns() - self._anchor_ns
 
     def follow(self) -> int:
         """Move forward to a wall clock that is ahead by more than the tolerance; returns by how much, or 0."""
@@ -46,3 +48,15 @@ class PlantClock:
             return 0
         self._anchor_ns += offset
         return offset
+
+    def _wall_beyond_ns(self) -> int:
+        """Wall clock − monotonic clock, at one moment: what passes between two readings is no step of either."""
+        return min(self._readings(), key=lambda reading: reading[0])[1]
+
+    def _readings(self) -> Iterator[tuple[int, int]]:
+        """How long a reading of both took, and the difference; no more than are needed."""
+        for _ in range(_TRIES):
+            before_ns, wall_ns, after_ns = self._monotonic_ns(), self._wall_ns(), self._monotonic_ns()
+            yield after_ns - before_ns, wall_ns - (before_ns + after_ns) // 2
+            if after_ns - before_ns <= _CLOSE_NS:
+                return

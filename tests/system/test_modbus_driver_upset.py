@@ -19,6 +19,7 @@ from simulators.modbus_server import ModbusServer
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, Point, Reading
 from simulators.upset import Disturbable, Upset
 from simulators.wire import KINDS_OF_WIRE, Wire
+from tests.servers import free_port
 from tests.system.modbus_peer import FixedClock
 
 TIMEOUT_S = 0.4
@@ -75,7 +76,7 @@ class Reader:
 
 @asynccontextmanager
 async def plant() -> AsyncIterator[Plant]:
-    async with Wire("bus") as wire:
+    async with Wire("bus", port=free_port()) as wire:
         served = endpoint(wire.port)
         ramp = Ramp()
         async with ModbusServer(served, ramp) as server:

@@ -17,6 +17,7 @@ import pytest
 from config.model import ModbusEndpoint
 from drivers.base import DeviceError, Driver, Quality, Scan, ScanGroup, Status
 from drivers.modbus.session import connect
+from tests.servers import free_port
 from tests.system.modbus_peer import CLOSE, FixedClock, Peer, Request, Script, Step, plant, right, serving, value_at
 from tests.wire.sockets import held_sockets
 
@@ -269,8 +270,7 @@ async def test_a_cancelled_connect_is_prompt() -> None:
     [("127.0.0.1", r"refused or unreachable: is the device on, and does it listen on port \d+"), ("nowhere.invalid", "resolved")],
 )
 async def test_an_unreachable_host_is_named(host: str, text: str) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     endpoint, groups = plant(port, TAGS)
     there = endpoint.model_copy(update={"url": f"modbus://{host}:{port}"})
     with pytest.raises(DeviceError, match=rf"^modbus://{host}:{port}: no connection, .*{text}") as caught:

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from drivers.base import DeviceError, Quality, Status, scan_groups
 from drivers.opcua.session import connect
+from tests.servers import free_port
 from tests.system.opcua_peers import CLOCK, PLANT, SLOT_NS, PlantServer, endpoint_of, nothing_left_behind, scan_of
 
 STAMP = ua.DateTime(2026, 11, 22, 10, 20, 30, 123456, tzinfo=UTC)
@@ -136,9 +137,9 @@ async def test_namespaces_are_resolved_at_every_connect_and_an_unknown_one_costs
         "TT-2": {"address": "nsu=urn:nowhere;s=tt"},
         "STATE": {"address": f"i={ObjectIds.Server_ServerStatus_State}", "kind": "integer"},
     }
-    with PlantServer([PLANT, "urn:other"]) as first:
+    with PlantServer([PLANT, "urn:other"], port := free_port()) as first:
         first.put("tt;1=x", good(1.5, V.Double))
-        port, index = first.port, first.index
+        index = first.index
         endpoint = endpoint_of(first.url, tags)
         with capture_logs() as logs:
             scan = await scan_of(endpoint)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 import threading
 import time
@@ -19,6 +18,7 @@ from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Status, scan_groups
 from drivers.opcua import wire
 from drivers.opcua.session import connect
+from tests.servers import free_port
 from tests.system.opcua_peers import (
     CLOCK,
     SLOT_NS,
@@ -104,10 +104,8 @@ async def test_a_peer_that_is_no_server_is_a_device_error_in_time(plant: PlantSe
 
 
 async def test_nobody_listens(plant: PlantServer) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     with pytest.raises(DeviceError, match="refused: is the server running, and are host and port right") as error:
-        await scan_of(endpoint_at(plant, port))
+        await scan_of(endpoint_at(plant, free_port()))
     assert error.value.status == Status.BAD_NO_COMMUNICATION
 
 
@@ -276,7 +274,7 @@ async def test_a_renewal_that_fails_gives_the_connection_up(plant: PlantServer, 
 
 
 async def test_a_server_that_stops_is_lost_and_found_again() -> None:
-    with PlantServer() as first:
+    with PlantServer(port=free_port()) as first:
         first.put("tt", ua.DataValue(ua.Variant(1.0, ua.VariantType.Double)))
         endpoint = endpoint_of(first.url, {"TT": {"address": first.address("tt")}})
         (group,) = scan_groups(endpoint)

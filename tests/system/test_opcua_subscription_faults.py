@@ -36,6 +36,7 @@ from simulators.opcua_server import OpcUaServer
 from simulators.source import Point, Reading
 from simulators.upset import Upset
 from simulators.wire import Wire
+from tests.servers import free_port
 from tests.simulated_source import Changeable
 from tests.system.opcua_peers import nothing_left_behind
 from tests.system.secured_plant import Site
@@ -176,7 +177,7 @@ async def resumes(seen: Seen) -> float:
 
 
 async def test_through_each_trouble_of_the_wire_values_are_right_or_marked_and_come_back() -> None:
-    async with Wire("opc") as relay:
+    async with Wire("opc", port=free_port()) as relay:
         endpoint = endpoint_of(f"opc.tcp://127.0.0.1:{relay.port}/plant")
         async with OpcUaServer(endpoint, Ticking(), advertised=("127.0.0.1", relay.port), lean=True) as server:
             relay.target = ("127.0.0.1", server.port)

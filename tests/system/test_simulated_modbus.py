@@ -17,8 +17,9 @@ from simulators.modbus_server import ModbusServer
 from simulators.register_map import register_map
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, Point, Reading, SimulationError, Value
 from simulators.upset import End, Upset
+from tests.servers import free_port
 
-SOON_S = 5.0
+SOON_S = 30.0
 NOTHING_S = 0.04
 
 MIXED: dict[str, dict[str, object]] = {
@@ -111,9 +112,9 @@ def endpoint(devices: object = BUS) -> ModbusEndpoint:
 
 
 @asynccontextmanager
-async def bus() -> AsyncIterator[Bus]:
+async def bus(port: int = 0) -> AsyncIterator[Bus]:
     shown = Shown()
-    async with ModbusServer(endpoint(), shown) as server:
+    async with ModbusServer(endpoint(), shown, port=port) as server:
         made = Bus(server, shown)
         yield made
         for writer in made.opened:
@@ -353,10 +354,10 @@ async def test_upsets_that_cannot_be_done_are_refused_in_a_sentence() -> None:
 
 
 async def test_a_server_that_is_closed_ends_its_connections_and_frees_its_port() -> None:
-    async with bus() as b:
+    port = free_port()
+    async with bus(port) as b:
         clients = [await b.client() for _ in range(3)]
         await clients[0].ask(1, SKID)
-        port = b.port
     for client in clients:
         async with asyncio.timeout(SOON_S):
             assert await client.reader.read() == b""

@@ -27,6 +27,7 @@ from simulators.opcua_server import OpcUaServer
 from simulators.plant import SimulatedPlant
 from simulators.source import SimulationError
 from simulators.upset import Upset
+from tests.servers import free_port
 from tests.simulated_source import STAMP_NS, Changeable, opcua_endpoint
 
 PATIENCE_S = 30.0
@@ -380,8 +381,9 @@ async def test_a_session_that_waits_for_its_client_is_dropped_too() -> None:
 
 
 async def test_a_restarted_server_has_forgotten_its_sessions() -> None:
-    plant = Plant.model_validate({"site": "s", "units": {"R-201": {}}, "endpoints": {"opc": opcua_endpoint(TAGS)}})
-    async with SimulatedPlant(plant, speed=60, ports="free") as simulated:
+    endpoint = opcua_endpoint(TAGS).model_copy(update={"url": f"opc.tcp://127.0.0.1:{free_port()}"})
+    plant = Plant.model_validate({"site": "s", "units": {"R-201": {}}, "endpoints": {"opc": endpoint}})
+    async with SimulatedPlant(plant, speed=60, security="none") as simulated:
         url = simulated.urls["opc"]
         lost = await left_behind(url)
         simulated.board.begin(Upset("restart", "opc", None, 6.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from simulators.opcua_access import Security
 from simulators.opcua_server import OpcUaServer
 from simulators.plant import SimulatedPlant
 from simulators.source import SimulationError
+from tests.servers import free_port
 from tests.simulated_source import Changeable, opcua_endpoint
 
 CLIENT_URI = "urn:reactorwatch:test:client"
@@ -270,8 +270,7 @@ async def test_without_security_there_is_no_certificate() -> None:
 async def test_a_plant_served_as_configured_offers_every_policy_unless_told_otherwise(
     security: Security | None, count: int
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     endpoint = endpoint_with(url=f"opc.tcp://127.0.0.1:{port}/plant")
     plant = Plant.model_validate({"site": "s", "units": {"R-201": {}}, "endpoints": {"opc": endpoint}})
     async with SimulatedPlant(plant, security=security) as simulated:

@@ -26,6 +26,7 @@ from simulators.opcua_server import OpcUaServer
 from simulators.plant import SimulatedPlant
 from simulators.replay import Recording, Replay, load_recording
 from simulators.source import BAD_NO_DATA, BAD_TYPE_MISMATCH, PerDevice, Point, Reading, SimulationError, Value
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE, NO_RESPONSE = 1, 2, 3, 4, 11
@@ -365,13 +366,12 @@ async def test_a_port_that_is_taken_is_named(demo: Plant) -> None:
 
 
 async def test_a_plant_that_cannot_be_opened_leaves_nothing_behind(demo: Plant) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        ports = [free.getsockname()[1]]
+    port = free_port()
     first, second = demo.endpoints
-    served = first.model_copy(update={"url": f"opc.tcp://127.0.0.1:{ports[0]}"})
+    served = first.model_copy(update={"url": f"opc.tcp://127.0.0.1:{port}"})
     refused = second.model_copy(update={"url": "modbus://host.invalid:1502"})
     with pytest.raises(SimulationError, match=r"endpoint r301-modbus: cannot listen on host.invalid port 1502"):
         async with SimulatedPlant(demo.model_copy(update={"endpoints": (served, refused)})):
             pass
-    with socket.create_server(("127.0.0.1", ports[0])):
+    with socket.create_server(("127.0.0.1", port)):
         pass

@@ -22,7 +22,7 @@ from simulators.node_map import namespace_uris, node_map
 from simulators.plant import SimulatedPlant
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE
 from simulators.upset import KINDS, Level, Upset
-from tests.unit.simulators.small_plant import PLANT, scenario
+from tests.unit.simulators.small_plant import PLANT, at_ports_of_its_own, scenario
 
 OPCUA, MODBUS = "r201-opcua", "r301-modbus"
 
@@ -74,7 +74,7 @@ async def over_modbus(plant: SimulatedPlant, timeout_s: float = 0.3) -> Seen:
 
 @pytest.fixture(name="plant")
 async def _plant() -> AsyncIterator[SimulatedPlant]:
-    async with SimulatedPlant(PLANT, ports="free") as plant:
+    async with SimulatedPlant(at_ports_of_its_own(), security="none") as plant:
         yield plant
 
 

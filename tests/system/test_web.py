@@ -37,6 +37,7 @@ from collector.show.trend import NoTrend, Trend
 from collector.store.files import StoreError
 from collector.web.server import PageError, serve
 from collector.web.stream import MOST_CLIENTS
+from tests.servers import free_port
 
 AT = "2026-11-23T08:53:52.000Z"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
@@ -249,9 +250,8 @@ async def test_nothing_is_painted_once_nobody_looks(http: aiohttp.ClientSession)
 async def test_it_stops_promptly_though_browsers_look_and_one_reads_nothing(http: aiohttp.ClientSession) -> None:
     huge = replace(PICTURE, events=(EventPicture(AT, "", "info", "x" * 4_000_000),))
     async with AsyncExitStack() as stack:
-        async with serve(lambda: huge, past, "127.0.0.1", 0) as url:
+        async with serve(lambda: huge, past, "127.0.0.1", port := free_port()) as url:
             streams = [await stack.enter_async_context(http.get(f"{url}/stream")) for _ in range(3)]
-            port = int(url.rsplit(":", 1)[1])
             idle = await asyncio.open_connection("127.0.0.1", port)
             deaf = socket.create_connection(("127.0.0.1", port))
             stack.callback(deaf.close)
@@ -276,11 +276,10 @@ async def test_browsers_that_read_see_a_proper_end(http: aiohttp.ClientSession) 
 
 
 async def test_cancelling_stops_it_too() -> None:
-    serving, served = asyncio.Event(), ""
+    serving, port = asyncio.Event(), free_port()
 
     async def run() -> None:
-        nonlocal served
-        async with serve(Easel().paint, past, "127.0.0.1", 0) as served:
+        async with serve(Easel().paint, past, "127.0.0.1", port):
             serving.set()
             await asyncio.Event().wait()
 
@@ -290,7 +289,7 @@ async def test_cancelling_stops_it_too() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", int(served.rsplit(":", 1)[1]))
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_what_ends_the_context_comes_out_as_it_was() -> None:
@@ -523,7 +522,7 @@ async def test_a_browser_shows_the_picture_as_text_only(http: aiohttp.ClientSess
 @needs_chromium
 async def test_a_browser_that_lost_the_daemon_says_so_and_finds_it_again(http: aiohttp.ClientSession, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
+        async with serve(Easel().paint, past, "127.0.0.1", port := free_port()) as url:
             tab = await stack.enter_async_context(browser(http, tmp_path))
             await tab.call("Page.navigate", url=url)
             await tab.once("document.querySelectorAll('.tags tbody tr').length")
@@ -532,7 +531,7 @@ async def test_a_browser_that_lost_the_daemon_says_so_and_finds_it_again(http: a
         assert re.search(r"CONNECTION LOST\. The values below are OLD: the last picture came \d+ s ago, at 08:53:52 UTC", banner)
         assert await tab.evaluate("getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
         assert await tab.evaluate("document.getElementById('link').textContent") == "✕ LOST"
-        async with serve(Easel().paint, past, "127.0.0.1", int(url.rsplit(":", 1)[1])):
+        async with serve(Easel().paint, past, "127.0.0.1", port):
             assert await tab.once("document.getElementById('lost').hidden")
 
 

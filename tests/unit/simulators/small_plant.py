@@ -6,6 +6,7 @@ from pathlib import Path
 
 from config.model import Plant
 from simulators.scenario import Scenario, load_scenario
+from tests.servers import free_port
 
 _R201: dict[str, dict[str, object]] = {
     "TT-201A": {"address": "ns=2;s=A", "role": "product_temperature"},
@@ -35,6 +36,12 @@ PLANT = Plant.model_validate(
         },
     }
 )
+
+
+def at_ports_of_its_own() -> Plant:
+    """Where its endpoints can be had again at the same port after a restart."""
+    moved = (each.model_copy(update={"url": each.url.replace(":1", f":{free_port()}")}) for each in PLANT.endpoints)
+    return PLANT.model_copy(update={"endpoints": tuple(moved)})
 
 
 def scenario(tmp_path: Path, text: str) -> Scenario:
