@@ -51,7 +51,7 @@ CLOCK = SystemClock()
 
 def endpoint_of(url: str, tags: dict[str, dict[str, Any]], **settings: Any) -> OpcUaEndpoint:
     device = {"unit": "R-201", "tags": tags}
-    return OpcUaEndpoint.model_validate({"name": "south", "url": url, "devices": {"plc": device}, "timeout_s": 2.0} | settings)
+    return OpcUaEndpoint.model_validate({"name": "south", "url": url, "devices": {"plc": device}, "timeout_s": 30.0} | settings)
 
 
 async def scan_of(endpoint: OpcUaEndpoint) -> Scan:

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 
 import pytest
 from asyncua import ua
@@ -15,7 +15,7 @@ from asyncua.ua.status_codes import StatusCodes
 from structlog.testing import capture_logs
 
 from config.model import OpcUaEndpoint
-from drivers.base import DeviceError, Status, scan_groups
+from drivers.base import DeviceError, Driver, ScanGroup, Status, scan_groups
 from drivers.opcua import wire
 from drivers.opcua.session import connect
 from tests.servers import free_port
@@ -34,8 +34,8 @@ from tests.system.opcua_peers import (
     silent,
 )
 
-DEADLINE_S = 0.3
-MARGIN_S = 2.0
+DEADLINE_S, FROZEN_S = 0.3, 1.0
+MARGIN_S = 10.0
 """What a busy machine may add."""
 ERROR = struct.pack("<4sIIi", b"ERRF", 16, StatusCodes.BadTcpServerTooBusy, -1)
 
@@ -56,7 +56,7 @@ async def nothing_left(plant: PlantServer) -> AsyncIterator[None]:
         await works(plant)
 
 
-def endpoint_at(plant: PlantServer, port: int | None = None, *, period_s: float = 1.0, timeout_s: float = 2.0) -> OpcUaEndpoint:
+def endpoint_at(plant: PlantServer, port: int | None = None, *, period_s: float = 1.0, timeout_s: float = 30.0) -> OpcUaEndpoint:
     tags = {"TT": {"address": plant.address("tt")}, "TEXT": {"address": plant.address("text"), "kind": "text"}}
     endpoint = endpoint_of(f"opc.tcp://127.0.0.1:{port or plant.port}/plant", tags, timeout_s=timeout_s)
     (device,) = endpoint.devices
@@ -70,7 +70,7 @@ async def works(plant: PlantServer) -> None:
     assert scan.texts == ("x" * 500,)
 
 
-async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+async def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110  the other side lives in another thread
             await asyncio.sleep(0.01)
@@ -135,18 +135,29 @@ async def test_the_server_closes_in_the_middle_of_an_answer(plant: PlantServer, 
                 await driver.read(group, SLOT_NS)
 
 
+@asynccontextmanager
+async def connected_at_last(endpoint: OpcUaEndpoint, group: ScanGroup) -> AsyncIterator[Driver]:
+    """Again and again, where a busy machine takes longer than the timeout for it."""
+    async with AsyncExitStack() as stack:
+        while True:
+            with suppress(DeviceError):
+                driver = await stack.enter_async_context(connect(endpoint, [group], CLOCK))
+                break
+        yield driver
+
+
 async def test_a_frozen_server_costs_one_timeout_and_is_left(plant: PlantServer) -> None:
-    endpoint = endpoint_at(plant, timeout_s=DEADLINE_S)
+    endpoint = endpoint_at(plant, timeout_s=FROZEN_S)
     (group,) = scan_groups(endpoint)
     with ExitStack() as until_thawed:
-        began_s = time.monotonic()
-        async with connect(endpoint, [group], CLOCK) as driver:
+        async with connected_at_last(endpoint, group) as driver:
             until_thawed.enter_context(plant.frozen())
-            with pytest.raises(DeviceError, match=r"no answer within 0.3 s") as error:
+            began_s = time.monotonic()
+            with pytest.raises(DeviceError, match=r"no answer within 1 s") as error:
                 await driver.read(group, SLOT_NS)
             assert error.value.status == Status.BAD_TIMEOUT
             assert error.value.connection_lost
-        assert time.monotonic() - began_s < 2 * DEADLINE_S + MARGIN_S
+        assert time.monotonic() - began_s < 2 * FROZEN_S + MARGIN_S
     await until(lambda: plant.sessions == 0)
 
 
@@ -253,7 +264,7 @@ async def test_the_channel_is_renewed(plant: PlantServer, monkeypatch: pytest.Mo
         assert server_side.processor is not None
         channel = server_side.processor._connection
         first = channel.security_token.TokenId
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while channel.security_token.TokenId < first + 3:
                 await asyncio.sleep(0.01)
                 assert (await driver.read(group, SLOT_NS)).values[0] == 20.5
@@ -261,15 +272,14 @@ async def test_the_channel_is_renewed(plant: PlantServer, monkeypatch: pytest.Mo
 
 async def test_a_renewal_that_fails_gives_the_connection_up(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "TOKEN_LIFE_MS", 100)
-    endpoint = endpoint_at(plant, timeout_s=MARGIN_S)
+    endpoint = endpoint_at(plant, timeout_s=2 * FROZEN_S)
     (group,) = scan_groups(endpoint)
-    async with connect(endpoint, [group], CLOCK) as driver:
+    async with connected_at_last(endpoint, group) as driver:
         with plant.frozen(), capture_logs() as logs:
             await until(lambda: any(entry["event"] == "connection given up" for entry in logs))
-            began_s = time.monotonic()
             with pytest.raises(DeviceError) as error:
                 await driver.read(group, SLOT_NS)
-            assert time.monotonic() - began_s < MARGIN_S, "nobody waits for an answer on a socket that is closed"
+            assert "no answer" not in str(error.value), "nobody waits for an answer on a socket that is closed"
         assert error.value.connection_lost
 
 

@@ -35,7 +35,7 @@ from config.tags import Kind
 from tests.http_peer import Reply, Request, scripted
 from tests.journal_rows import SECOND_NS, SLOT_NS, MemoryJournal, Value, column, event_row, layout, scan, scan_row
 from tests.line_protocol import bits, unescaped
-from tests.servers import InfluxDB, VictoriaMetrics, running_influxdb, running_victoriametrics
+from tests.servers import InfluxDB, VictoriaMetrics, free_port, running_influxdb, running_victoriametrics
 from tests.servers import request as http
 
 TOKEN = "s3cret-token"
@@ -69,7 +69,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def config(**fields: object) -> Sink:
-    sink: Sink = TypeAdapter(Sink).validate_python({"name": "copy", "timeout_s": 5.0, **fields})
+    sink: Sink = TypeAdapter(Sink).validate_python({"name": "copy", "timeout_s": 60.0, **fields})
     return sink
 
 
@@ -107,7 +107,7 @@ async def uploading(sink: Sink, journal: Rows, cursors: Cursors, told: asyncio.Q
 
 
 async def drain(sink: Sink, journal: MemoryJournal) -> None:
-    async with uploading(sink, journal, journal) as upload, asyncio.timeout(30):
+    async with uploading(sink, journal, journal) as upload, asyncio.timeout(90):
         await upload.drain()
 
 
@@ -251,7 +251,7 @@ async def test_dead_letters_are_taken_up_once_the_server_is_set_right(
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110  of a database
             await asyncio.sleep(0.02)
 
@@ -290,13 +290,13 @@ async def test_absent_at_the_start_and_gone_for_a_while() -> None:
                 assert (await told.get()).startswith(f"busy: {influxdb.url}: ClientConnectorError: ")
                 await asyncio.to_thread(influxdb.start)
                 assert await told.get() == "taking: "
-                await asyncio.to_thread(journal.looked.wait, 10)
+                await asyncio.to_thread(journal.looked.wait, 60)
                 influxdb.stop()
                 journal.append(*rows(50, first))
                 upload.notify()
             await told.get()
             await asyncio.to_thread(influxdb.start)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await told.get()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -379,13 +379,17 @@ async def test_answers(secrets: None, kind: Callable[..., Sink], reply: Reply, o
 @pytest.mark.parametrize("fault", ["silence", "reset", "cut"])
 async def test_broken_networks(secrets: None, kind: Callable[..., Sink], fault: str) -> None:
     reply = Reply(fault=fault)  # type: ignore[arg-type]
-    async with scripted(reply) as peer, open_sink(kind(peer.url, timeout_s=0.2)) as sink:
+    timeout_s = 0.2 if fault == "silence" else 60.0
+    async with scripted(reply) as peer, open_sink(kind(peer.url, timeout_s=timeout_s)) as sink:
         outcome = await sink.write(b"m x=1 1")
         assert isinstance(outcome, Busy)
         assert not outcome.alarm
         assert peer.url in outcome.reason
         assert TOKEN not in outcome.reason
-        assert await sink.write(b"m x=1 1") == Taken()
+        again = await sink.write(b"m x=1 1")
+        while fault == "silence" and isinstance(again, Busy) and "no answer" in again.reason:  # of a busy machine
+            again = await sink.write(b"m x=1 1")
+        assert again == Taken()
 
 
 @pytest.mark.parametrize("kind", [influx1, influx2])
@@ -407,8 +411,7 @@ async def test_all_faults_in_a_row_lose_nothing(secrets: None, kind: Callable[..
 
 
 async def test_nobody_listens(secrets: None) -> None:
-    async with scripted() as peer:
-        url = peer.url
+    url = f"http://127.0.0.1:{free_port()}"
     async with open_sink(influx2(url)) as sink:
         outcome = await sink.write(b"m x=1 1")
     assert isinstance(outcome, Busy)

@@ -25,6 +25,8 @@ from simulators.upset import KINDS, Level, Upset
 from tests.unit.simulators.small_plant import PLANT, at_ports_of_its_own, scenario
 
 OPCUA, MODBUS = "r201-opcua", "r301-modbus"
+PATIENCE_S, IMPATIENT_S = 30.0, 0.3
+"""How long a client waits for what should come, for the machine may be busy; and for what should not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,13 @@ class Seen:
     fault: str = ""
 
 
-async def over_opcua(plant: SimulatedPlant, address: str = "ns=2;s=A", timeout_s: float = 1.0) -> Seen:
+async def over_opcua(plant: SimulatedPlant, timeout_s: float = PATIENCE_S) -> Seen:
     client = Client(plant.urls[OPCUA], timeout=timeout_s)
     try:
         async with asyncio.timeout(3 * timeout_s):
             await client.connect()
             try:
-                value = await client.get_node(address).read_data_value(raise_on_bad_status=False)
+                value = await client.get_node("ns=2;s=A").read_data_value(raise_on_bad_status=False)
             finally:
                 await client.disconnect()
     except (OSError, TimeoutError, UaStatusCodeError) as exc:
@@ -51,7 +53,7 @@ async def over_opcua(plant: SimulatedPlant, address: str = "ns=2;s=A", timeout_s
     return Seen(value.Value.Value, value.StatusCode.value if value.StatusCode else 0)
 
 
-async def over_modbus(plant: SimulatedPlant, timeout_s: float = 0.3) -> Seen:
+async def over_modbus(plant: SimulatedPlant, timeout_s: float = PATIENCE_S) -> Seen:
     """A stock client on a connection of its own."""
     parts = urlsplit(plant.urls[MODBUS])
     client = AsyncModbusTcpClient(parts.hostname or "", port=parts.port or 0, retries=0, timeout=timeout_s)
@@ -124,14 +126,14 @@ DEVICE_KINDS = ["exception", "silent", "foreign_unit", "short", "oversized"]
 async def test_an_upset_of_the_connection_or_the_device_is_seen_by_a_client_and_ends(plant: SimulatedPlant, kind: str) -> None:
     assert IN_ORDER(await over_modbus(plant))
     async with active(plant, Upset(kind, MODBUS if Level.ENDPOINT in KINDS[kind].levels else "r301-plc")):
-        assert not IN_ORDER(await over_modbus(plant))
+        assert not IN_ORDER(await over_modbus(plant, IMPATIENT_S))
     assert IN_ORDER(await over_modbus(plant))
 
 
 @pytest.mark.parametrize("kind", ["service_fault", "freeze", "refuse"])
 async def test_an_upset_of_the_opcua_endpoint_is_seen_by_a_client_and_ends(plant: SimulatedPlant, kind: str) -> None:
     async with active(plant, Upset(kind, OPCUA)):
-        assert (await over_opcua(plant, timeout_s=0.3)).fault
+        assert (await over_opcua(plant, IMPATIENT_S)).fault
     assert IN_ORDER(await over_opcua(plant))
 
 
@@ -142,7 +144,7 @@ async def test_connections_are_reset_once(plant: SimulatedPlant) -> None:
     assert await reader.read(64)
     plant.board.begin(Upset("reset", MODBUS))
     with pytest.raises(ConnectionResetError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await reader.read(1)
     writer.close()
     assert plant.board.active == []
@@ -185,9 +187,9 @@ async def _run(plant: SimulatedPlant) -> tuple[list[tuple[float, float]], list[H
                 shown[plant_s] = (speed, product)
 
         plant.live._on_second = record
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while 210 not in shown:
-                assert (await over_modbus(plant, timeout_s=10.0)).value is not None
+                assert (await over_modbus(plant)).value is not None
         return list(shown.values()), [each for each in plant.board.happenings if each.plant_s <= 200]
 
 

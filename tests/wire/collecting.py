@@ -15,19 +15,24 @@ from drivers.base import Scan
 
 
 class Watch:
-    """The newest slots of each device in which all was good, and whoever waits for more."""
+    """What came of each device, and whoever waits for more."""
 
     def __init__(self) -> None:
         self.good: dict[str, list[int]] = defaultdict(list)
-        self._causes: dict[str, str] = {}
+        """Slots in which all was good."""
+        self.partly: dict[str, list[int]] = defaultdict(list)
+        """Slots that were read, with something in them that was not."""
+        self.causes: dict[str, list[str]] = defaultdict(list)
+        """Of its losses and gaps."""
         self._more = asyncio.Event()
 
     def __call__(self, what: Scan | Event) -> None:
-        if isinstance(what, Scan) and not what.lost and not what.quality.any():
-            self.good[what.layout.device].append(what.slot_ns)
+        if isinstance(what, Scan) and not what.lost:
+            (self.partly if what.quality.any() else self.good)[what.layout.device].append(what.slot_ns)
             self._more.set()
-        elif isinstance(what, Event) and what.kind is EventKind.DEVICE:
-            self._causes[str(what.body["device"])] = str(what.body["cause"])
+        elif isinstance(what, Event) and what.kind in (EventKind.DEVICE, EventKind.GAP) and "device" in what.body:
+            self.causes[str(what.body["device"])].append(str(what.body["cause"]))
+            self._more.set()
 
     async def until(self, true: Callable[[], bool], limit_s: float) -> bool:
         """As soon as it is; False when it was not within `limit_s`."""
@@ -46,7 +51,8 @@ class Watch:
 
     def without(self, devices: Iterable[str], after_ns: int = 0) -> str:
         """Which of `devices` were not good after a time, and what was told of them last."""
-        return f"never good: {[(device, self._causes.get(device)) for device in devices if not self.have([device], 1, after_ns)]}"
+        lacking = [device for device in devices if not self.have([device], 1, after_ns)]
+        return f"never good: {[(device, self.causes[device][-1:]) for device in lacking]}"
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@
     {"do": "end", "id": 7}                                              -> {}
     {"do": "again", "name", "secured": {...}}                           -> {}              its server starts anew
     {"do": "counts"}                                                    -> {"NAME": {"sessions", "most_sessions", ...}}
+    {"do": "lateness"}                                                  -> {"worst_s": 0.1}      since it was asked last
 
 It ends with its stdin. It is a process of its own so that it can be stopped and killed, and so that the daemon's figures are
 the daemon's alone.
@@ -37,6 +38,7 @@ from simulators.opcua_certificates import Identity
 from simulators.opcua_server import OpcUaServer
 from simulators.upset import End, Upset
 from simulators.wire import KINDS_OF_WIRE, Wire
+from tests.wire.lateness import Lateness, lateness
 from tests.wire.lines import endpoint
 from tests.wire.marks import Marks
 from tests.wire.sockets import held_sockets
@@ -133,7 +135,8 @@ def _identity(key: Path, certificate: Path) -> Identity:
 class Devices:
     """All of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, late: Lateness) -> None:
+        self._late = late
         self._served: dict[str, Served] = {}
         self._ends: dict[int, End] = {}
         self._ids = itertools.count(1)
@@ -156,6 +159,9 @@ class Devices:
                 return {}
             case "counts":
                 return {name: served.counts() for name, served in self._served.items()}
+            case "lateness":
+                worst_s, self._late.worst_s = self._late.worst_s, 0.0
+                return {"worst_s": worst_s}
         raise ValueError(asked)
 
     async def _serve(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
@@ -193,16 +199,17 @@ class Devices:
 
 async def main() -> None:
     """Until stdin ends."""
-    devices = Devices()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    looking = asyncio.create_task(devices.look())
     gc.freeze()
-    while line := await reader.readline():
-        sys.stdout.write(json.dumps(await devices.do(json.loads(line))) + "\n")
-        sys.stdout.flush()
-    looking.cancel()
-    await devices.close()
+    async with lateness() as late:
+        devices = Devices(late)
+        looking = asyncio.create_task(devices.look())
+        while line := await reader.readline():
+            sys.stdout.write(json.dumps(await devices.do(json.loads(line))) + "\n")
+            sys.stdout.flush()
+        looking.cancel()
+        await devices.close()
 
 
 if __name__ == "__main__":
