@@ -57,6 +57,7 @@ class Quality(IntEnum):
 
 GOOD: Final = np.uint8(Quality.GOOD)
 """To compare arrays with; with the enumeration it takes numpy six times as long."""
+_BAD, _SEVERITY_AT = np.uint32(Quality.BAD), np.uint32(30)
 
 
 class Status:
@@ -82,7 +83,7 @@ class Status:
 
 def quality_of(status: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Quality from status codes by their two severity bits, `[k] -> [k]`: 00 good, 01 uncertain, 1x bad."""
-    quality: NDArray[np.uint8] = np.minimum(status >> np.uint32(30), np.uint32(Quality.BAD)).astype(np.uint8)
+    quality: NDArray[np.uint8] = np.minimum(status >> _SEVERITY_AT, _BAD).astype(np.uint8)
     return quality
 
 

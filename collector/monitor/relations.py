@@ -24,12 +24,13 @@ from collector.monitor.resumed import OutsideBefore
 from collector.terms import Event, Stamp
 from config.expressions.tree import Tree
 from config.limits import Limit
-from drivers.base import Layout, Quality, Scan, Status
+from drivers.base import GOOD, Layout, Quality, Scan, Status
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 Made = tuple[Judge, Scan, tuple[Stamp, ...]]
 """A board's judge, the relations, and the stamps of their units."""
+_BAD = np.uint8(Quality.BAD)
 _Before = tuple[Sequence[OutsideBefore], Sequence[Event]]
 
 
@@ -115,7 +116,7 @@ class Board:
         found = [part.evaluate(scan.slot_ns, self._operands) for part in self._parts]
         values = np.concatenate([value for value, _ in found])
         known = np.concatenate([sure for _, sure in found])
-        quality = np.where(known, Quality.GOOD, Quality.BAD).astype(np.uint8)
+        quality = np.where(known, GOOD, _BAD)
         status = np.where(known, Status.GOOD, Status.BAD_NO_DATA).astype(np.uint32)
         self.newest = Scan(self._layout, scan.slot_ns, scan.received_ns, values, status, quality)
         self.good_ns[known] = scan.slot_ns

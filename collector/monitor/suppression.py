@@ -17,7 +17,7 @@ from collector.monitor.relation import expression_roles
 from collector.monitor.relations import Relations
 from collector.terms import Stamp
 from config.limits import Limit
-from drivers.base import Layout, Quality, Scan
+from drivers.base import GOOD, Layout, Scan
 
 Change = tuple[AlarmKey, str, Stamp]
 """An alarm; why it is suppressed from now on, empty: no more; the context."""
@@ -62,7 +62,7 @@ class Suppressions:
     def _looked_at(self, scan: Scan, stamps: tuple[Stamp, ...]) -> Iterator[str]:
         """Units of which a condition changed."""
         for made in self._relations.figures(scan, stamps):
-            told = zip(made.layout.columns, made.values.tolist(), (made.quality == Quality.GOOD).tolist(), strict=True)
+            told = zip(made.layout.columns, made.values.tolist(), (made.quality == GOOD).tolist(), strict=True)
             for column, value, known in told:
                 holds = known and value == 1.0
                 if self._holds.get((column.unit, column.role)) is not holds:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collector.monitor.judge import ActiveRule
 from collector.monitor.limits import RuleKey
@@ -48,12 +49,23 @@ class Memory:
 
     def __init__(self, columns: int) -> None:
         self.answered: Scan | None = None
-        self.good_ns = np.zeros(columns, np.int64)
+        self._all_good_ns = 0
+        self._good_ns = np.zeros(columns, np.int64)
+
+    @property
+    def good_ns(self) -> NDArray[np.int64]:
+        """Slot of the last good sample of each column, 0 where there was none, `[k]`."""
+        return np.maximum(self._good_ns, self._all_good_ns)
 
     def observe(self, scan: Scan) -> None:
-        if not scan.lost:
-            self.answered = scan
-            self.good_ns[scan.quality == GOOD] = scan.slot_ns
+        """The next scan."""
+        if scan.lost:
+            return
+        self.answered = scan
+        if np.count_nonzero(scan.quality):
+            self._good_ns[scan.quality == GOOD] = scan.slot_ns
+        else:
+            self._all_good_ns = scan.slot_ns
 
 
 @dataclass(frozen=True, slots=True)

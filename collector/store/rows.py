@@ -29,6 +29,7 @@ _CHANGE_BYTES = 24
 _SHORT_BYTES, _MOST_KNOWN = 512, 1024
 _known_texts: dict[tuple[str, ...], bytes] = {}
 """Never more than some hundred kilobytes."""
+_WORST = np.uint8(max(Quality))
 _F8, _I8, _U4, _U1 = np.dtype("<f8"), np.dtype("<i8"), np.dtype("<u4"), np.dtype("u1")
 
 
@@ -172,7 +173,7 @@ def decode(blob: bytes, layout: Layout, slot_ns: int, received_ns: int, lost_sta
     values = take(k, "<f8")
     status = take(k, "<u4") if flags & HAS_STATUS else np.zeros(k, np.uint32)
     quality = take(k, "u1") if flags & HAS_QUALITY else quality_of(status)
-    if (quality > max(Quality)).any():
+    if flags & HAS_QUALITY and (quality > _WORST).any():
         raise DamagedRow(f"layout {layout.id}: a quality that is none")
     source = take(k, "<i8") if flags & HAS_SOURCE else None
     integers = take(i, "<i8")
