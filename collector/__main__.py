@@ -8,8 +8,8 @@ from importlib import import_module
 
 import typer
 
+from collector.commands.edge import edge
 from collector.commands.guide import FIRST, PANELS, beneath
-from collector.commands.standard_streams import standard_streams
 from collector.version import VERSION
 
 COMMANDS = (
@@ -68,7 +68,7 @@ def main() -> None:
     """Entry point."""
     every = (*COMMANDS, *GROUPS)
     typed = sys.argv[1] if len(sys.argv) > 1 else ""
-    with standard_streams():
+    with edge():
         application((typed,) if typed in every else every)()
 
 

@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from collector.app import Daemon, JournalRefused
-from collector.commands.terms import Stop, counted, failed, load_plant, log_to, output, stop_on_signals, wrong_input
+from collector.commands.terms import Stop, counted, failed, in_words, load_plant, log_to, output, stop_on_signals, wrong_input
 from collector.keeping.owner import OtherSite, expect_site
 from collector.ledger import Ledger
 from collector.show.terminal import watch
@@ -46,7 +46,7 @@ def demonstrate(span_s: float | None, speed: float, data: Path | None, port: int
     except OtherSite as exc:
         wrong_input(f"{exc}, or none: the demo then makes one of its own")
     except (StoreError, JournalRefused, DemoFailed, OSError) as exc:
-        failed(f"the demo failed: {exc}")
+        failed(f"the demo failed: {in_words(exc)}")
     _farewell(folder, ledger)
     if not ledger.read or not ledger.balanced:
         failed(f"no value was read; look at {folder}/reactorwatch.log")

@@ -1,13 +1,18 @@
-"""Where a command's words go: a full disk, another character set, a pipe that nobody reads, no stream at all."""
+"""What the machine refuses, told in words: a full disk, another character set, a pipe that nobody reads, another's folder."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from collector.__main__ import COMMANDS, GROUPS, application
+from collector.commands.edge import edge
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
 COMMAND = (sys.executable, "-m", "collector")
@@ -48,3 +53,27 @@ def test_a_pipe_that_nobody_reads_and_no_stream_at_all(tmp_path: Path) -> None:
     )
     assert ended.stderr == ""
     assert (tmp_path / "rc").read_text().split() == ["1", "0"]
+
+
+@pytest.mark.parametrize("command", ["status", "export", "verify", "alarms list", "backup to", "archive to"])
+def test_a_path_that_the_system_refuses_is_told(tmp_path: Path, command: str) -> None:
+    """A name that is too long is refused even to root, and at the same places as another user's folder."""
+    name = "x" * 300
+    with contextlib.chdir(tmp_path), pytest.raises(SystemExit) as ended, edge():
+        application((*COMMANDS, *GROUPS))([*command.split(), "--data", name])
+    assert ended.value.code == 1
+
+
+def test_another_users_folder_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, edge():
+        raise PermissionError(errno.EACCES, "Permission denied", "/var/lib/reactorwatch/registry.db")
+    told = (
+        "/var/lib/reactorwatch/registry.db: Permission denied: what is the daemon's is for its user, e.g. sudo -u reactorwatch\n"
+    )
+    assert (ended.value.code, capsys.readouterr().err) == (1, told)
+
+
+def test_a_defect_keeps_its_traceback() -> None:
+    for defect in (OSError(errno.ENOENT, "No such file", "state"), OSError("?"), ValueError("?")):
+        with pytest.raises(type(defect)), edge():
+            raise defect
