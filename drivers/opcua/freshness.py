@@ -28,7 +28,8 @@ class Freshness:
 
     def __init__(self, k: int, freshness_s: float) -> None:
         self._freshness_s = freshness_s
-        self._pause_s = min(LEAST_PAUSE_S, freshness_s / LOOKS)
+        self.pause_s = min(LEAST_PAUSE_S, freshness_s / LOOKS)
+        """After which to ask again what is due."""
         self._heard = np.zeros(k, np.bool_)
         self._known = np.zeros(k, np.bool_)
         """Something was told or read since it was passed last."""
@@ -68,7 +69,7 @@ class Freshness:
     def _next(self, now_s: float) -> list[int]:
         """Each is passed twice in `freshness_s`, and read where nothing was told or read of it since it was passed before."""
         count = len(self._columns)
-        if not count or now_s - self._looked_s < self._pause_s:
+        if not count or now_s - self._looked_s < self.pause_s:
             return []
         share = min(count, int((now_s - self._looked_s) / self._freshness_s * PASSES * count))
         if not share:

@@ -21,15 +21,17 @@ from asyncua.ua.status_codes import StatusCodes
 
 from drivers.base import DeviceError, Note, Scan, Status
 from drivers.opcua.learned import TOO_LARGE
-from drivers.opcua.publish import PublishDecoder
+from drivers.opcua.publish import PublishDecoder, Published
 from drivers.opcua.subscription import Subscription
 from drivers.opcua.wire import Connection
+from drivers.opcua.wire_prepared import Numbers
 
 FAILURES = 2
 FIRST_WAIT_S, RETRY_S = 1.0, 120.0
 LASTING_S = 60.0
 """A subscription that fails sooner has hardly worked."""
 WATCH_S, CLOSED_S = 0.25, 0.1
+"""At least between two looks at a subscription, each of which wakes the process; at most for the news that it is closed."""
 _OF_SUBSCRIPTIONS = frozenset(
     {
         StatusCodes.BadTooManySubscriptions,
@@ -106,21 +108,22 @@ class Subscriptions:
 
     async def _live(self, group: Subscription) -> bool:
         """Until it fails; whether it has lasted."""
-        began_s, since_refused_s = asyncio.get_running_loop().time(), 0.0
+        now_s = asyncio.get_running_loop().time
+        began_s = asked_s = now_s()
         while not group.over.is_set():
             try:
-                async with asyncio.timeout(WATCH_S):
+                async with asyncio.timeout(max(WATCH_S, group.pause_s)):
                     await group.over.wait()
             except TimeoutError:
-                since_refused_s += WATCH_S
+                pass
             if group.silent:
                 group.end(f"nothing was heard of it for {group.silence_s:g} s")
-            elif group.items.refused and since_refused_s >= RETRY_S:
-                since_refused_s = 0.0
+            elif group.items.refused and now_s() - asked_s >= RETRY_S:
+                asked_s = now_s()
                 await group.ask_again(self._items_per_call)
             else:
                 await group.verify(self._items_per_call)
-        return asyncio.get_running_loop().time() - began_s > LASTING_S
+        return now_s() - began_s > LASTING_S
 
     async def _delete(self, group: Subscription) -> None:
         """The server may still have it: then its messages would be those of nobody."""
@@ -140,14 +143,14 @@ class Subscriptions:
 
     async def publish(self) -> None:
         """Ask for messages, one after the other, for ever."""
-        received: list[tuple[int, int]] = []
+        received: Numbers = ()
         while self._fault is None:
             await self._some.wait()
             try:
-                body = await self._connection.publish(received)
+                body = await self._connection.publish(received, self._taken)
                 received = await self._take(body)
             except DeviceError as exc:
-                received = []
+                received = ()
                 if exc.status == StatusCodes.BadTooManyPublishRequests:
                     return
                 if exc.status not in _OF_SUBSCRIPTIONS:
@@ -158,17 +161,35 @@ class Subscriptions:
                         group.end(str(exc))
                 await asyncio.sleep(WATCH_S)
 
-    async def _take(self, body: bytes) -> list[tuple[int, int]]:
+    def _taken(self, body: bytes) -> Numbers | None:
+        """What is to be acknowledged of a message with which nothing is the matter. Any other is left to `_take`."""
+        if self._fault is not None or not self._some.is_set():
+            return None
+        try:
+            published = self._decoder.decode(body)
+        except Exception:  # noqa: BLE001  whatever it is, it is told when it is decoded again
+            return None
+        group = self._group_of(published)
+        return _received(published) if group and group.take_in_turn(published) else None
+
+    async def _take(self, body: bytes) -> Numbers:
         try:
             published = self._decoder.decode(body)
         except Exception as exc:  # asyncua raises nearly anything: values are missing, and nobody knows which
             text = f"{self._connection.place}: changes can't be decoded ({type(exc).__name__}: {exc})"
             raise DeviceError(text, status=Status.BAD_DECODING) from exc
-        group = next((each for each in self._groups if each.number == published.subscription), None)
+        group = self._group_of(published)
         if group is None:
-            return []
+            return ()
         await group.take(published, self._decoder)
-        return [(published.subscription, published.sequence)] if published.is_message else []
+        return _received(published)
+
+    def _group_of(self, published: Published) -> Subscription | None:
+        return next((each for each in self._groups if each.number == published.subscription), None)
+
+
+def _received(published: Published) -> Numbers:
+    return ((published.subscription, published.sequence),) if published.is_message else ()
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ from drivers.opcua.wire import Connection, answer
 KEEP_ALIVE_S = 2.0
 """How often an idle subscription says that it lives, where its period is not longer."""
 SILENT_KEEP_ALIVES = 3
+LOOKS_IN_SILENCE = 6
 LIFETIME_KEEP_ALIVES = 10
 FRESHNESS_S = 60.0
 """After which time a tag is read of which nothing was told, where the plant file says nothing."""
@@ -175,14 +176,26 @@ class Subscription:
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
 
+    def take_in_turn(self, published: Published) -> bool:
+        """Take what the server has told, where no message before it is missing."""
+        if self._held is not None or self._missing_before(published):
+            return False
+        self._heard_ns = self._clock.monotonic_ns()
+        self._apply(published)
+        return True
+
+    def _missing_before(self, published: Published) -> int:
+        """Messages that have not come."""
+        missing = (published.sequence - self._next) % (2**32 - 1)
+        return missing if missing < 2**31 else 0
+
     async def take(self, published: Published, decoder: PublishDecoder) -> None:
         """What the server has told, in the order of its numbers. Raises DeviceError."""
         self._heard_ns = self._clock.monotonic_ns()
         if self._held is not None:
             self._held.append(published)
             return
-        missing = (published.sequence - self._next) % (2**32 - 1)
-        if 0 < missing < 2**31:
+        if missing := self._missing_before(published):
             self._held = [published]
             try:
                 await self._fetch_missing(missing, decoder)
@@ -244,6 +257,11 @@ class Subscription:
     def silent(self) -> bool:
         """Whether nothing was heard for too long."""
         return self._clock.monotonic_ns() - self._heard_ns > self.silence_s * 1e9
+
+    @property
+    def pause_s(self) -> float:
+        """Within which to look whether it is silent, or something is to be verified."""
+        return min(self._freshness.pause_s, self.silence_s / LOOKS_IN_SILENCE)
 
     def end(self, why: str) -> None:
         """It is of no more use."""

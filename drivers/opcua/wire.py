@@ -10,7 +10,7 @@ closing its socket, so it is not used: the polls are the watchdog, and `upkeep` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ from drivers.opcua.faults import device_error, guarded, refused
 from drivers.opcua.identity import User, activation
 from drivers.opcua.security import Secured
 from drivers.opcua.wire_plain import Shortcut
-from drivers.opcua.wire_prepared import PreparedPublish, PreparedRead, answer_to
+from drivers.opcua.wire_prepared import Numbers, PreparedRead, Take, answer_to, not_taken
 
 SPARE_BYTES, SPARE_SHARE = 512, 0.05
 """Of the greatest message that a server takes: for its head, and for what security adds to each chunk."""
@@ -159,10 +159,11 @@ class Connection:
         error.connection_lost = error.connection_lost or not self.is_open
         return error
 
-    async def publish(self, received: Sequence[tuple[int, int]]) -> bytes:
-        """The next message of any subscription, whenever it comes; acknowledges `received`. Raises DeviceError."""
+    async def publish(self, received: Numbers, take: Take) -> bytes:
+        """The next message of any subscription that `take` does not take, whenever it comes; acknowledges `received`, and what
+        is taken. Raises DeviceError."""
         try:
-            return await answer_to(self.client.uaclient.protocol, PreparedPublish(received), 0, None)
+            return await not_taken(self.client.uaclient.protocol, received, take)
         except Exception as exc:
             raise self._failed(exc, "waiting for changes") from exc
 

@@ -32,6 +32,7 @@ from drivers.base import Clock, Driver, Endpoint, Quality, Scan, ScanGroup, scan
 from drivers.opcua import subscribe, subscription, wire
 from drivers.opcua.session import connect
 from drivers.opcua.wire import Connection
+from drivers.opcua.wire_prepared import Numbers, Take
 from simulators.opcua_server import OpcUaServer
 from simulators.source import Point, Reading
 from simulators.upset import Upset
@@ -215,12 +216,14 @@ async def test_a_message_that_got_lost_is_had_again_and_nothing_is_missing() -> 
     endpoint = endpoint_of("opc.tcp://h:1/plant", tags, group={"queue_size": 10})
     stock, losing = Connection.publish, [False]
 
-    async def publish(connection: Connection, received: Sequence[tuple[int, int]]) -> bytes:
-        body = await stock(connection, received)
-        if losing[0] and len(body) > 100:
-            losing[0] = False
-            return await publish(connection, [])
-        return body
+    async def publish(connection: Connection, received: Numbers, take: Take) -> bytes:
+        def taken_or_lost(body: bytes) -> Numbers | None:
+            if losing[0] and len(body) > 100:
+                losing[0] = False
+                return ()
+            return take(body)
+
+        return await stock(connection, received, taken_or_lost)
 
     async with OpcUaServer(endpoint, source, lean=True) as server:
         (group,) = scan_groups(endpoint.model_copy(update={"url": server.url}))

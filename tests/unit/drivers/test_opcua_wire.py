@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
@@ -19,7 +19,7 @@ from asyncua.common.node import Node
 from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.ua_binary import struct_to_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 import drivers.opcua
@@ -27,7 +27,7 @@ from config.model import OpcUaEndpoint
 from drivers.base import DeviceError
 from drivers.deadlines import Deadlines
 from drivers.opcua.wire import Bounds, Connection, Undecodable, read_results
-from drivers.opcua.wire_prepared import PreparedRead, answer_to
+from drivers.opcua.wire_prepared import Numbers, PreparedPublish, PreparedRead, answer_to, not_taken
 
 SOURCES = sorted(Path(next(iter(drivers.opcua.__path__))).glob("*.py"))
 CHANGES = ("write", "set_", "call", "add_", "delete", "import", "register", "create_sub", "history", "modify", "transfer")
@@ -104,6 +104,10 @@ def read_request() -> ua.ReadRequest:
     return ua.ReadRequest(Parameters=parameters)
 
 
+def since_1970_ns(stamp: datetime) -> int:
+    return (stamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
 def test_a_prepared_read_has_the_bytes_that_asyncua_makes_of_the_request() -> None:
     request, header = read_request(), ua.RequestHeader()
     header.AuthenticationToken = ua.NodeId(ua.ByteString(b"token"), ua.Int16(1))
@@ -115,7 +119,7 @@ def test_a_prepared_read_has_the_bytes_that_asyncua_makes_of_the_request() -> No
         header.AuthenticationToken = token
         for handle in (0x01020304, 1):
             header.RequestHandle = ua.UInt32(handle)
-            assert prepared.encoded(token, header.Timestamp, handle, 2.5) == struct_to_binary(request)
+            assert prepared.encoded(token, since_1970_ns(header.Timestamp), handle, 2.5) == struct_to_binary(request)
 
 
 async def test_and_it_is_sent_and_answered_as_asyncua_would() -> None:
@@ -125,8 +129,8 @@ async def test_and_it_is_sent_and_answered_as_asyncua_would() -> None:
     for _ in range(2):
         request = read_request()
         their_future = theirs._send_request(request, 2.5)
-        with patch("drivers.opcua.wire_prepared.datetime") as clock:
-            clock.now.return_value = request.RequestHeader.Timestamp
+        with patch("drivers.opcua.wire_prepared.time") as clock:
+            clock.time_ns.return_value = since_1970_ns(request.RequestHeader.Timestamp)
             answer = asyncio.ensure_future(answer_to(ours, PreparedRead(NODES), 2.5, Deadlines(2.5)))
             await asyncio.sleep(0)
         assert our_transport.messages == their_transport.messages
@@ -159,6 +163,80 @@ async def test_a_lost_connection_ends_the_waiting_and_a_closed_one_takes_nothing
         await asking
     with pytest.raises(ConnectionError, match="not open"):
         await answer_to(protocol, PreparedRead(NODES), 1, Deadlines(1))
+
+
+class Taker:
+    """Takes messages whose body ends in a full stop."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    def __call__(self, body: bytes) -> Numbers | None:
+        self.seen.append(body)
+        if body.endswith(b"!"):
+            raise ZeroDivisionError
+        return ((7, len(self.seen)),) if body.endswith(b".") else None
+
+
+def acknowledged(message: bytes) -> list[tuple[int, int]]:
+    """By a PublishRequest, as asyncua reads it."""
+    request = struct_from_binary(ua.PublishRequest, Buffer(message[24:]))
+    return [(each.SubscriptionId, each.SequenceNumber) for each in request.Parameters.SubscriptionAcknowledgements]
+
+
+async def publishing(protocol: UASocketProtocol, received: Numbers = ()) -> tuple[asyncio.Task[bytes], Taker]:
+    take = Taker()
+    waiting = asyncio.create_task(not_taken(protocol, received, take))
+    await asyncio.sleep(0)
+    return waiting, take
+
+
+def publish_answer(end: bytes) -> Buffer:
+    return Buffer(PreparedPublish.answer_type + end)
+
+
+async def test_messages_that_are_taken_are_acknowledged_at_once_and_the_first_other_one_is_given() -> None:
+    protocol, sent = open_protocol()
+    waiting, take = await publishing(protocol, [(5, 6), (5, 7)])
+    for number in (1, 2):
+        protocol._call_callback(number, publish_answer(b"."))
+        assert len(sent.messages) == number + 1, "the next is asked for in the same turn"
+    assert [acknowledged(message) for message in sent.messages] == [[(5, 6), (5, 7)], [(7, 1)], [(7, 2)]]
+    assert not waiting.done()
+    protocol._call_callback(3, publish_answer(b"?"))
+    assert await waiting == take.seen[-1] == PreparedPublish.answer_type + b"?"
+    assert (len(take.seen), len(sent.messages), protocol._callbackmap) == (3, 3, {})
+
+
+async def test_a_fault_or_a_lost_connection_or_a_defect_ends_the_waiting_for_messages() -> None:
+    protocol, sent = open_protocol()
+    waiting, take = await publishing(protocol)
+    fault = ua.ServiceFault()
+    fault.ResponseHeader.ServiceResult = ua.StatusCode(ua.UInt32(StatusCodes.BadNoSubscription))
+    protocol._call_callback(1, Buffer(struct_to_binary(fault)))
+    with pytest.raises(UaStatusCodeError):
+        await waiting
+    waiting, _ = await publishing(protocol)
+    protocol._call_callback(2, publish_answer(b"!"))
+    with pytest.raises(ZeroDivisionError):
+        await waiting
+    waiting, _ = await publishing(protocol)
+    protocol.connection_lost(None)
+    with pytest.raises(ConnectionError):
+        await waiting
+    with pytest.raises(ConnectionError, match="not open"):
+        await not_taken(protocol, (), take)
+    assert (take.seen, len(sent.messages)) == ([], 3)
+
+
+async def test_what_comes_when_nobody_waits_for_messages_any_more_is_left_alone() -> None:
+    protocol, sent = open_protocol()
+    waiting, take = await publishing(protocol)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    protocol._call_callback(1, publish_answer(b"."))
+    assert (take.seen, len(sent.messages)) == ([], 1)
 
 
 async def test_a_client_that_did_not_connect_has_no_task_and_no_protocol() -> None:
