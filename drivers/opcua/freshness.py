@@ -21,6 +21,8 @@ LEAST_PAUSE_S = 1.0
 LOOKS = 4
 """In one rotation at least, however short it is."""
 PASSES = 2
+MOST_UNHEEDED = 100
+"""Arrays of columns that were told."""
 
 
 class Freshness:
@@ -33,6 +35,8 @@ class Freshness:
         self._heard = np.zeros(k, np.bool_)
         self._known = np.zeros(k, np.bool_)
         """Something was told or read since it was passed last."""
+        self._told: dict[int, NDArray[np.intp]] = {}
+        """What was since it was looked last, by id: mostly the same columns again and again."""
         self._suspected: dict[int, float] = {}
         self._columns: Sequence[int] = ()
         self._at, self._looked_s, self._settle_s = 0, 0.0, 0.0
@@ -51,16 +55,25 @@ class Freshness:
 
     def suspect(self, columns: Iterable[int], now_s: float) -> None:
         """Something of them is to be told from now on."""
+        self._heed()
         for column in columns:
             self._suspected[column] = now_s
             self._heard[column] = False
 
     def told(self, columns: NDArray[np.intp]) -> None:
-        """Something was."""
-        self._heard[columns] = self._known[columns] = True
+        """Something was. The array must stay as it is."""
+        self._told[id(columns)] = columns
+        if len(self._told) > MOST_UNHEEDED:
+            self._heed()
+
+    def _heed(self) -> None:
+        for columns in self._told.values():
+            self._heard[columns] = self._known[columns] = True
+        self._told.clear()
 
     def due(self, now_s: float) -> list[int]:
         """To be read now."""
+        self._heed()
         for column in [column for column in self._suspected if self._heard[column]]:
             del self._suspected[column]
         settled = [column for column, since_s in self._suspected.items() if now_s - since_s >= self._settle_s]
@@ -84,6 +97,7 @@ class Freshness:
 
     def verify(self, column: int, now_s: float, *, differs: bool) -> bool:
         """What a Read that was due says; whether the tag is not delivered."""
+        self._heed()
         since_s = self._suspected.get(column)
         if not differs or (since_s is not None and self._heard[column]):
             self._suspected.pop(column, None)

@@ -7,6 +7,7 @@ not here. So both ways give the same samples, bit for bit.
 
 from __future__ import annotations
 
+import contextvars
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,14 +120,19 @@ class Gatherer:
         self._with_stamp = np.flatnonzero(layout.masks & HAS_SOURCE_STAMP)
         self._picker = Picker(
             [
-                (np.dtype(np.uint8), layout.fixed_at),
-                (_UINT32, layout.status_at[self._with_status]),
-                (_INT64, layout.source_stamp_at[self._with_stamp]),
                 *((group.type, layout.starts[group.columns] + 2) for group in groups),
+                (_INT64, layout.source_stamp_at[self._with_stamp]),
+                (_UINT32, layout.status_at[self._with_status]),
+                (np.dtype(np.uint8), layout.fixed_at),
             ]
         )
-        self._fixed, self._status, self._stamps, *picked = self._picker.views
-        self._all_good = bytes(self._status.nbytes)
+        *picked, self._stamps, self._status, self._fixed = self._picker.views
+        self._proof = self._picker.since(-2)
+        self._good_proof = bytes(self._status.nbytes) + layout.fixed
+        self._since_us = np.zeros(len(self._stamps), np.int64)
+        self._since_us_unsigned = self._since_us.view(np.uint64)
+        self._quiet = contextvars.copy_context()
+        self._quiet.run(np.seterr, over="ignore", invalid="ignore")  # numpy keeps it in the context; `errstate` costs 4 us
         self._place_numbers(groups, picked)
 
     def _place_numbers(self, groups: Sequence[_Numbers], picked: Sequence[NDArray[Any]]) -> None:
@@ -142,6 +148,7 @@ class Gatherer:
         self._integers = [
             (table.position[group.columns], p) for p, group in zip(picked, groups, strict=True) if group.kind == _INTEGER
         ]
+        self._of_one_type = len(self._integers) == 1 and len(self._integers[0][1]) == len(table.integer_columns)
         self._unsigned = [(p, group.columns) for p, group in zip(picked, groups, strict=True) if group.type == _UINT64]
         self._in_order = np.full(self._count, total, np.intp)
         self._in_order[self._columns] = np.arange(total)
@@ -155,12 +162,13 @@ class Gatherer:
         if len(body) != self._layout.size_bytes:
             return None
         self._picker.pick(body)
-        if self._fixed.tobytes() != self._layout.fixed:
+        all_good = self._proof.tobytes() == self._good_proof
+        if not all_good and self._fixed.tobytes() != self._layout.fixed:
             return None
-        others = self._layout.others(body)
+        others = self._layout.others(body) if self._layout.unmeasured else {}
         if others is None:
             return None
-        status, bad = self._all_status()
+        status, bad = self._all_status(all_good=all_good)
         values, integers, doubtful = self._all_numbers()
         texts, no_texts = self._all_texts(body)
         doubtful += self._rest + no_texts
@@ -176,10 +184,10 @@ class Gatherer:
                 misfits.append(misfit)
         return Samples(values, status, self._source_ns(), integers, tuple(texts), tuple(misfits))
 
-    def _all_status(self) -> tuple[NDArray[np.uint32], NDArray[np.bool_] | None]:
+    def _all_status(self, *, all_good: bool) -> tuple[NDArray[np.uint32], NDArray[np.bool_] | None]:
         """Status codes, and which are bad; None when all are good."""
         status = np.zeros(self._count, np.uint32)
-        if self._status.tobytes() == self._all_good:
+        if all_good:
             return status, None
         status[self._with_status] = self._status
         return status, status >= BAD
@@ -187,23 +195,30 @@ class Gatherer:
     def _all_numbers(self) -> tuple[NDArray[np.float64], NDArray[np.int64], list[int]]:
         """Values, integers, and the columns whose number can't be taken as it is."""
         doubtful: list[int] = []
-        with np.errstate(over="ignore", invalid="ignore"):
-            for picked, to in self._others:
-                to[:] = picked
-            for picked, to in self._booleans:
-                np.not_equal(picked, 0, out=to)
-            if self._any_scaled:
-                self._numbers *= self._scale
-                self._numbers += self._offset
-        integers = np.zeros(len(self._table.integer_columns), np.int64)
-        for positions, picked in self._integers:
-            integers[positions] = picked
+        self._quiet.run(self._convert)
         for picked, columns in self._unsigned:
             doubtful += columns[picked > _INT64_HIGH].tolist()
         finite = np.isfinite(self._numbers)
         if _NO in finite.tobytes():
             doubtful += self._columns[~finite].tolist()
-        return self._converted.take(self._in_order), integers, doubtful
+        return self._converted.take(self._in_order), self._all_integers(), doubtful
+
+    def _convert(self) -> None:
+        for picked, to in self._others:
+            to[:] = picked
+        for picked, to in self._booleans:
+            np.not_equal(picked, 0, out=to)
+        if self._any_scaled:
+            self._numbers *= self._scale
+            self._numbers += self._offset
+
+    def _all_integers(self) -> NDArray[np.int64]:
+        if self._of_one_type:
+            return self._integers[0][1].astype(np.int64)  # positions of one group ascend, so they are all in order
+        integers = np.zeros(len(self._table.integer_columns), np.int64)
+        for positions, picked in self._integers:
+            integers[positions] = picked
+        return integers
 
     def _all_texts(self, body: bytes) -> tuple[list[str], list[int]]:
         """The texts, and the columns whose bytes are none."""
@@ -219,16 +234,16 @@ class Gatherer:
 
     def _source_ns(self) -> NDArray[np.int64]:
         # In whole microseconds, as the item decoder has them.
-        since_us = self._stamps // 10
+        since_us = np.floor_divide(self._stamps, 10, out=self._since_us)
         since_us -= _EPOCH_US
-        meant = since_us.view(np.uint64) <= _LAST_US
-        since_us *= 1000
+        meant = self._since_us_unsigned <= _LAST_US
+        stamps_ns: NDArray[np.int64] = since_us * 1000
         if _NO in meant.tobytes():
-            since_us[~meant] = 0
-        if len(since_us) == self._count:
-            return since_us
+            stamps_ns[~meant] = 0
+        if len(stamps_ns) == self._count:
+            return stamps_ns
         source_ns = np.zeros(self._count, np.int64)
-        source_ns[self._with_stamp] = since_us
+        source_ns[self._with_stamp] = stamps_ns
         return source_ns
 
     def _blank(self, bad: NDArray[np.bool_], values: NDArray[np.float64], integers: NDArray[np.int64], texts: list[str]) -> None:

@@ -23,17 +23,27 @@ class Picker:
     """Picks the same fields from one message after another."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
-        places = [(at[:, None] + np.arange(type_.itemsize)).ravel() for type_, at in fields]
-        # The widest first: so each begins at a multiple of its own width.
-        order = sorted(range(len(fields)), key=lambda field: -fields[field][0].itemsize)
-        self._from = np.concatenate([places[field] for field in order])
-        self._picked = np.zeros(len(self._from), np.uint8)
-        begins = dict(zip(order, np.cumsum([0] + [len(places[field]) for field in order]), strict=False))
+        places: list[NDArray[np.intp]] = []
+        begins: list[int] = []
+        end = 0
+        for type_, at in fields:
+            padding = -end % type_.itemsize  # of no meaning: so each field begins at a multiple of its own width
+            picked = (at[:, None] + np.arange(type_.itemsize)).ravel()
+            places += [np.zeros(padding, np.intp), picked]
+            begins.append(end + padding)
+            end += padding + len(picked)
+        self._from = np.concatenate(places)
+        self._picked = np.zeros(end, np.uint8)
+        self._begins = begins
         self.views: tuple[NDArray[Any], ...] = tuple(
-            self._picked[begins[field] : begins[field] + len(places[field])].view(type_)
-            for field, (type_, _) in enumerate(fields)
+            self._picked[begin : begin + len(at) * type_.itemsize].view(type_)
+            for begin, (type_, at) in zip(begins, fields, strict=True)
         )
         """In the order of the fields, `[n]` each: what was picked last."""
+
+    def since(self, field: int) -> NDArray[np.uint8]:
+        """The bytes of this field and all after it, which must follow without padding."""
+        return self._picked[self._begins[field] :]
 
     def pick(self, message: bytes) -> None:
         """Fill the views. The message must be long enough for every field."""

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from drivers.base import Layout, Scan, quality_of
 
 
+def is_zero(codes: NDArray[np.generic]) -> bool:
+    """Whether no bit is set: by its bytes, which is quicker than numpy's `any`."""
+    return codes.tobytes() == bytes(codes.nbytes)
+
+
 @dataclass(frozen=True, slots=True)
 class Misfit:
     """A sample where the server's good or uncertain status was overruled."""
@@ -49,7 +54,7 @@ class Samples:
 
     def scan(self, layout: Layout, slot_ns: int, received_ns: int) -> Scan:
         """The scan of these samples, which must be all of `layout`."""
-        quality = quality_of(self.status) if self.status.any() else np.zeros(len(self.status), np.uint8)
+        quality = np.zeros(len(self.status), np.uint8) if is_zero(self.status) else quality_of(self.status)
         return Scan(layout, slot_ns, received_ns, self.values, self.status, quality, self.source_ns, self.integers, self.texts)
 
 

@@ -27,6 +27,7 @@ from drivers.opcua.learned import learned_of
 from drivers.opcua.monitored_items import MonitoredItems, asked_group
 from drivers.opcua.publish import PublishDecoder, Published, Told
 from drivers.opcua.read import GroupReader
+from drivers.opcua.samples import is_zero
 from drivers.opcua.tag_faults import TagFaults
 from drivers.opcua.told_values import MOST_CHANGES, ToldValues
 from drivers.opcua.wire import Connection, answer
@@ -244,7 +245,7 @@ class Subscription:
         self._freshness.told(columns)
         for misfit in samples.misfits:
             self._faults.tell(int(columns[misfit.column]), misfit.status, misfit.found)
-        if samples.status.any():
+        if not is_zero(samples.status):
             overflown = columns[(samples.status & _OVERFLOW_MASK) == _OVERFLOW]
             if len(overflown):
                 self._note("changes lost", f"the server's queue overflowed: {self._names(set(overflown.tolist()))}")

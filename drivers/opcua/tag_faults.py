@@ -15,7 +15,7 @@ from asyncua.ua.status_codes import StatusCodes
 from config.tags import Kind
 from drivers.base import Scan, ScanGroup, Status
 from drivers.opcua.faults import status_name
-from drivers.opcua.samples import Misfit
+from drivers.opcua.samples import Misfit, is_zero
 
 _TOLD = {
     StatusCodes.BadNodeIdUnknown: "check the address: the server has no such node",
@@ -50,7 +50,7 @@ class TagFaults:
 
     def look(self, scan: Scan, misfits: Sequence[Misfit]) -> None:
         """Tell what is new in `scan`."""
-        if not scan.quality.any():
+        if is_zero(scan.quality):
             return
         for misfit in misfits:
             self.tell(misfit.column, misfit.status, misfit.found)

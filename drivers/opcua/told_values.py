@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from drivers.base import Changes, Layout, Quality, Scan, Status, quality_of
 from drivers.opcua.decode import BAD
 from drivers.opcua.publish import Told
-from drivers.opcua.samples import Samples
+from drivers.opcua.samples import Samples, is_zero
 
 MOST_CHANGES = 100_000
 """Values that are kept between two slots, 2.4 MB: whatever a server tells beyond them is counted, and the newest is known."""
@@ -35,7 +35,22 @@ class Between:
     """Columns some of whose values have no place among changes: texts, integers that no float64 holds."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """Where the samples of a message go."""
+
+    columns: NDArray[np.intp]
+    """Kept, so that no other array has its id."""
+    at: NDArray[np.intp] | slice
+    """The same; a slice where they are all of the group, in order."""
+    integers: NDArray[np.intp]
+    texts: Sequence[int]
+    once: bool
+    """No column stands there twice."""
+
+
 _NOTHING = Between(None)
+_MOST_PLACES = 32
 _MEANING = np.uint32(0xFFFF_0000)
 """Of a status code: the rest of it is about the message that brought it."""
 _SAYS_NOTHING = tuple(
@@ -59,11 +74,12 @@ class ToldValues:
         self._integers, self._texts = np.zeros(k, np.int64), [""] * k
         self._is_integer = np.isin(np.arange(k), layout.integer_columns)
         self._is_text = np.isin(np.arange(k), layout.text_columns)
+        self._text_columns = layout.text_columns.tolist()
         self._stale = np.zeros(k, np.bool_)
         self._any_stale = False
         self._log: list[Told] = []
         self._rows = self._over = 0
-        self._fresh = np.zeros(k, np.bool_)
+        self._places: dict[int, _Place] = {}
         self._followed = np.zeros(k, np.bool_)
         self._beyond = 0
 
@@ -103,37 +119,56 @@ class ToldValues:
 
     def put(self, told: Told) -> None:
         """Later ones over earlier ones."""
-        columns, samples = told.columns, told.samples
+        samples, place = told.samples, self._place(told.columns)
+        at = place.at
         if self._any_stale:
-            self._stale[columns] = False
+            self._stale[at] = False
             self._any_stale = bool(self._stale.any())
-        self._values[columns], self._status[columns] = samples.values, samples.status
-        self._source_ns[columns] = samples.source_ns
+        self._values[at], self._status[at] = samples.values, samples.status
+        self._source_ns[at] = samples.source_ns
         if len(samples.integers):
-            self._integers[columns[self._is_integer[columns]]] = samples.integers
-        if samples.texts:
-            for column, text in zip(columns[self._is_text[columns]].tolist(), samples.texts, strict=True):
-                self._texts[column] = text
-        if self._rows + len(columns) > MOST_CHANGES and self._rows:
-            self._beyond += len(columns)
-            self._followed[columns] = True
+            self._integers[place.integers] = samples.integers
+        for column, text in zip(place.texts, samples.texts, strict=True):
+            self._texts[column] = text
+        if self._rows + len(told.columns) > MOST_CHANGES and self._rows:
+            self._beyond += len(told.columns)
+            self._followed[at] = True
             return
         self._log.append(told)
-        self._rows += len(columns)
-        self._fresh[columns] = True
+        self._rows += len(told.columns)
+
+    def _place(self, columns: NDArray[np.intp]) -> _Place:
+        """Where samples of `columns` go: found once for as long as the same array comes again."""
+        place = self._places.get(id(columns))
+        if place is None:
+            if len(self._places) >= _MOST_PLACES:
+                self._places.clear()
+            place = self._places[id(columns)] = _Place(
+                columns,
+                slice(None) if np.array_equal(columns, np.arange(len(self._values))) else columns,
+                columns[self._is_integer[columns]],
+                columns[self._is_text[columns]].tolist(),
+                once=len(np.unique(columns)) == len(columns),
+            )
+        return place
 
     def scan(self, slot_ns: int, received_ns: int, changes: Changes | None) -> Scan:
         """The newest values."""
         layout = self._layout
-        bad = self._status >> np.uint32(31) == 1
-        texts = tuple("" if bad[column] else self._texts[column] for column in layout.text_columns.tolist())
-        integers = np.where(bad, 0, self._integers)[layout.integer_columns]
-        values = np.where(bad, np.nan, self._values)
+        values, integers = self._values, self._integers
         status, source_ns = self._status.copy(), self._source_ns.copy()
-        quality = quality_of(status)
-        if self._any_stale:
+        texts = [self._texts[column] for column in self._text_columns]
+        if is_zero(status):  # what is stale has a bad status
+            quality = np.zeros(len(status), np.uint8)
+            values = values.copy()
+        else:
+            bad = status >= BAD
+            quality = quality_of(status)
             quality[self._stale] = Quality.STALE
-        return Scan(layout, slot_ns, received_ns, values, status, quality, source_ns, integers, texts, changes=changes)
+            values, integers = np.where(bad, np.nan, values), np.where(bad, 0, integers)
+            texts = ["" if is_bad else text for text, is_bad in zip(texts, bad[layout.text_columns].tolist(), strict=True)]
+        of_integers = integers[layout.integer_columns]
+        return Scan(layout, slot_ns, received_ns, values, status, quality, source_ns, of_integers, tuple(texts), changes=changes)
 
     def stale(self, slot_ns: int, received_ns: int, changes: Changes | None) -> Scan:
         """Nobody knows any value."""
@@ -148,23 +183,38 @@ class ToldValues:
         if not self._rows:
             return _NOTHING
         found = _NOTHING
-        if newest_too or self._over or self._beyond or self._rows > np.count_nonzero(self._fresh):
+        if newest_too or self._over or self._beyond or self._any_twice():
             found = self._found(newest_too=newest_too)
+        if self._beyond:
+            self._followed[:] = False
         self._log = []
         self._rows = self._over = self._beyond = 0
-        self._fresh[:] = self._followed[:] = False
         return found
+
+    def _any_twice(self) -> bool:
+        """Whether anything was told twice, so that something is not the newest of its tag."""
+        if len(self._log) == 1:
+            return not self._place(self._log[0].columns).once
+        told = np.zeros(len(self._values), np.bool_)
+        for each in self._log:
+            told[each.columns] = True
+        return self._rows > int(np.count_nonzero(told))
 
     def _found(self, *, newest_too: bool) -> Between:
         columns = np.concatenate([told.columns for told in self._log])
         row = np.arange(len(columns))
-        newest = np.zeros(len(self._fresh), np.intp)
+        newest = np.zeros(len(self._values), np.intp)
         newest[columns] = row  # of one that stands there repeatedly the last counts
-        wanted = (row != newest[columns]) | (row < self._over) | self._followed[columns]
+        wanted = row != newest[columns]
+        if self._over:
+            wanted[: self._over] = True
+        if self._beyond:
+            wanted |= self._followed[columns]
         if newest_too:
             wanted[:] = True
         kept = wanted & self._exact(columns)
-        without = tuple(np.unique(columns[wanted & ~kept]).tolist())
+        left_out = wanted & ~kept
+        without = tuple(np.unique(columns[left_out]).tolist()) if left_out.any() else ()
         if not kept.any():
             return Between(None, self._beyond, without)
         samples = [told.samples for told in self._log]

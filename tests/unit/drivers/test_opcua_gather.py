@@ -283,3 +283,13 @@ def test_diagnostics_and_a_header_with_texts_belong_to_the_layout() -> None:
     assert gatherer is not None
     assert check(gatherer, body, [REAL])
     assert gatherer.samples(body.replace(b"why", b"who")) is None
+
+
+def test_gathering_leaves_the_error_state_of_numpy_as_it_is() -> None:
+    """What overflows when it is scaled is no error of the program, and all else that overflows still is."""
+    tags = [Column("T", "T", "U", Kind.REAL, scale=1e300)]
+    body = body_of([ua.DataValue(ua.Variant(1e300, V.Double))])
+    gatherer, before = learned(body, tags), np.geterr()
+    assert gatherer is not None
+    assert check(gatherer, body, tags)
+    assert np.geterr() == before
