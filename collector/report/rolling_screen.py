@@ -61,7 +61,7 @@ class Levels:
     high: Floats
 
 
-def levels_of(rules: Iterable[Rule]) -> dict[tuple[int, Readiness], Levels]:
+def innermost(rules: Iterable[Rule]) -> dict[tuple[int, Readiness], Levels]:
     """Of rules on rolling statistics of one window's length."""
     found: dict[tuple[int, Readiness], dict[int, list[float]]] = {}
     for rule in rules:

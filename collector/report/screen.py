@@ -7,13 +7,13 @@ A sample is calm when it is good and within every level of its column. Then
   ends what that began, the first one of each context, those where it changes what can be evaluated, and those where a rolling
   statistic comes to lie on another side of a level.
 
-Of rolling statistics see `rolling_screen`. Where a limit looks at other columns, or is of a kind that is not known here, a judge
-sees every scan of every column.
+Of rolling statistics see `rolling_screen`. Where a figure lasts, every scan is seen, but still none of a calm column without one.
+Where a limit looks at other columns, or is of a kind that is not known here, a judge sees every scan of every column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -21,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.figures import RollingWindow
-from collector.monitor.limits import Rule, limits_for, rules_of
+from collector.monitor.lasting import LASTING
+from collector.monitor.limits import Rule, levels_of, limits_for, rules_of
 from collector.monitor.statistics import ROW_OF
 from collector.report.recorded_window import Reach, RecordedWindow, Rolled
 from collector.report.recording import Batch
-from collector.report.rolling_screen import RollingScreen, Stretch, TooMuch, levels_of
+from collector.report.rolling_screen import RollingScreen, Stretch, TooMuch, innermost
 from collector.terms import Stamp
+from config.limit_statistics import DURATION
 from config.limits import Limit
 from drivers.base import Column, Layout
 
@@ -35,10 +37,11 @@ _PLAIN = frozenset(
         *("product", "recipe_version", "unit", "phase", "role", "statistic", "window_s", "min_coverage", "spans_phases"),
         *("sp", "nor", "par", "alarm", "deadband", "on_delay_s", "off_delay_s", "settle_s", "merge_gap_s"),
         *("cpp", "priority", "latching", "realarm_s", "suppressed_when", "rationale", "consequence", "action"),
+        *("allowed_outside_s", "within", "time_constant_s", "slack", "decision_interval"),
     )
 )
 """What a limit may say that looks at its own column alone."""
-_KNOWN = frozenset(("value", *ROW_OF))
+_KNOWN = frozenset(("value", DURATION, *ROW_OF, *LASTING))
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
@@ -93,16 +96,22 @@ def screened(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Se
         return Screen(np.arange(columns), np.arange(scans), scans, in_order)
     calm, due = _calm(batch.values, contexts), np.zeros(scans, np.bool_)
     loud = ~calm.all(axis=0)
-    loud |= _settling(layout, limits)
+    loud |= _of_roles(layout, {limit.role for limit in limits if limit.settle_s})  # can't be judged for a while, which is told
+    lasting = _of_roles(layout, {limit.role for limit in limits if limit.statistic in LASTING})
+    loud |= lasting
     for screen in rolling:
         loud[screen.columns if screen.falls else screen.rolled.computed.columns] = True
         due |= screen.changes() | screen.turns()
+    durations = [limit for limit in limits if limit.statistic == DURATION]
+    if durations and columns:
+        loud[0] |= not loud.any()  # phases are told with a scan, whatever it is of
     shown = np.flatnonzero(loud)
     stirred: Bools = np.logical_not(np.all(calm[:, shown], axis=1))
     for context in contexts:
         due[context.first] = True
         due |= _settled(batch.slots_ns, context)
-    due |= stirred
+    due[_too_long(batch.slots_ns, contexts, durations)] = True
+    due |= stirred | bool(lasting.any())
     due[1:] |= stirred[:-1]
     known = {screen.rolled.reach.window_ns: (screen.rolled, screen.columns) for screen in rolling}
     return Screen(shown, np.flatnonzero(due), scans, in_order, known)
@@ -131,18 +140,17 @@ def _calm(values: Floats, contexts: Sequence[Context]) -> Bools:
     for context in contexts:
         low, high = np.full(values.shape[1], -np.inf), np.full(values.shape[1], np.inf)
         for rule in context.rules:
-            if rule.limit.window_s is None and rule.side == "low":
+            if rule.limit.statistic == "value" and rule.side == "low":
                 low[rule.column] = max(low[rule.column], rule.level)
-            elif rule.limit.window_s is None:
+            elif rule.limit.statistic == "value":
                 high[rule.column] = min(high[rule.column], rule.level)
         here = values[context.first : context.end]
         np.logical_and(here >= low, here <= high, calm[context.first : context.end])
     return calm
 
 
-def _settling(layout: Layout, limits: Sequence[Limit]) -> Bools:
-    """Columns that can't be judged for a while after a change, which is told."""
-    roles = {limit.role for limit in limits if limit.settle_s}
+def _of_roles(layout: Layout, roles: Collection[str]) -> Bools:
+    """Which columns are."""
     return np.array([column.role in roles for column in layout.columns], np.bool_)
 
 
@@ -157,15 +165,25 @@ def _settled(slots_ns: NDArray[np.int64], context: Context) -> Bools:
     return found
 
 
+def _too_long(slots_ns: NDArray[np.int64], contexts: Sequence[Context], durations: Sequence[Limit]) -> Indices:
+    """The scans at which phases have lasted longer than a level, were they to go on."""
+    begins = [next(of).first for _, of in groupby(contexts, key=lambda context: (context.stamp.batch, context.stamp.phase))]
+    after_ns = {round(seconds * 1e9) for limit in durations for _, _, seconds in levels_of(limit)}
+    due_ns = [int(slots_ns[begin]) + each for begin in begins for each in after_ns]
+    found: Indices = np.searchsorted(slots_ns, np.array(due_ns, np.int64), "right")
+    return found[found < len(slots_ns)]
+
+
 def _rolling(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Sequence[Context]) -> Iterator[RollingScreen]:
+    limits = [limit for limit in limits if limit.statistic in ROW_OF]
     for window_s in dict.fromkeys(limit.window_s for limit in limits if limit.window_s is not None):
         roles = {limit.role for limit in limits if limit.window_s == window_s}
         columns = np.array([at for at, column in enumerate(layout.columns) if column.role in roles], np.intp)
         if len(columns):
             of = []
             for each in contexts:
-                rules = [rule for rule in each.rules if rule.limit.window_s == window_s]
-                of.append(Stretch(each.first, each.end, rules, levels_of(rules)))
+                rules = [rule for rule in each.rules if rule.limit.window_s == window_s and rule.limit.statistic in ROW_OF]
+                of.append(Stretch(each.first, each.end, rules, innermost(rules)))
             reach = Reach(batch.slots_ns, round(window_s * 1e9), layout.period_ns)
             yield RollingScreen(batch.slots_ns, batch.values, reach, of, columns)
 

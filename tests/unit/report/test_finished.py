@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from collector.acquire.clock import PlantClock
 from collector.batch.context import ContextTracker
 from collector.monitor.alarms.alarm import Alarm
+from collector.monitor.durations import PhaseDurations
 from collector.monitor.judge import Judge
 from collector.monitor.relations import Relations
 from collector.recorder import Recorder
@@ -169,7 +170,30 @@ def limit_sets(draw: st.DrawFn) -> list[Limit]:
                 found.append(Limit.model_validate(fields))
     for _ in range(draw(st.integers(0, 3))):
         found.append(draw(rolling_limits()))
-    return list({(limit.role, limit.phase, limit.statistic, limit.window_s): limit for limit in found}.values())
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        found.append(draw(lasting_limits()))
+    if draw(st.integers(0, 3)) == 0:
+        long_s, phase = draw(st.sampled_from([0.5, 1, 3, 8])), draw(st.sampled_from([None, "Hold"]))
+        found.append(
+            Limit.model_validate({"statistic": "duration", "phase": phase, "par": [1, long_s + 2], "alarm": {"h": long_s}})
+        )
+    return list({(limit.role, limit.phase, limit.measure, limit.window_s): limit for limit in found}.values())
+
+
+@st.composite
+def lasting_limits(draw: st.DrawFn) -> Limit:
+    since: dict[str, object] = draw(st.sampled_from([{"window_s": 3}, {"within": "phase"}, {"within": "batch"}]))
+    fields: dict[str, object] = draw(
+        st.sampled_from(
+            [
+                {"statistic": "time_outside", "par": [2, 2.75], "allowed_outside_s": 2, **since},
+                {"statistic": "ewma", "time_constant_s": 1, "nor": [2.25, 2.75]},
+                {"statistic": "cusum_high", "sp": 2.25, "slack": 0.25, "decision_interval": 1.5},
+            ]
+        )
+    )
+    more = {"role": draw(st.sampled_from(["a", "b", "c"])), "phase": draw(st.sampled_from([None, None, "Hold"]))}
+    return Limit.model_validate({**fields, **more, "on_delay_s": draw(delays), "settle_s": draw(settling)})
 
 
 @st.composite
@@ -209,10 +233,10 @@ def screen_of(batch: Batch, limits: list[Limit]) -> Screen:
 
 def seen_in_full(batch: Batch, limits: list[Limit]) -> list[Event]:
     """By a judge that sees every sample."""
-    judge, told = Judge(THREE, limits), list[Event]()
+    judge, durations, told = Judge(THREE, limits), PhaseDurations(limits), list[Event]()
     for slot_ns, row, stamp in zip(batch.slots_ns.tolist(), batch.values, batch.stamps, strict=True):
-        told += judge.judge(scan_of(THREE, slot_ns, row), (stamp,))
-    told += judge.close(int(batch.slots_ns.max()))
+        told += judge.judge(scan_of(THREE, slot_ns, row), (stamp,)) + durations.judge(slot_ns, THREE.units, (stamp,))
+    told += judge.close(int(batch.slots_ns.max())) + durations.close(int(batch.slots_ns.max()))
     return [event for event in told if event.kind in finished.TOLD]
 
 
@@ -297,6 +321,19 @@ def test_what_is_too_much_to_know_beforehand_is_judged_scan_by_scan(monkeypatch:
     assert len(screen_of(batch, limits).due) < 10
     monkeypatch.setattr(rolling_screen, "MOST_BYTES", 10 * 5 * 8 - 1)
     assert (len(screen_of(batch, limits).due), seen_in_part(batch, limits)) == (10, seen_in_full(batch, limits))
+
+
+def test_a_limit_on_the_duration_of_a_phase_lets_the_calm_be_passed_over() -> None:
+    limits = [
+        Limit.model_validate({"role": "b", "par": [1, 3]}),
+        Limit.model_validate({"statistic": "duration", "alarm": {"h": 4}}),
+    ]
+    stamps = (Stamp("B-1", "Heat"),) * 3 + (Stamp("B-1", "Dose"),) * 8
+    batch = Batch("R-1", "B-1", np.arange(11) * SECOND_NS, np.full((11, 3), 2.0), stamps)
+    screen = screen_of(batch, limits)
+    assert (screen.loud.tolist(), screen.due.tolist()) == ([0], [0, 3, 5, 8])
+    told = [(event.slot_ns // SECOND_NS, event.body["to"]) for event in seen_in_part(batch, limits)]
+    assert told == [(8, "outside"), (10, "ended")]
 
 
 def test_a_long_window_begins_on_its_pane() -> None:
