@@ -90,8 +90,8 @@ class RuleTable:
         self.evaluable = np.zeros(places, np.bool_)
         """Which places could be evaluated on the last scan."""
         self._told = np.full(places, _UNTOLD, np.int8)
-        self._all_told = False
-        """Every row that holds was so, and was told to be."""
+        self._is_told = self._all_told = False
+        """What there is to tell of `evaluable` was told, under the limits that hold; and it is so of all."""
 
     def enter(self, places: Indices, rows: Indices, outside: Collection[RuleKey] = ()) -> list[Rule]:
         """Other rows hold on some places; rules with the same key keep their state, `outside` have been so in the run before.
@@ -100,7 +100,8 @@ class RuleTable:
         """
         catalogue, rules = self._catalogue, self._catalogue.rules(places)
         before, told = self.rows[catalogue.place[rules]], self._delays.told[rules]
-        self._told[places[self.rows[places] != rows]], self._all_told = _UNTOLD, False
+        self._told[places[self.rows[places] != rows]] = _UNTOLD
+        self._is_told = self._all_told = False
         self.rows[places], self.held[places] = rows, rows != NOBODY
         self._forget_views()
         now = self.rows[catalogue.place[rules]]
@@ -196,16 +197,12 @@ class RuleTable:
         return self._rule(at), bool(self._delays.told[at]), math.sqrt(value) if self._std[at] else value
 
     def _evaluability(self, evaluable: NDArray[np.bool_] | None) -> Indices:
-        if evaluable is None:
-            if self._all_told:
-                return _NONE
-            self.evaluable.fill(True)
-            self._all_told = np.count_nonzero(self._told == 1) == np.count_nonzero(self.held)
-            if self._all_told:
-                return _NONE
-        else:
-            self._all_told = False
-            self.evaluable = evaluable[self.cell]
+        if evaluable is None and self._all_told:
+            return _NONE
+        before, self.evaluable = self.evaluable, np.ones_like(self.held) if evaluable is None else evaluable[self.cell]
+        if self._is_told and np.array_equal(before, self.evaluable):
+            return _NONE
+        self._is_told, self._all_told = True, evaluable is None
         now = self.evaluable.astype(np.int8)
         # A rolling window is not full at first, a raw sample is there at first: neither is news.
         changed = np.flatnonzero(self.held & np.where(self._told == _UNTOLD, self._catalogue.raw & (now == 0), now != self._told))
