@@ -47,7 +47,10 @@ class Tail:
         low = np.where(some, np.min(values, axis=0, where=good, initial=np.inf), np.nan)
         high = np.where(some, np.max(values, axis=0, where=good, initial=-np.inf), np.nan)
         with np.errstate(over="ignore", invalid="ignore"):  # the largest floats are data too: their std is inf
-            mean = np.clip(np.sum(values, axis=0, where=good) / divisor, low, high)  # rounding never leaves the extremes
+            mean = np.sum(values, axis=0, where=good) / divisor
+            if not np.isfinite(mean).all():  # the sum is beyond the largest float
+                mean = np.where(np.isfinite(mean), mean, np.sum(values / divisor, axis=0, where=good))
+            mean = np.clip(mean, low, high)  # rounding never leaves the extremes
             deviation = np.where(good, values - mean, 0.0)
             variance = np.sum(deviation * deviation, axis=0) / divisor
             slope = _slope(times, deviation, good, divisor)

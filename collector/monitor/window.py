@@ -13,13 +13,13 @@ cost does not depend on its length. The work is spread: no scan does more than o
 - **panes**: blocks of W / 60 without samples; the old edge is on a pane's boundary, so the window is up to 1.7 %
   longer, and any length fits into 4 kB per column.
 
-A column's results are the same, bit for bit, whatever its neighbours' samples are.
+A column's results are the same, bit for bit, whatever its neighbours' samples are. They are NaN where there is none, and where
+samples are too far apart to tell a mean: beyond the largest float.
 """
 
 from __future__ import annotations
 
 from array import array
-from contextvars import Context
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,7 @@ from collector.monitor import statistics
 from collector.monitor.aligned import aligned
 from collector.monitor.blocks import Block, BlockQueue
 from collector.monitor.joint import Joint
+from collector.monitor.overflow import Overflow, without_warnings
 from collector.monitor.statistics import Statistics
 from collector.monitor.suffixes import Suffixes
 from collector.monitor.summaries import LOW, WITH_TIME, Floats, Scratch, Summary, merge
@@ -53,7 +54,10 @@ class Window:
         self.newest_ns = _EARLIEST
         self.results = aligned(statistics.ROWS, columns) if out is None else out
         """As of the newest slot; a row per statistic as `statistics` numbers them."""
-        self._unwarned = _without_warnings()
+        self._overflow = Overflow()
+        self._unwarned = without_warnings(self._overflow)
+        self._overflowed, self._overflow_ns = 0, _EARLIEST
+        """How often it had when the newest slot was this one."""
         self._scratch = Scratch(columns)
         self._queue = BlockQueue(columns, period_ns, 0 if panes else 1, self._scratch)
         self._spare: list[Block] = []
@@ -89,6 +93,8 @@ class Window:
         back = self._forward_panes() if self._panes else self._forward()
         self._queue.prepare(slot_ns - self.window_ns)
         self._tell(back)
+        if self._overflow.times:
+            self._doubt_means(slot_ns)
 
     @property
     def count(self) -> float | Floats:
@@ -235,6 +241,15 @@ class Window:
         np.maximum(mean, whole.low, out=mean)
         np.minimum(mean, whole.high, out=mean)
 
+    def _doubt_means(self, slot_ns: int) -> None:
+        """A mean is none where the distance of two was beyond the largest float: then their co-moment with time was, too."""
+        whole, overflow = self._whole, self._overflow
+        if overflow.times != self._overflowed:
+            self._overflowed, self._overflow_ns = overflow.times, slot_ns
+        elif slot_ns - self._overflow_ns >= self.window_ns + self._pane_ns:  # what came of it has left
+            self._overflowed = overflow.times = 0
+        whole.mean[np.logical_not(np.isfinite(whole.with_time)) & (np.asarray(self.count) > 1.0)] = np.nan
+
     def _divide(self, count: float, spread: float) -> None:
         if count == 0.0:
             self.results.fill(np.nan)
@@ -252,11 +267,3 @@ class Window:
         np.multiply(self._whole.rows[WITH_TIME:LOW], divisors, self._whole.rows[WITH_TIME:LOW])
         if count.min() == 0.0:
             self.results[:, count == 0.0] = np.nan
-
-
-def _without_warnings() -> Context:
-    """What is computed in it may overflow: the largest floats are data too, their std is inf. To enter it costs a
-    hundredth of a scan of a small group, to enter `np.errstate` costs twenty times that."""
-    context = Context()
-    context.run(np.seterr, over="ignore", invalid="ignore", divide="ignore")
-    return context

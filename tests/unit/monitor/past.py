@@ -51,6 +51,20 @@ def histories(draw: st.DrawFn, values: st.SearchStrategy[float] = VALUES, most_s
     return History(period_ns, tuple(draw(st.lists(window_ns, min_size=1, max_size=3))), columns, tuple(scans))
 
 
+HUGE = st.sampled_from([FLOAT_MAX, -FLOAT_MAX, 9.1e307, -9.1e307, 1e154, 1.0, 0.0])
+
+
+def assert_mean_or_none(found: Statistics, at: int, samples: Sequence[tuple[int, float | None]], window_ns: int) -> bool:
+    """Samples of any size: the mean is right, or there is none; whether there is one."""
+    wanted, mean = exact(samples, window_ns), float(found.mean[at])
+    assert found.count[at] == wanted.count
+    if np.isnan(mean):
+        return False
+    largest = max(map(abs, wanted.values))
+    assert abs(Fraction(mean) - wanted.mean) <= 8 * wanted.count * Fraction(2) ** -52 * largest
+    return True
+
+
 def assert_exact(found: Statistics, at: int, samples: Sequence[tuple[int, float | None]], window_ns: int) -> None:
     wanted = exact(samples, window_ns)
     figures = {name: float(found.named(name)[at]) for name in NAMES}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collector.monitor.tail import Tail
 from tests.unit.monitor.judged import BAD_VALUE, SECOND_NS
-from tests.unit.monitor.past import NAMES, History, assert_exact, histories
+from tests.unit.monitor.past import HUGE, NAMES, History, assert_exact, assert_mean_or_none, histories
 
 
 def push(tail: Tail, slot_ns: int, values: Sequence[float | None]) -> bool:
@@ -45,6 +45,19 @@ def test_slots_that_are_not_after_the_newest_are_refused_counted_and_forgotten(s
             taken.append((slot_ns, value))
         assert_exact(tail.statistics(), 0, taken, 20 * SECOND_NS)
     assert tail.refused == refused
+
+
+@given(histories(HUGE))
+@settings(deadline=None, max_examples=40)
+def test_the_largest_floats_have_a_mean(history: History) -> None:
+    """Their sum is beyond the largest float."""
+    window_ns = history.windows_ns[0]
+    tail = Tail(history.columns, window_ns, history.period_ns)
+    for n, (slot_ns, samples) in enumerate(history.scans):
+        push(tail, slot_ns, samples)
+        for at in range(history.columns):
+            found, seen = tail.statistics(), [(time, row[at]) for time, row in history.scans[: n + 1]]
+            assert assert_mean_or_none(found, at, seen, window_ns) is bool(found.count[at])
 
 
 def test_nothing_pushed_yet_has_no_statistics() -> None:

@@ -17,7 +17,7 @@ from collector.monitor.statistics import Statistics
 from collector.monitor.window import PANES, Window
 from tests.unit.monitor.exact import exact
 from tests.unit.monitor.judged import BAD_VALUE, SECOND_NS, START_NS
-from tests.unit.monitor.past import FLOAT_MAX, NAMES, History, assert_exact, histories
+from tests.unit.monitor.past import FLOAT_MAX, HUGE, NAMES, History, assert_exact, assert_mean_or_none, histories
 
 Row = Sequence[float | None]
 MODES = pytest.mark.parametrize("panes", [False, True])
@@ -235,6 +235,31 @@ def test_the_largest_floats_make_no_noise_and_leave(panes: bool, others: list[fl
     for n in range(3, 6):
         push(of, START_NS + n * SECOND_NS, [float(n)])
     assert of.statistics().mean[0] == 4.0
+
+
+@MODES
+@given(histories(HUGE))
+@settings(deadline=None, max_examples=40)
+def test_a_mean_of_the_largest_floats_is_right_or_there_is_none(panes: bool, history: History) -> None:
+    """Their distance may be beyond the largest float. What is calm and has been so for a window's length has one again."""
+    of = Window(history.columns, history.windows_ns[0], history.period_ns, panes=panes)
+    for n, (slot_ns, samples) in enumerate(history.scans):
+        push(of, slot_ns, samples)
+        for at in range(history.columns):
+            seen = [(time, row[at]) for time, row in history.scans[: n + 1]]
+            assert_mean_or_none(of.statistics(), at, seen, reach_ns(of, slot_ns, panes=panes))
+    for n in range(1, 4):
+        push(of, history.scans[-1][0] + 3 * n * of.window_ns, [float(n)] * history.columns)
+    assert of.statistics().mean.tolist() == [3.0] * history.columns
+
+
+@MODES
+def test_means_of_usual_samples_stay_while_a_neighbour_overflows(panes: bool) -> None:
+    of = Window(3, 10 * SECOND_NS, SECOND_NS, panes=panes)
+    for n in range(25):
+        push(of, START_NS + n * SECOND_NS, [FLOAT_MAX if n % 2 else -FLOAT_MAX, 5.0, FLOAT_MAX if n == 3 else 1.0])
+    assert np.isnan(of.statistics().mean[0])
+    assert of.statistics().mean[1:].tolist() == [5.0, 1.0]
 
 
 @MODES
