@@ -12,9 +12,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
-from collector.commands.terms import FAILED, in_words
-
+INTERRUPTED = 130
+"""Exit code of Ctrl-C, as shells know it."""
 _OF_A_STREAM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Of an error without a file's name it is the streams that have none: what opens files says so itself."""
 _OF_A_FILE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE, errno.ELOOP, errno.ENAMETOOLONG)
@@ -37,17 +38,21 @@ def edge() -> Iterator[None]:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
+    except KeyboardInterrupt:  # while it loads; later on each command hears of it
+        _end("Aborted!", INTERRUPTED)
     except OSError as exc:
         if exc.filename is None and exc.errno in _OF_A_STREAM:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter tries once more at its end
             _end(f"standard output can't be written: {exc.strerror}")
         if exc.filename is None or exc.errno not in _OF_A_FILE:
             raise
+        from collector.commands.terms import in_words
+
         advice = ": what is the daemon's is for its user, e.g. sudo -u reactorwatch" if isinstance(exc, PermissionError) else ""
         _end(f"{in_words(exc)}{advice}")
 
 
-def _end(text: str) -> None:
+def _end(text: str, code: int = 1) -> NoReturn:
     if sys.stderr is not None:
         print(text, file=sys.stderr)  # noqa: T201  the last word
-    sys.exit(FAILED)
+    sys.exit(code)

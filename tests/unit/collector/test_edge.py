@@ -77,3 +77,9 @@ def test_a_defect_keeps_its_traceback() -> None:
     for defect in (OSError(errno.ENOENT, "No such file", "state"), OSError("?"), ValueError("?")):
         with pytest.raises(type(defect)), edge():
             raise defect
+
+
+def test_ctrl_c_while_it_loads_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, edge():
+        raise KeyboardInterrupt
+    assert (ended.value.code, capsys.readouterr().err) == (130, "Aborted!\n")
