@@ -8,7 +8,6 @@ them, nothing else. A row that does not fit the header is a fault: a cell never 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ _ERROR_OF_A_SHEET = re.compile(r"\s*\"?#(?:N/A|VALUE!|DIV/0!|REF!|NUM!|NAME\?|NU
 _SEP_LINE = re.compile(r"\"?sep=(.)\"?[;,\t]*\s*", re.IGNORECASE)
 _CANT_BE_SHOWN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAX_CELLS = 1_000_000
+_SHORT, _MOST_KNOWN = 6, 100_000
+"""Of cells that are kept once: their letters, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,19 @@ class Table:
 
 def parse(text: str, file: str, most_cells: int = MAX_CELLS, separators: str = _SEPARATORS) -> Table:
     """The table in `text`; `file` is its name in faults. More than `most_cells` are a fault."""
-    lines = list(io.StringIO(text, newline=None))
+    return parse_lines(lines_of(text), file, most_cells, separators)
+
+
+def lines_of(text: str) -> list[str]:
+    """Without what ends them, which is the same on no two systems."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def parse_lines(lines: list[str], file: str, most_cells: int = MAX_CELLS, separators: str = _SEPARATORS) -> Table:
+    """The same of lines, which are emptied on the way: a long file is not held twice."""
     separator, begin = _separator(lines, separators)
     faults = [Fault(file, n, "", what) for n, what in _unshowable(lines)]
     rows = _rows(_Lines(lines, begin), separator, file, faults)
@@ -62,7 +75,7 @@ def parse(text: str, file: str, most_cells: int = MAX_CELLS, separators: str = _
 
 def _unshowable(lines: list[str]) -> Iterator[tuple[int, str]]:
     for n, line in enumerate(lines, 1):
-        if not line.isascii() or not line.rstrip("\n").isprintable():
+        if not line.isascii() or not line.isprintable():
             found = _CANT_BE_SHOWN.search(line)
             if found:
                 yield n, f"character 0x{ord(found[0]):02X} can't be shown: leave it out"
@@ -101,7 +114,9 @@ class _Lines:
             self._next += 1
         if self._next >= len(self._lines):
             raise StopIteration
-        line, self._next = self._lines[self._next], self._next + 1
+        line = self._lines[self._next] + "\n"
+        self._lines[self._next] = ""
+        self._next += 1
         if self.between_records:
             self.start, self.between_records = self._next, False
         return line
@@ -109,6 +124,7 @@ class _Lines:
 
 def _rows(lines: _Lines, separator: str, file: str, faults: list[Fault]) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=separator, strict=True)
+    known: dict[str, str] = {}
     while True:
         lines.between_records = True
         try:
@@ -120,7 +136,14 @@ def _rows(lines: _Lines, separator: str, file: str, faults: list[Fault]) -> Iter
             if not lines.between_records and "end of data" in str(exc):
                 return
             continue
-        yield Row(lines.start, [cell.strip() for cell in cells])
+        yield Row(lines.start, _shared(cells, known))
+
+
+def _shared(cells: list[str], known: dict[str, str]) -> list[str]:
+    """Without the spaces around them. Short ones, which come again and again, are kept once: a long table needs a third."""
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    return [cell if len(cell) > _SHORT else known.setdefault(cell, cell) for cell in map(str.strip, cells)]
 
 
 def _plain_words(error: csv.Error, separator: str) -> str:

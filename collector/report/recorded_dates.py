@@ -27,6 +27,7 @@ _DIGITS = re.compile(
     r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])([.,][0-9]{1,12})?"
 )
 """`20261126170500`"""
+_SECONDS = re.compile(r"(.*?[0-9]:[0-9]{2}):([0-5][0-9])(?:[.,]([0-9]{1,12}))?((?:[^0-9.,].*)?)")
 _OFFSET = re.compile(r"(?:UTC|GMT)?([-+])([0-9]{1,2}):?([0-9]{2})?")
 _MONTHS: Final = {
     name: n
@@ -64,6 +65,15 @@ class Moment:
     zone: timezone | None
     half_days: bool
     """With AM or PM."""
+
+
+def split_seconds(cell: str) -> tuple[str, int]:
+    """The same moment at the full minute, and nanoseconds since then: rows of one minute have the first in common."""
+    match = _SECONDS.fullmatch(cell)
+    if match is None:
+        return cell, 0
+    minute, seconds, fraction, rest = match.groups("")
+    return f"{minute}:00{rest}", int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
 
 
 def moment_of(cell: str) -> Moment | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from config.csv_table import Table, is_content, parse
+from config.csv_table import Table, is_content, lines_of, parse_lines
 from config.faults import ConfigError, Fault
 from config.files import AS_CODE_PAGE, in_code_page, text_of_csv
 
@@ -30,17 +30,18 @@ def read_table(path: Path, encoding: str | None, is_header: Callable[[Sequence[s
     """The table of a file, and what is to be told of how it was read. Raises ConfigError."""
     file = str(path)
     text, told = _decoded(_unpacked(path), file, encoding)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = lines_of(text)
+    del text
     header = next((n for n, line in enumerate(lines[:_LINES_BEFORE_THE_HEADER]) if _may_be(line, is_header)), 0)
     told += _cut(lines, header)
-    table = parse("\n".join(lines), file, MOST_CELLS, _SEPARATORS)
+    remarks = [
+        n for n, line in enumerate(lines[header + 1 :], header + 2) if line.lstrip(" \t").startswith("#") and not is_content(line)
+    ]
+    table = parse_lines(lines, file, MOST_CELLS, _SEPARATORS)
     again = [row.line for row in table.rows if row.cells == table.header.cells]
     if again:
         told.append(f"the header stands again {_lines(again)}: passed over")
         table = replace(table, rows=[row for row in table.rows if row.cells != table.header.cells])
-    remarks = [
-        n for n, line in enumerate(lines[header + 1 :], header + 2) if line.lstrip(" \t").startswith("#") and not is_content(line)
-    ]
     if remarks:
         told.append(f"{_counted(remarks)} that begin with # passed over, the first is line {remarks[0]}")
     if table.faults:
@@ -75,7 +76,7 @@ def _lines(numbers: Sequence[int]) -> str:
 def _end_of_table(lines: Sequence[str], header: int) -> int:
     """Behind it stand only lines of one text each, such as `End of report`."""
     end = len(lines)
-    if not any(sign in lines[header] for sign in _SEPARATORS):
+    if not any(sign in line for line in lines[header : header + 1] for sign in _SEPARATORS):
         return end
     while end > header + 2 and _is_a_remark(lines[end - 1]):
         end -= 1

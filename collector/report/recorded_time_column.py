@@ -43,17 +43,18 @@ def _by_name(table: Table, columns: Columns) -> int | None:
     """A name that may as well be a tag's is one of times only if it runs on."""
     places = standing(table.header.cells, TIME, columns.taken)
     weak = standing(table.header.cells, WEAK_TIME, columns.taken)
-    weak = [at for at in weak if table.header.cells[at] != _TEMPERATURE and _runs_on(table, at)]
+    weak = [at for at in weak if table.header.cells[at] != _TEMPERATURE and _runs_on(table, at, may_stand=columns.is_tidy)]
     return next(iter([*places, *weak]), None)
 
 
-def _runs_on(table: Table, at: int) -> bool:
+def _runs_on(table: Table, at: int, *, may_stand: bool) -> bool:
     cells = [row.cells[at] for row in table.rows]
     if says_time(cells[-3:], dates_only=True):
         return True
     values = [number(cell, Decimal.COMMA if "," in cell else Decimal.POINT) for cell in cells]
     steps = [later - one for one, later in pairwise(values) if not math.isnan(later - one)]
-    return bool(steps) and sum(step > 0 for step in steps) >= _LEAST_UPWARDS * len(steps)
+    upwards = sum(step > 0 or (may_stand and step == 0) for step in steps)
+    return any(step > 0 for step in steps) and upwards >= _LEAST_UPWARDS * len(steps)
 
 
 def _is_clock(table: Table, at: int) -> bool:

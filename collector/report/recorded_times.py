@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.report.recorded_cells import number, written_plainly
-from collector.report.recorded_dates import Moment, clock_ns, is_digits, moment_of
+from collector.report.recorded_dates import Moment, clock_ns, is_digits, moment_of, split_seconds
 from collector.report.recorded_digits import NS_OF, Times, as_meant
 from config.csv_cells import Decimal
 
@@ -77,26 +77,25 @@ class Column:
 
 def read_times(cells: Sequence[str], how: Reading) -> Column:
     """`[n]` of a column. Raises NoTime."""
-    distinct = dict.fromkeys(cells)
-    plain = [cell for cell in distinct if cell]
-    if len(plain) < len(distinct):
+    if "" in cells:
         raise NoTime(cells.index(""), "'' is no time: every row needs its time")
-    if how.unit is None and all(map(is_digits, plain)):
-        return _of_dates(cells, distinct, how)
-    if not np.isnan(number(plain[0], how.decimal)):
+    first = cells[0]
+    if how.unit is None and is_digits(first) and all(map(is_digits, cells)):
+        return _of_dates(cells, how)
+    if not np.isnan(number(first, how.decimal)):
         _all_are(cells, lambda cell: not np.isnan(number(cell, how.decimal)))
         return _of_numbers(cells, how)
-    if _SPAN.fullmatch(plain[0]):
+    if _SPAN.fullmatch(first):
         _all_are(cells, lambda cell: _SPAN.fullmatch(cell) is not None)
         return _of_spans(cells)
-    return _of_dates(cells, distinct, how)
+    return _of_dates(cells, how)
 
 
 def _all_are(cells: Sequence[str], alike: Callable[[str], bool]) -> None:
     """Raises NoTime where one is not written as the first."""
-    for cell in dict.fromkeys(cells):
+    for row, cell in enumerate(cells):
         if not alike(cell):
-            raise NoTime(cells.index(cell), f"{cell!r} is no time: {_ADVICE}")
+            raise NoTime(row, f"{cell!r} is no time: {_ADVICE}")
 
 
 # --- numbers
@@ -154,28 +153,40 @@ def _of_spans(cells: Sequence[str]) -> Column:
 # --- dates
 
 
-def _of_dates(cells: Sequence[str], distinct: dict[str, None], how: Reading) -> Column:
-    parts: dict[str, Moment] = {}
-    for cell in distinct:
-        part = moment_of(cell)
-        if part is None:
-            raise NoTime(cells.index(cell), f"{cell!r} is no time: {_ADVICE}")
-        parts[cell] = part
-    day_first, told = _order(parts, how)
-    moments: dict[str, int] = {}
-    for cell, found in parts.items():
-        date = found.date
-        year, month, day = date.year, date.one, date.other
-        if date.order == "dmy" or (date.order == "?" and day_first):
-            month, day = day, month
-        try:
-            moment = datetime(year, month, day, tzinfo=found.zone or UTC)
-        except ValueError:
-            raise NoTime(cells.index(cell), f"{cell!r} is no date: {_ADVICE}") from None
-        moments[cell] = (moment - _EPOCH) // timedelta(seconds=1) * 1_000_000_000 + found.clock_ns
-    wall_ns = np.array([moments[cell] for cell in cells], np.int64)
-    is_local = np.array([parts[cell].zone is None for cell in cells], np.bool_)
-    return Column(wall_ns, is_local, True, "dates" + told + _zone_told(is_local, how))
+def _of_dates(cells: Sequence[str], how: Reading) -> Column:
+    minutes: dict[str, int] = {}
+    shown: list[int] = []
+    minute_of, since_ns = np.empty(len(cells), np.intp), np.empty(len(cells), np.int64)
+    for row, cell in enumerate(cells):
+        minute, since_ns[row] = split_seconds(cell)
+        minute_of[row] = at = minutes.setdefault(minute, len(minutes))
+        if at == len(shown):
+            shown.append(row)
+    parts = [_moment(minute, row, cells) for minute, row in zip(minutes, shown, strict=True)]
+    day_first, told = _order({cells[row]: part for row, part in zip(shown, parts, strict=True)}, how)
+    wall_ns = [_wall_ns(part, row, cells, day_first=day_first) for part, row in zip(parts, shown, strict=True)]
+    is_local = np.array([part.zone is None for part in parts], np.bool_)[minute_of]
+    stamps = np.array(wall_ns, np.int64)[minute_of] + since_ns
+    return Column(stamps, is_local, True, "dates" + told + _zone_told(is_local, how))
+
+
+def _moment(minute: str, row: int, cells: Sequence[str]) -> Moment:
+    found = moment_of(minute)
+    if found is None:
+        raise NoTime(row, f"{cells[row]!r} is no time: {_ADVICE}")
+    return found
+
+
+def _wall_ns(found: Moment, row: int, cells: Sequence[str], *, day_first: bool) -> int:
+    date = found.date
+    year, month, day = date.year, date.one, date.other
+    if date.order == "dmy" or (date.order == "?" and day_first):
+        month, day = day, month
+    try:
+        moment = datetime(year, month, day, tzinfo=found.zone or UTC)
+    except ValueError:
+        raise NoTime(row, f"{cells[row]!r} is no date: {_ADVICE}") from None
+    return (moment - _EPOCH) // timedelta(seconds=1) * 1_000_000_000 + found.clock_ns
 
 
 def _zone_told(is_local: NDArray[np.bool_], how: Reading) -> str:

@@ -47,6 +47,7 @@ TWO = {"1": (1, 1, 1.0), "2": (1, 2, 1.0)}
             "date from column",
         ),
         ("t,P\n0,65\n60,75\n120,65\n180,75\n", ONE, "time from column t"),
+        ("Minutes,tag,value\n0,P,65\n0,Q,1\n1,P,75\n1,Q,1\n2,P,65\n3,P,75\n", ONE, "time from column Minutes"),
         ("T,P\n20,75\n21,75\n22,75\n", {"d": (1, 3, 2.0)}, "passed over, no limit names them: T"),
         ("t,P\n20,75\n19,65\n20,75\n", {"d": (2, 2, 1.0)}, "passed over, no limit names them: t"),
         ("P,total\n75,123456789\n75,123456790\n75,123456791\n", {"d": (1, 3, 2.0)}, "no time column"),

@@ -110,6 +110,24 @@ def test_times(tmp_path: Path, cells: tuple[str, ...], slots_s: tuple[float, ...
     assert recording.has_dates is has_dates
 
 
+def test_seconds_are_read_wherever_they_stand(tmp_path: Path) -> None:
+    """Rows of one minute share what is known of it, and nothing else."""
+    cells = [
+        "2026-11-23T14:00:00Z",
+        "2026-11-23T14:00:59.5Z",
+        "2026-11-23T15:01:07,25+01:00",
+        "23.11.2026 14:01:30 UTC",
+        "Nov 23 14:01:45 UTC 2026",
+        "11/23/2026 02:02:03 PM",
+        "20261123140204",
+        "2026-11-23 14:03",
+        "2026-11-23 14:03:60",
+    ]
+    recording = read(tmp_path, "time,TT\n" + "".join(f'"{cell}",20\n' for cell in cells))
+    found = (recording.batches[0].slots_ns - 1795442400 * SECOND_NS) / 1e9
+    assert found.tolist() == [0, 59.5, 67.25, 90, 105, 123, 124, 180, 240]
+
+
 def test_the_period_is_the_most_frequent_step(tmp_path: Path) -> None:
     seconds = "batch_id,time,TT\n1,0,20\n1,10,20\n1,20,20\n1,25,20\n2,500,20\n2,510,20\n"
     assert read(tmp_path, seconds).period_ns == 10 * SECOND_NS
