@@ -89,7 +89,7 @@ class MemoryJournal:
     def read(self, after_seq: int, limit: int) -> list[Row]:
         first = bisect_right(self.rows, after_seq, key=attrgetter("seq"))
         rows = self.rows[first : first + limit]
-        if not rows:
+        if len(rows) < limit:
             self.looked.set()
         return rows
 

@@ -33,17 +33,20 @@ class Remembered:
         self._kept: dict[str, Mapping[str, State]] = {kind: registry.states(kind) for kind in kinds}
 
     def put(self, now: States) -> None:
-        """Put what changed, one transaction for each kind; blocking. What a disk refused is put again by the next call.
+        """Put what changed, in one transaction; blocking. What a disk refused is put again by the next call.
 
         Raises sqlite3.Error.
         """
-        for kind, states in now.items():
-            before = self._kept.get(kind, {})
-            changed = [name for name, state in states.items() if name not in before or before[name] != state]
-            over = before.keys() - states.keys()
-            if changed or over:
-                self._registry.put_states(kind, {**{name: _plain(states[name]) for name in changed}, **dict.fromkeys(over)})
-            self._kept[kind] = states
+        changed = {kind: _changed(self._kept.get(kind, {}), states) for kind, states in now.items()}
+        if any(changed.values()):
+            self._registry.put_kinds({kind: states for kind, states in changed.items() if states})
+        self._kept.update(now)
+
+
+def _changed(before: Mapping[str, State], now: Mapping[str, State]) -> dict[str, Mapping[str, Json] | None]:
+    """What is not as before; None for what is over."""
+    changed = [name for name, state in now.items() if name not in before or before[name] != state]
+    return {**{name: _plain(now[name]) for name in changed}, **dict.fromkeys(before.keys() - now.keys())}
 
 
 def _plain(state: State) -> Mapping[str, Json]:

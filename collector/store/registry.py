@@ -249,16 +249,20 @@ class Registry:
 
     def put_states(self, kind: str, states: Mapping[str, Mapping[str, Json] | None]) -> None:
         """Remember the last known states of a kind, by name; None forgets one."""
+        self.put_kinds({kind: states})
+
+    def put_kinds(self, kinds: Mapping[str, Mapping[str, Mapping[str, Json] | None]]) -> None:
+        """The same for several kinds, all or none: a transaction costs more than what it writes."""
+        states = [(kind, name, body) for kind, bodies in kinds.items() for name, body in bodies.items()]
+        over = [(kind, name) for kind, name, body in states if body is None]
+        kept = [(kind, name, orjson.dumps(dict(body)).decode()) for kind, name, body in states if body is not None]
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            for name, body in states.items():
-                if body is None:
-                    self._connection.execute("DELETE FROM states WHERE kind = ? AND name = ?", (kind, name))
-                else:
-                    text = orjson.dumps(dict(body)).decode()
-                    self._connection.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", (kind, name, text))
-        known = self._known_states.get(kind, {}) | {name: body for name, body in states.items() if body is not None}
-        self._known_states[kind] = {name: body for name, body in known.items() if states.get(name, body) is not None}
+            self._connection.executemany("DELETE FROM states WHERE kind = ? AND name = ?", over)
+            self._connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", kept)
+        for kind, bodies in kinds.items():
+            known = {**self._known_states.get(kind, {}), **bodies}
+            self._known_states[kind] = {name: body for name, body in known.items() if body is not None}
 
     def states(self, kind: str) -> dict[str, dict[str, Json]]:
         """What `put_states` remembered, by name."""

@@ -54,10 +54,13 @@ class Lane:
         self._rows, self._encoder = rows, encoder()
         self._rows_limit = _FIRST_ROWS
         self._encoded_seq = -1
+        self.at_end = False
+        """The newest read had all rows there were, of its day at least."""
 
     def bodies(self, after: int, until: int | None = None) -> list[Body]:
         """The next rows beyond `after`, up to `until` where that is given; blocking. [] at the end of what there is."""
         rows = self._rows.read(after, self._rows_limit)
+        self.at_end = len(rows) < self._rows_limit
         if until is not None:
             rows = [row for row in rows if row.seq <= until]
         if after != self._encoded_seq:

@@ -79,6 +79,11 @@ class Progress:
             return self._sent
 
     @property
+    def newest(self) -> Cursor:
+        """As `sent`, and blocks for nothing; zeros until it was looked up."""
+        return self._sent
+
+    @property
     def durable(self) -> Cursor:
         """What is settled for good; zeros until it was looked up."""
         return self._durable or Cursor()

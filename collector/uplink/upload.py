@@ -148,7 +148,7 @@ class Upload:
 
     async def drain(self) -> None:
         """Upload all there is, without rests, however long the sink is busy: put a deadline around it."""
-        await self._to_the_end()
+        await self._to_the_end(surely=True)
         while body := await self._next_behind():
             await self._send(self._backlog, body)
         if self._progress.holds:
@@ -164,11 +164,15 @@ class Upload:
                 async with asyncio.timeout(FALLBACK_S):
                     await self._committed.wait()
 
-    async def _to_the_end(self) -> None:
+    async def _to_the_end(self, *, surely: bool = False) -> None:
+        """Fewer rows than were asked for are the last ones, unless a day ends with them: then the next are a second late. To be
+        sure takes another look."""
         while bodies := await self._in_thread(self._next_live):
             self._prompt.clear()
             for body in bodies:
                 await self._send(self._live, body)
+            if self._live.at_end and not (surely or self._committed.is_set()):
+                break
         self._prompt.set()
 
     def _next_live(self) -> list[Body]:
@@ -186,12 +190,18 @@ class Upload:
         while True:
             await self._prompt.wait()
             began_ns = self._clock.monotonic_ns()
-            if body := await self._next_behind():
+            if self._may_be_behind and (body := await self._next_behind()):
                 await self._send(self._backlog, body)
                 took_s = (self._clock.monotonic_ns() - began_ns) / 1e9
                 await self._wait(self._pace.rest_s(body.samples, took_s))
             else:
                 await asyncio.sleep(FALLBACK_S)
+
+    @property
+    def _may_be_behind(self) -> bool:
+        """Without waiting for a thread that settles something just now."""
+        sent = self._progress.newest
+        return bool(sent.behind) or self._live_seq is None or self._live_seq > sent.seq
 
     async def _next_behind(self) -> Body | None:
         return await self._in_thread(self._read_behind)

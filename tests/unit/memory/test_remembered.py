@@ -26,11 +26,11 @@ class Counting(Registry):
         super().__init__(data)
         self.put: list[tuple[str, set[str]]] = []
 
-    def put_states(self, kind: str, states: Mapping[str, Mapping[str, Json] | None]) -> None:
+    def put_kinds(self, kinds: Mapping[str, Mapping[str, Mapping[str, Json] | None]]) -> None:
         if self.refusing:
             raise sqlite3.OperationalError("disk I/O error")
-        self.put.append((kind, set(states)))
-        super().put_states(kind, states)
+        self.put += [(kind, set(states)) for kind, states in kinds.items()]
+        super().put_kinds(kinds)
 
 
 @pytest.fixture

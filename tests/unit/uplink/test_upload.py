@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.store.cursors import Cursor, DeadLetter
-from collector.store.rows import ScanRow
+from collector.store.rows import Row, ScanRow
 from collector.terms import EventKind
 from collector.uplink.delivery import BODY_BYTES, BODY_LINES, SinkState
 from collector.uplink.lines import Encoder
@@ -266,6 +266,60 @@ async def test_a_commit_wakes_it_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert journal.cursor("influx").seq == 1
+
+
+class Read(MemoryJournal):
+    """Counts how often it is read; a read ends at `day_end`, as at the end of a daily file."""
+
+    def __init__(self, rows: Sequence[ScanRow] = (), day_end: int = 0) -> None:
+        super().__init__(rows)
+        self.reads, self.day_end = 0, day_end
+
+    def read(self, after_seq: int, limit: int) -> list[Row]:
+        self.reads += 1
+        rows = super().read(after_seq, limit)
+        return [row for row in rows if row.seq <= self.day_end] if after_seq < self.day_end else rows
+
+
+async def _caught_up(upload: Upload, seq: int) -> None:
+    async with asyncio.timeout(20):
+        while not (upload.status.caught_up and upload.status.cursor.seq == seq):  # noqa: ASYNC110  told by no event
+            await asyncio.sleep(0.001)
+
+
+async def test_what_a_commit_brought_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.uplink.upload.FALLBACK_S", 3600.0)
+    journal = Read(rows(5))
+    upload = uploader(journal, RuleSink())
+    task = asyncio.create_task(upload.run())
+    await _caught_up(upload, 5)
+    assert journal.reads == 1
+    journal.append(*rows(5, 6))
+    upload.notify()
+    await _caught_up(upload, 10)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert journal.reads == 2
+    journal.assert_ledger("influx")
+
+
+async def test_rows_behind_the_end_of_a_day_follow_without_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.uplink.upload.FALLBACK_S", 0.01)
+    journal = Read(rows(10), day_end=4)
+    upload = uploader(journal, RuleSink())
+    task = asyncio.create_task(upload.run())
+    await _caught_up(upload, 10)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    journal.assert_ledger("influx")
+
+
+async def test_a_drain_is_over_a_days_end_too() -> None:
+    journal = Read(rows(10), day_end=4)
+    await uploader(journal, RuleSink()).drain()
+    assert journal.cursor("influx").seq == 10
 
 
 async def test_a_journal_that_fails_is_not_hidden() -> None:
