@@ -107,7 +107,7 @@ async def serving(script: Script = right) -> AsyncIterator[Peer]:
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while peer.open:
                 await peer.closed.wait()
     finally:
@@ -134,7 +134,7 @@ class FixedClock:
 
 
 def plant(
-    port: int, tags: dict[str, str], timeout_s: float = 5.0, **device: object
+    port: int, tags: dict[str, str], timeout_s: float = 30.0, **device: object
 ) -> tuple[ModbusEndpoint, tuple[ScanGroup, ...]]:
     """An endpoint with one device, unit 3; `tags`: name -> `holding:100 uint16 CDAB`, type and order as far as needed."""
     written = {name: dict(zip(("address", "type", "word_order"), text.split(), strict=False)) for name, text in tags.items()}

@@ -34,17 +34,17 @@ async def test_a_silent_unit_costs_the_others_one_timeout_a_backoff(tmp_path: Pa
     async with devices() as served:
         fields = [line.fields(PACE, await served.serve(line.fields(PACE))) for line in LINES]
         async with collecting(plant(fields), tmp_path) as watch:
-            assert await watch.until(lambda: watch.have(names, 3), 30)
+            assert await watch.until(lambda: watch.have(names, 3), 60)
             before = await served.ask("counts")
             begun = [await served.begin(line.name, "silent", target=f"{line.name}-2") for line in LINES]
             began_ns = time.time_ns()
-            assert await watch.until(lambda: watch.have(neighbours, 14, began_ns), 30), "the neighbours are read all the while"
+            assert await watch.until(lambda: watch.have(neighbours, 14, began_ns), 60), "the neighbours are read all the while"
             after = await served.ask("counts")
             silent_s = (time.time_ns() - began_ns) / 1e9
             for number in begun:
                 await served.end(number)
             ended_ns = time.time_ns()
-            assert await watch.until(lambda: watch.have(silent, 2, ended_ns), 30), "and it comes back"
+            assert await watch.until(lambda: watch.have(silent, 2, ended_ns), 60), "and it comes back"
     found = accounts(tmp_path)
     assert not [fault for account in found.values() for fault in account.faults()] + silent_ends(found)
     assert not [slot_ns for name in silent for slot_ns in found[name].good if began_ns < slot_ns < ended_ns - 1e9 * PACE.period_s]

@@ -23,7 +23,9 @@ from tests.wire.sockets import held_sockets
 
 TAGS = {"A": "holding:100 uint16", "B": "holding:109 uint16"}
 RIGHT = [float(value_at(100)), float(value_at(109))]
-SHORT_S = 0.1
+SHORT_S, SILENT_S = 0.1, 0.5
+SOON_S = 20.0
+"""At once, on a machine that may be busy; below the timeout of a request, which is 30 s."""
 HOLD = asyncio.Event
 
 
@@ -95,7 +97,7 @@ async def test_any_other_answer_ends_the_connection_at_once(script: Script, text
     async with serving(second(script)) as peer:
         async with driving(*plant(peer.port, TAGS)) as (driver, group):
             assert (await driver.read(group, 0)).values.tolist() == RIGHT
-            async with asyncio.timeout(4):  # below the request's own 5 s
+            async with asyncio.timeout(SOON_S):
                 with pytest.raises(DeviceError, match=text) as caught:
                     await driver.read(group, 1)
             assert caught.value.connection_lost
@@ -117,8 +119,8 @@ SILENT: dict[str, Script] = {
 @pytest.mark.parametrize("script", SILENT.values(), ids=SILENT.keys())
 async def test_silence_ends_the_connection_after_the_timeout(script: Script) -> None:
     async with serving(at_first(script)) as peer:
-        async with driving(*plant(peer.port, TAGS, timeout_s=SHORT_S)) as (driver, group):
-            with pytest.raises(DeviceError, match=r"unit 3 holding:100-109: no answer within 0\.1 s") as caught:
+        async with driving(*plant(peer.port, TAGS, timeout_s=SILENT_S)) as (driver, group):
+            with pytest.raises(DeviceError, match=r"unit 3 holding:100-109: no answer within 0\.5 s") as caught:
                 await driver.read(group, 0)
             assert (caught.value.status, caught.value.connection_lost) == (Status.BAD_TIMEOUT, True)
             with pytest.raises(DeviceError):
@@ -130,7 +132,7 @@ async def test_silence_ends_the_connection_after_the_timeout(script: Script) -> 
 async def test_a_late_answer_reaches_nobody() -> None:
     late = HOLD()
     async with serving(at_first(lambda r: [late, r.answer(bytes(20))])) as peer:
-        async with driving(*plant(peer.port, TAGS, timeout_s=SHORT_S)) as (driver, group):
+        async with driving(*plant(peer.port, TAGS, timeout_s=SILENT_S)) as (driver, group):
             with pytest.raises(DeviceError, match="no answer"):
                 await driver.read(group, 0)
             late.set()
@@ -196,7 +198,7 @@ async def test_a_cancelled_read_ends_the_connection_promptly() -> None:
             reading = asyncio.create_task(driver.read(group, 0))
             await peer.asked.wait()
             reading.cancel()
-            async with asyncio.timeout(4):
+            async with asyncio.timeout(SOON_S):
                 with pytest.raises(asyncio.CancelledError):
                     await reading
                 await peer.closed.wait()
@@ -251,7 +253,7 @@ async def test_connecting_in_vain_takes_the_timeout_and_no_longer() -> None:
             async with connect(endpoint, groups, FixedClock()):
                 pytest.fail("connected to a deaf port")
         assert caught.value.status == Status.BAD_TIMEOUT
-        assert 0.1 <= time.monotonic() - began < 2
+        assert 0.1 <= time.monotonic() - began < SOON_S
 
 
 async def test_a_cancelled_connect_is_prompt() -> None:
@@ -260,7 +262,7 @@ async def test_a_cancelled_connect_is_prompt() -> None:
         entering = asyncio.create_task(connect(endpoint, groups, FixedClock()).__aenter__())
         await asyncio.wait([entering], timeout=0.02)
         entering.cancel()
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(SOON_S):
             with pytest.raises(asyncio.CancelledError):
                 await entering
 

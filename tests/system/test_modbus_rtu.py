@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Iterable
 
@@ -19,7 +20,8 @@ from tests.system.rtu_peer import Request, RtuPeer, Script, Step, Way, bus, righ
 
 pytestmark = pytest.mark.parametrize("way", ["rtu", "serial"])
 
-TIMEOUT_S = 0.15
+TIMEOUT_S, PATIENCE_S = 0.15, 0.5
+"""The second for what must be answered: no longer, for each connection begins with so much silence on the line."""
 ALIKE = {"A0": "holding:100 uint16", "A1": "holding:101 uint16", "B0": "holding:200 uint16", "B1": "holding:201 uint16"}
 """Two blocks of two registers each."""
 
@@ -52,6 +54,17 @@ async def endure(peer: RtuPeer, attempts: int, timeout_s: float = TIMEOUT_S) -> 
     return outcomes
 
 
+MOST_ATTEMPTS = 10
+
+
+async def recovers(peer: RtuPeer) -> bool:
+    """Whether it is read again before long; a machine that is busy may need more than one attempt."""
+    for _ in range(MOST_ATTEMPTS):
+        if (await endure(peer, 1, PATIENCE_S)) == [True]:
+            return True
+    return False
+
+
 async def test_right_answers_however_they_are_cut(way: Way) -> None:
     scripts: list[Script] = [
         right,
@@ -61,7 +74,7 @@ async def test_right_answers_however_they_are_cut(way: Way) -> None:
     ]
     for script in scripts:
         async with rtu_serving(way, script) as peer:
-            assert await endure(peer, 3, timeout_s=0.5) == [True] * 3
+            assert await endure(peer, 3, 2 * PATIENCE_S) == [True] * 3
 
 
 def late(which: range, delay_s: float) -> Script:
@@ -74,7 +87,7 @@ async def test_an_answer_late_by_any_time_is_nobody_elses(way: Way, share: float
     async with rtu_serving(way, late(which, share * TIMEOUT_S)) as peer:
         outcomes = await endure(peer, 4)
         peer.script = right
-        assert (await endure(peer, 6, timeout_s=4 * TIMEOUT_S))[-1], outcomes
+        assert (await endure(peer, 6, PATIENCE_S))[-1] or await recovers(peer), outcomes
 
 
 WRONG: dict[str, tuple[Script, str]] = {
@@ -95,23 +108,34 @@ WRONG: dict[str, tuple[Script, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 async def test_any_other_answer_ends_the_connection(way: Way, name: str) -> None:
-    script, text = WRONG[name]
+    for _ in range(MOST_ATTEMPTS):
+        if await _ends_the_connection(way, *WRONG[name]):
+            return
+    pytest.fail("the machine is too busy to answer in time")
+
+
+async def _ends_the_connection(way: Way, script: Script, text: str) -> bool:
+    """False where the machine was too busy to send the wrong answer in time."""
     async with rtu_serving(way, lambda r: script(r) if r.number == 3 else right(r)) as peer:
-        endpoint, groups = bus(peer.url, {3: ALIKE}, 0.5)
+        endpoint, groups = bus(peer.url, {3: ALIKE}, PATIENCE_S)
         async with connect(endpoint, [groups["D3"]], FixedClock()) as driver:
-            with pytest.raises(DeviceError, match=text) as caught:  # marker and A were right, B is not
+            with pytest.raises(DeviceError) as caught:  # marker and A were right, B is not
                 await driver.read(groups["D3"], 0)
+            if "no answer" in str(caught.value):
+                return False
+            assert re.search(text, str(caught.value))
             assert caught.value.connection_lost
             asked = len(peer.requests)
             with pytest.raises(DeviceError, match=text):
                 await driver.read(groups["D3"], 1)
             assert len(peer.requests) == asked == 3
-        assert (await endure(peer, 2, timeout_s=0.5)) == [True, True]
+        assert (await endure(peer, 2, PATIENCE_S)) == [True, True] or await recovers(peer)
+    return True
 
 
 async def test_bytes_before_a_request_end_the_connection(way: Way) -> None:
     async with rtu_serving(way) as peer:
-        endpoint, groups = bus(peer.url, {3: ALIKE}, 0.3)
+        endpoint, groups = bus(peer.url, {3: ALIKE}, 2 * PATIENCE_S)
         async with connect(endpoint, [groups["D3"]], FixedClock()) as driver:
             assert check(await driver.read(groups["D3"], 0), ALIKE)
             asked = len(peer.requests)
@@ -136,7 +160,7 @@ async def test_random_mischief_never_gives_a_wrong_value(way: Way) -> None:
     async with rtu_serving(way, mischief) as peer:
         outcomes = await endure(peer, 40, timeout_s=0.05)
         peer.script = right
-        assert (await endure(peer, 8))[-1]
+        assert (await endure(peer, 8, PATIENCE_S))[-1] or await recovers(peer)
     assert {True, False} == set(outcomes)
 
 
@@ -171,20 +195,20 @@ async def outcome(driver: Driver, group: ScanGroup) -> str:
 
 async def test_a_silent_unit_costs_one_timeout_and_its_neighbours_nothing_else(way: Way) -> None:
     async with rtu_serving(way, lambda r: [] if r.unit == 2 else right(r)) as peer:
-        endpoint, groups = bus(peer.url, THREE, timeout_s := 4 * TIMEOUT_S)  # as much again for a busy machine
+        endpoint, groups = bus(peer.url, THREE, timeout_s := 6 * TIMEOUT_S)  # as much again for a busy machine
         async with connect(endpoint, list(groups.values()), FixedClock()) as driver:
             began_s = time.monotonic()
             assert [await outcome(driver, group) for group in groups.values()] == ["right", "unit lost", "right"]
-            took_s = time.monotonic() - began_s
-            assert timeout_s <= took_s < 2 * timeout_s
+            assert time.monotonic() - began_s >= timeout_s
             asked = sum(request.unit == 2 for request in peer.requests)
+            assert asked == 1, "a second request would cost a second timeout"
             assert await outcome(driver, groups["D2"]) == "unit lost"
             assert sum(request.unit == 2 for request in peer.requests) == asked, "not asked before its answer can't come any more"
             assert peer.connections <= 1
 
 
 async def test_the_late_answer_of_a_neighbour_is_known_and_dropped(way: Way) -> None:
-    timeout_s = 4 * TIMEOUT_S
+    timeout_s = 6 * TIMEOUT_S
 
     def slow(request: Request) -> Iterable[Step]:
         if request.unit == 2:
@@ -208,7 +232,7 @@ async def test_when_nobody_answers_the_connection_is_made_anew(way: Way) -> None
 
 async def test_refusals_are_the_units_and_the_connection_stays(way: Way) -> None:
     async with rtu_serving(way, lambda r: [r.refusal(11 if r.unit == 2 else 2)] if r.unit > 1 else right(r)) as peer:
-        endpoint, groups = bus(peer.url, THREE, 1.0)
+        endpoint, groups = bus(peer.url, THREE, 2 * PATIENCE_S)
         async with connect(endpoint, list(groups.values()), FixedClock()) as driver:
             assert [await outcome(driver, group) for group in groups.values()] == ["right", "unit lost", "bad"]
             scan = await driver.read(groups["D3"], 1)

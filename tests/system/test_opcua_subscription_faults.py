@@ -41,13 +41,14 @@ from tests.servers import free_port
 from tests.simulated_source import Changeable
 from tests.system.opcua_peers import nothing_left_behind
 from tests.system.secured_plant import Site
+from tests.wire.lateness import lateness
 
 PERIOD_S, TIMEOUT_S, BACKOFF_S, KEEP_ALIVE_S = 0.05, 0.9, 0.1, 0.15
 SILENCE_S = subscription.SILENT_KEEP_ALIVES * KEEP_ALIVE_S
 STEP_NS = 50_000_000
 SLACK_S = 1.0
-"""What a busy machine may add to any wait, and the simulator's sampling."""
-DEADLINE_S = 15.0
+"""What the simulator's sampling and the machine may add to any wait; a machine that is busier is measured."""
+DEADLINE_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -90,11 +91,13 @@ class Seen:
     ticking: bool = True
     scans: list[Scan] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    oldest_s: float = 0.0
+    """Of the good values."""
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, scan: Scan) -> None:
         if self.ticking:
-            assert_right_or_marked(scan)
+            self.oldest_s = max(self.oldest_s, age_s_of_right_or_marked(scan))
         self.scans.append(scan)
         self.more.set()
 
@@ -118,14 +121,17 @@ class Seen:
         return [str(event.body["state"]) for event in self.events if event.kind is EventKind.SUBSCRIPTION]
 
 
-def assert_right_or_marked(scan: Scan) -> None:
-    """A good value is not older than a subscription that is heard may leave it, and never from the future."""
+def age_s_of_right_or_marked(scan: Scan) -> float:
+    """Of the oldest good value; never from the future."""
+    oldest_s = 0.0
     for value, quality in zip(scan.values.tolist(), scan.quality.tolist(), strict=True):
         if quality == Quality.GOOD:
             age_s = (step_at(scan.received_ns) - value) * STEP_NS / 1e9
-            assert -0.06 <= age_s <= SILENCE_S + SLACK_S, age_s
+            assert age_s >= -0.06, age_s
+            oldest_s = max(oldest_s, age_s)
         else:
             assert math.isnan(value), "what is not good has no value"
+    return oldest_s
 
 
 def is_good(scan: Scan) -> bool:
@@ -157,17 +163,19 @@ def endpoint_of(url: str, tags: dict[str, dict[str, Any]] = TAGS, **settings: An
 
 @asynccontextmanager
 async def collecting(endpoint: OpcUaEndpoint, *, ticking: bool = True) -> AsyncIterator[Seen]:
-    """The endpoint as the daemon runs it."""
+    """The endpoint as the daemon runs it; a good value is not older than a subscription that is heard may leave it."""
     seen = Seen(ticking)
     work = EndpointTask(endpoint, scan_groups(endpoint), connect_opcua, PlantClock(), seen, Health(seen.tell))
     task = asyncio.create_task(work.run())
-    try:
-        yield seen
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
+    async with lateness() as late:
+        try:
+            yield seen
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+    assert seen.oldest_s <= SILENCE_S + SLACK_S + 3 * late.worst_s
 
 
 async def resumes(seen: Seen) -> float:
@@ -189,8 +197,9 @@ async def test_through_each_trouble_of_the_wire_values_are_right_or_marked_and_c
                     end = server.disturb(upset) if kind == "drop_sessions" else relay.disturb(upset)
                     await seen.until(is_stale if kind in ("freeze", "half_open") else is_marked)
                     end()
-                    took_s = await resumes(seen)
-                    assert took_s <= 2 * BACKOFF_S * 1.2 + PERIOD_S + TIMEOUT_S + SLACK_S, kind
+                    async with lateness() as late:
+                        took_s = await resumes(seen)
+                    assert took_s <= 2 * BACKOFF_S * 1.2 + PERIOD_S + TIMEOUT_S + SLACK_S + late.sum_s, kind
                 assert relay.connections == 1, "one connection, whatever happened"
 
 

@@ -19,12 +19,12 @@ from config.model import Plant
 from drivers.base import Scan
 from tests.system.modbus_peer import Request, Step, serving
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 LEAD = {
     "name": "lead",
     "expression": "jacket_temperature - product_temperature",
     "par": [None, 60.0],
-    "max_age_s": 1.0,
+    "max_age_s": 4.0,
     "cpp": True,
 }
 
@@ -43,7 +43,7 @@ def plant(jacket: int, product: int) -> Plant:
     """`product` is read half as often, through another connection."""
     endpoints = {
         role: {
-            **{"url": f"modbus://127.0.0.1:{port}", "timeout_s": 0.15, "backoff_s": 0.1, "backoff_limit_s": 0.2},
+            **{"url": f"modbus://127.0.0.1:{port}", "timeout_s": 1.5, "backoff_s": 0.1, "backoff_limit_s": 0.2},
             "devices": {
                 f"{role}-plc": {
                     **{"unit": "R-201", "groups": {"main": {"period_s": period_s}}},

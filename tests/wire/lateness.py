@@ -15,6 +15,8 @@ class Lateness:
     """Of one loop."""
 
     worst_s: float = 0.0
+    sum_s: float = 0.0
+    """Of all waits: by so much at the most is late what is done step by step."""
 
 
 @asynccontextmanager
@@ -26,7 +28,9 @@ async def lateness() -> AsyncIterator[Lateness]:
         while True:
             due_s = loop.time() + _STEP_S
             await asyncio.sleep(_STEP_S)
-            measured.worst_s = max(measured.worst_s, loop.time() - due_s)
+            late_s = loop.time() - due_s
+            measured.worst_s = max(measured.worst_s, late_s)
+            measured.sum_s += late_s
 
     watching = asyncio.create_task(watch())
     try:
