@@ -22,7 +22,7 @@ _GROUPS = {
     Decimal.COMMA: re.compile(r"[-+]?[1-9][0-9]{0,2}(?:[.'’\xa0\u202f ][0-9]{3})+(?:,[0-9]*)?"),
 }
 _BETWEEN_GROUPS = {Decimal.POINT: re.compile(r"[,'’\xa0\u202f ]"), Decimal.COMMA: re.compile(r"[.'’\xa0\u202f ]")}
-_BEGINS_AS_A_NUMBER = re.compile(r"(?:[<>≤≥~≈±]=?\s*)?[-+]?[.,]?[0-9]")
+_BEGINS_AS_A_NUMBER = re.compile(r"(?:[<>≤≥~≈±]=?\s*|['(])?[-+]?[.,]?[0-9]")
 _NOT_FINITE = re.compile(r"[-+]?(?:1[.,])?#?(?:inf|infinity|nan|qnan|snan|ind)\w*", re.IGNORECASE)
 MINUS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 """Other signs that are typed and printed for a minus, an en dash among them."""

@@ -126,6 +126,10 @@ class _RecordedFile:
             lines = f"line{'s' if len(anew) > 1 else ''} {', '.join(str(self._rows[at].line) for at in anew[:_MOST_SHOWN])}"
             self._remarks.append(f"time begins anew on {lines}: taken as {len(anew) + 1} batches")
             names = [f"{default}-{n + 1}" for n in np.searchsorted(anew, np.arange(len(names)), "right").tolist()]
+        if parts and "" in names:
+            line = self._rows[names.index("")].line
+            rows = f"{names.count('')} rows name" if names.count("") > 1 else "1 row names"
+            self._remarks.append(f"{rows} no batch, the first on line {line}: judged together, as one")
         units = ("" if unit_at is None else row.cells[unit_at] for row in self._rows)
         return [(unit or self._wanted.unit, name) for unit, name in zip(units, names, strict=True)]
 
@@ -144,7 +148,7 @@ class _RecordedFile:
             [self._samples.of_column(everything, at, self._columns.status.get(at), f"column {header[at]}") for at in samples]
         )
         for key, rows in groups.items():
-            yield Course(key, rows, roles, values[rows], f"batch {key[1]}")
+            yield Course(key, rows, roles, values[rows], _batch_named(key[1]))
 
     def _tidy(self, groups: dict[Key, Indices]) -> Iterator[Course]:
         tag_at, value_at = self._place["tag"], self._place["value"]
@@ -154,8 +158,10 @@ class _RecordedFile:
         for key, rows in groups.items():
             for tag, places in _grouped([self._rows[row].cells[tag_at] for row in rows.tolist()]).items():
                 if tag in role_of:
-                    values = self._samples.of_column(rows[places], value_at, self._place["quality"], f"batch {key[1]}, tag {tag}")
-                    yield Course(key, rows[places], (role_of[tag],), values[:, None], f"batch {key[1]}, tag {tag}")
+                    values = self._samples.of_column(
+                        rows[places], value_at, self._place["quality"], f"{_batch_named(key[1])}, tag {tag}"
+                    )
+                    yield Course(key, rows[places], (role_of[tag],), values[:, None], f"{_batch_named(key[1])}, tag {tag}")
 
     def _roles_of_tags(self, tag_at: int) -> dict[str, str]:
         names = sorted({row.cells[tag_at] for row in self._rows})
@@ -166,6 +172,10 @@ class _RecordedFile:
         if left := [name for at, name in enumerate(names) if at not in found]:
             self._columns.told.append(f"tags passed over, no limit names them: {_shown(left)}")
         return {names[at]: self._wanted.roles[name] for at, name in found.items()}
+
+
+def _batch_named(name: str) -> str:
+    return f"batch {name}" if name else "the rows that name no batch"
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -78,7 +78,8 @@ def violation(of: Violation, when: When) -> dict[str, Json]:
     """By the names of `VIOLATIONS_HEADER`."""
     return {
         **{"unit": of.unit, "batch": of.batch, "role": of.role, "statistic": of.statistic, "window_s": of.window_s},
-        **{"rule": of.rule, "level": of.level, "phases": list(of.phases), "runs": of.runs, "samples": of.samples},
+        **{"rule": of.rule, "level": of.level, "phases": list(of.phases)},
+        **{"runs": of.runs if of.is_counted else None, "samples": of.samples if of.is_counted else None},
         **{"duration_s": of.seconds, "worst": of.worst, "worst_time": None if of.worst is None else when(of.worst_ns)},
         "left": of.left,
     }
@@ -92,8 +93,7 @@ def violation_row(of: Violation, when: When) -> list[str]:
 
 def total_line(of: Total) -> list[str]:
     """In the order of `VIOLATIONS`."""
-    raw = of.worst is not None
-    counts = [str(of.runs) if raw else "", str(of.samples) if raw else ""]
+    counts = ["" if count is None else str(count) for count in (of.runs, of.samples)]
     worst = f"{of.worst:.6g}" if of.worst is not None else ""
     left = "" if of.left is None else f"{of.left}x"
     return [of.role, of.shown, of.phases, str(of.batches), *counts, f"{of.seconds:g} s", worst, left]

@@ -47,6 +47,11 @@ class Violation:
     """Of one that is not about raw samples."""
 
     @property
+    def is_counted(self) -> bool:
+        """Whether it is about samples, whose runs can be counted."""
+        return self.statistic in ("value", DEVIATION)
+
+    @property
     def any(self) -> bool:
         """Whether there is one."""
         return bool(self.runs or self.left)
@@ -93,7 +98,7 @@ class Violations:
         )
         outside = body["to"] == "outside"
         of.left += outside
-        if of.statistic in ("value", DEVIATION):
+        if of.is_counted:
             return
         if outside:
             of.outside_since_ns = event.slot_ns
@@ -201,8 +206,9 @@ class Total:
     role: str
     shown: str
     phases: str
-    runs: int
-    samples: int
+    runs: int | None
+    """None, as the samples: of what is not about samples."""
+    samples: int | None
     seconds: float
     worst: float | None
     left: int | None
@@ -228,8 +234,8 @@ def totals(violations: Sequence[Violation]) -> list[Total]:
                 role,
                 shown,
                 phases,
-                sum(each.runs for each in members),
-                sum(each.samples for each in members),
+                sum(each.runs for each in members) if members[0].is_counted else None,
+                sum(each.samples for each in members) if members[0].is_counted else None,
                 sum(each.seconds for each in members),
                 extreme,
                 sum(each.left for each in members),

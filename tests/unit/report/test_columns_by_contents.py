@@ -62,6 +62,7 @@ TWO = {"1": (1, 1, 1.0), "2": (1, 2, 1.0)}
         ("SP [bar],P\n1,75\n1,75\n2,75\n2,65\n", {"d": (1, 3, 3.0)}, "passed over, no limit names them: SP [bar]"),
         ("phase,P\nA,75\nA,75\nB,75\nB,65\n", {"d": (1, 3, 3.0)}, "'phase' is not used"),
         ("time,P,Status\n0,75,Good\n1,75,Bad\n2,65,Good\n", {"d": (1, 1, 2.0)}, "status of each row from column 'Status'"),
+        ("batch,time,P\n1,0,75\n,1,75\n", {"1": (1, 1, 0.0), "": (1, 1, 0.0)}, "1 row names no batch, the first on line 3"),
         ("lot,P,Quality\nA,75,Good\nA,65,Good\nB,75,Bad\n", {"A": (1, 1, 1.0), "B": (1, 1, 0.0)}, "passed over, no limit names"),
         ("time,P,Status\n0,75,Running\n1,75,Bad\n2,65,Good\n", {"d": (1, 2, 2.0)}, "passed over, no limit names them: Status"),
         ("time,P\n0,75\n1,75\ntime,P\n2,65\n", {"d": (1, 2, 2.0)}, "the header stands again on line 4"),
@@ -85,6 +86,8 @@ def test_what_can_be_meant_in_one_way_only(
         ("Q,Start,End,P\n" + "".join(f"1,2026-01-01 00:0{n},2026-01-01 00:1{n},65\n" for n in range(4)), "both hold dates"),
         ("fault,simulationRun,sample,P\n" + "".join(f"{f},1,{n},65\n" for f in (0, 1) for n in (1, 2, 3)), "as LINE,RUN"),
         ("time,P\n0,65\n1,>100\n", "column P: '>100' is no number"),
+        ("time,P\n0,65\n1,(5)\n", "column P: '(5)' is no number"),
+        ("batch,time,P\n1,0,65\n,1,75\n,2,75\n2,0,75\n,1,65\n", "the time of the rows that name no batch begins anew here"),
         ("time,P\n0,65\n0,75\n0,76\n", "have the time of another row and other values"),
         ("time,P °C\n0,65\n".encode() + b"1,75\xb0\n", "byte 0xB0 is not UTF-8"),
     ],
@@ -134,3 +137,12 @@ def test_phases_are_not_guessed_at(tmp_path: Path) -> None:
     assert (result.exit_code, "columns 'now' and 'next' both hold phases" in result.stderr) == (2, True)
     result = judge(tmp_path, "phase,P\nHeat,75\nHEAT,75\n", "tag,phase,low,high\nP,Heat,,70\n")
     assert counts(result) == {"d": (1, 1, 1.0)}, "a phase that is there as it is called is no other one"
+
+
+def test_what_is_not_about_samples_has_no_count_of_them(tmp_path: Path) -> None:
+    record = "time,P\n" + "".join(f"{n},{60 + n / 10}\n" for n in range(200))
+    result = judge(tmp_path, record, "tag,statistic,window_s,nor_high\nP,slope,60,3\n", "--counts", str(tmp_path / "counts.csv"))
+    told = json.loads(result.stdout)
+    for each in (told["violations"][0], told["totals"][0]):
+        assert (each["runs"], each["samples"], each["left"]) == (None, None, 1)
+    assert (tmp_path / "counts.csv").read_text("utf-8").splitlines()[1].startswith(",d,P,slope,60.0,NOR high,3.0,,,,140.0,,,1")
