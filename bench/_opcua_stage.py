@@ -35,9 +35,9 @@ def endpoint_of(url: str, count: int) -> OpcUaEndpoint:
 
 
 def subscribed_endpoint(url: str, count: int, period_s: float) -> OpcUaEndpoint:
-    """The same, the group subscribed to."""
+    """The same, the group subscribed to; each tag once in an answer, as a client has it that asks for no queue."""
     whole = endpoint_of(url, count)
-    group = OpcUaGroup(name="main", mode="subscribe", period_s=period_s)
+    group = OpcUaGroup(name="main", mode="subscribe", period_s=period_s, queue_size=1)
     (device,) = whole.devices
     return whole.model_copy(update={"devices": (device.model_copy(update={"groups": (group,)}),)})
 
