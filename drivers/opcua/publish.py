@@ -32,6 +32,8 @@ _HANDLE_BYTES = 4
 _DATA_CHANGE = nodeid_to_binary(ua.FourByteNodeId(ua.Int32(ObjectIds.DataChangeNotification_Encoding_DefaultBinary))) + b"\1"
 """Type of the notification, and that its body is bytes."""
 _MOST_LAYOUTS = 32
+_SMALL_BYTES, _MOST_PATIENCE = 1200, 64
+"""To learn a smaller message, of some 40 values, costs more than to have asyncua decode it once."""
 _log = structlog.get_logger()
 
 
@@ -72,6 +74,8 @@ class PublishDecoder:
         self.columns: dict[int, Sequence[Column]] = {}
         self._shapes: dict[int, _Shape] = {}
         self._proven: bool | None = None
+        self._patience = self._wait = 0
+        """Small messages of new layouts after which one is learned again, and how many of them are to come yet."""
 
     def forget(self, subscription: int) -> None:
         """It is no more; its number may come again."""
@@ -82,7 +86,11 @@ class PublishDecoder:
         """What an answer tells. Raises what asyncua raises."""
         if self._proven is False:
             return self._decoded(body)
-        fast = self._gathered(self._shapes.get(len(body)), body) or self._learned(body)
+        fast = self._gathered(self._shapes.get(len(body)), body)
+        if fast:
+            self._patience = self._wait = 0
+        elif self._is_worth_learning(body):
+            fast = self._learned(body)
         if fast is None or self._proven:
             return fast or self._decoded(body)
         exact = self._decoded(body)
@@ -123,6 +131,16 @@ class PublishDecoder:
             return None
         sequence: int = _UINT32.unpack_from(body, shape.sequence_at)[0]
         return Published(shape.subscription, sequence, True, (Told(shape.columns, samples),))
+
+    def _is_worth_learning(self, body: bytes) -> bool:
+        """Of small messages each with other tags than the one before, ever fewer are."""
+        if len(body) >= _SMALL_BYTES:
+            return True
+        self._wait -= 1
+        if self._wait >= 0:
+            return False
+        self._wait = self._patience = min(_MOST_PATIENCE, 2 * self._patience + 1)
+        return True
 
     def _learned(self, body: bytes) -> Published | None:
         try:

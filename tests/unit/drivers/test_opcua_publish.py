@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from config.tags import Kind
 from drivers.base import Column
+from drivers.opcua import publish
 from drivers.opcua.publish import PublishDecoder, Published
 from tests.unit.drivers.opcua_strategies import V, answers, columns
 from tests.unit.drivers.test_opcua_gather import KINDS, MIX, damaged, random_item
@@ -102,6 +104,30 @@ def test_the_layout_is_used_again_and_a_repeated_tag_keeps_its_order() -> None:
         assert published.told[0].columns.tolist() == [2, 0, 2]
         assert published.told[0].samples.values.tolist() == [1.0 * sequence, 2.0, 3.0 * sequence]
         assert len(decoder._shapes) == 1
+
+
+def test_small_messages_of_ever_other_tags_are_seldom_learned_and_those_that_come_again_are() -> None:
+    """To learn one costs more than to decode it."""
+    rng, tags = random.Random(4), [Column("T", "T", "U", Kind.REAL)] * 200
+    fast, exact = decoder_of(tags, fast=True), decoder_of(tags, fast=False)
+
+    def message(handles: Sequence[int], sequence: int) -> bytes:
+        return body_of([(at, ua.DataValue(ua.Variant(rng.random(), V.Double))) for at in handles], sequence)
+
+    with patch("drivers.opcua.publish._learn", wraps=publish._learn) as learn:
+        for sequence in range(1, 201):
+            body = message(rng.sample(range(200), 8), sequence)
+            assert_same(fast.decode(body), exact.decode(body))
+        assert 2 <= learn.call_count <= 10
+        learn.reset_mock()
+        for sequence in range(1, 101):
+            body = message(range(8 + sequence % 2), sequence)
+            assert_same(fast.decode(body), exact.decode(body))
+        assert learn.call_count == 2
+        learn.reset_mock()
+        for sequence in range(1, 11):
+            fast.decode(message(rng.sample(range(200), 150), sequence))
+        assert learn.call_count == 10, "of many values each costs less when it is learned, even for once"
 
 
 def test_the_first_message_is_decoded_both_ways() -> None:
