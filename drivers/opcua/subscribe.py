@@ -181,7 +181,7 @@ class Subscriptions:
         group = self._group_of(published)
         if group is None:
             return ()
-        await group.take(published, self._decoder)
+        await group.take(published)
         return _received(published)
 
     def _group_of(self, published: Published) -> Subscription | None:

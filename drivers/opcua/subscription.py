@@ -23,6 +23,7 @@ from config.model import OpcUaGroup
 from drivers.base import Changes, Clock, DeviceError, Note, Scan, ScanGroup
 from drivers.opcua.faults import status_name
 from drivers.opcua.freshness import Freshness
+from drivers.opcua.in_turn import InTurn
 from drivers.opcua.learned import learned_of
 from drivers.opcua.monitored_items import MonitoredItems, asked_group
 from drivers.opcua.publish import PublishDecoder, Published, Told
@@ -42,7 +43,6 @@ FRESHNESS_S = 60.0
 DEADBAND_ROUNDING = 1 + 1e-6
 """A deadband is scaled on its way to the server, and what it holds back on its way here."""
 _OVERFLOW_MASK, _OVERFLOW = np.uint32(0xC80), np.uint32(0x480)
-_MOST_MISSING = 20
 _OF_A_NOTIFICATION_BYTES = 100
 """A number with its stamp has 26; texts may have more."""
 
@@ -68,8 +68,8 @@ class Subscription:
         self._learned = learned_of(group)
         self._told = ToldValues(group.layout)
         self.items = MonitoredItems(connection, group, reader, self._told.refuse)
-        self._next = 1
-        self._held: list[Published] | None = None
+        self._decoder = PublishDecoder()
+        self._messages = InTurn(self._apply, self._republished)
         self._heard_ns = 0
         self._renewed: set[int] = set()
         """Columns that were not delivered once."""
@@ -104,7 +104,8 @@ class Subscription:
         granted = answer(ua.CreateSubscriptionResponse, body, self._what).Parameters
         publishing_s = granted.RevisedPublishingInterval / 1000
         self.silence_s = SILENT_KEEP_ALIVES * max(publishing_s * granted.RevisedMaxKeepAliveCount, KEEP_ALIVE_S)
-        self.number, self._next, self._held = granted.SubscriptionId, 1, None
+        self.number, self._decoder = granted.SubscriptionId, decoder
+        self._messages.begin()
         self._told.begin()
         self.over.clear()
         self._heard_ns = self._clock.monotonic_ns()
@@ -178,63 +179,33 @@ class Subscription:
         return self._clock.monotonic_ns() / 1e9
 
     def take_in_turn(self, published: Published) -> bool:
-        """Take what the server has told, where no message before it is missing."""
-        if self._held is not None or self._missing_before(published):
-            return False
+        """Take what the server has told, where no message before it is missing; whether that was so."""
         self._heard_ns = self._clock.monotonic_ns()
-        self._apply(published)
-        return True
+        return self._messages.at_once(published)
 
-    def _missing_before(self, published: Published) -> int:
-        """Messages that have not come."""
-        missing = (published.sequence - self._next) % (2**32 - 1)
-        return missing if missing < 2**31 else 0
-
-    async def take(self, published: Published, decoder: PublishDecoder) -> None:
+    async def take(self, published: Published) -> None:
         """What the server has told, in the order of its numbers. Raises DeviceError."""
         self._heard_ns = self._clock.monotonic_ns()
-        if self._held is not None:
-            self._held.append(published)
-            return
-        if missing := self._missing_before(published):
-            self._held = [published]
-            try:
-                await self._fetch_missing(missing, decoder)
-            finally:
-                held, self._held = self._held, None
-            self._next = published.sequence
-            for each in held:
-                await self.take(each, decoder)
-            return
-        self._apply(published)
-
-    async def _fetch_missing(self, missing: int, decoder: PublishDecoder) -> None:
-        """Messages that have not come are asked for again; those the server has no more are told as lost."""
-        lost = max(0, missing - _MOST_MISSING)
-        for number in range(self._next + lost, self._next + missing):
-            request = ua.RepublishRequest()
-            request.Parameters.SubscriptionId = ua.IntegerId(self.number or 0)
-            request.Parameters.RetransmitSequenceNumber = ua.Counter(number)
-            try:
-                body = await self._connection.ask(request, f"asking for a missing message of {self.group.name}")
-                message = answer(ua.RepublishResponse, body, self._what).NotificationMessage
-            except DeviceError as exc:
-                if exc.status not in (StatusCodes.BadMessageNotAvailable, StatusCodes.BadSubscriptionIdInvalid):
-                    raise
-                lost += 1
-                continue
-            if message.SequenceNumber == number and message.NotificationData:
-                self._apply(decoder.message(self.number or 0, message))
-            else:
-                lost += 1
-        if lost:
+        if lost := await self._messages.after_the_missing(published):
             self._note("changes lost", f"{lost} messages did not come, and the server has them no more")
+
+    async def _republished(self, number: int) -> Published | None:
+        request = ua.RepublishRequest()
+        request.Parameters.SubscriptionId = ua.IntegerId(self.number or 0)
+        request.Parameters.RetransmitSequenceNumber = ua.Counter(number)
+        try:
+            body = await self._connection.ask(request, f"asking for a missing message of {self.group.name}")
+            message = answer(ua.RepublishResponse, body, self._what).NotificationMessage
+        except DeviceError as exc:
+            if exc.status not in (StatusCodes.BadMessageNotAvailable, StatusCodes.BadSubscriptionIdInvalid):
+                raise
+            return None
+        is_it = message.SequenceNumber == number and message.NotificationData
+        return self._decoder.message(self.number or 0, message) if is_it else None
 
     def _apply(self, published: Published) -> None:
         for told in published.told:
             self._put(told)
-        if published.is_message:
-            self._next = published.sequence % (2**32 - 1) + 1
         if published.ended is not None:
             self.end(f"the server ended it: {status_name(published.ended)}")
 

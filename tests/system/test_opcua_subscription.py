@@ -192,7 +192,7 @@ async def test_a_message_that_is_missing_is_asked_for_again(plant: PlantServer) 
         await scan_until(driver, group, lambda scan: scan.values[0] == 20.5)
         assert driver.subscriptions is not None
         (followed,) = driver.subscriptions.groups.values()
-        followed._next -= 1
+        followed._messages._next -= 1
         with plant.counting() as services:
             write(plant, "tt", real(21.0))
             scan = await scan_until(driver, group, lambda scan: "changes lost" in states_of([scan]))
