@@ -32,10 +32,11 @@ class Deadlines:
 
     def watch(self, request: Request) -> None:
         """From now on `request` has `timeout_s` to be answered. Call it where the event loop runs."""
-        loop = asyncio.get_running_loop()
-        self._forget_answered()
+        loop, waiting = asyncio.get_running_loop(), self._waiting
+        while waiting and waiting[0][1].done():
+            waiting.popleft()
         due = loop.time() + self._timeout_s
-        self._waiting.append((due, request))
+        waiting.append((due, request))
         if self._timer is None:
             self._timer = loop.call_at(due, self._look, loop)
 

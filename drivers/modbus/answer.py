@@ -90,6 +90,8 @@ class Answers:
 
         Raises NotAsked; then nothing of `data` is to be believed.
         """
+        if not self._buffer and (whole := self._whole(data)):
+            return [whole]
         buffer = self._buffer + data if self._buffer else data
         complete: list[tuple[bytes, Answer | None]] = []
         while buffer:
@@ -101,6 +103,18 @@ class Answers:
             buffer = buffer[size:]
         self._buffer = buffer
         return complete
+
+    def _whole(self, data: bytes) -> tuple[bytes, Answer] | None:
+        """Of `data` that is one whole answer which somebody waits for, as nearly all are; None where it needs a closer look."""
+        key = data[: self._framing.key_size]
+        expected = self._pending.get(key)
+        if expected is None or len(data) != expected.size or not data.startswith(expected.answer) or key in self._forsaken:
+            return None
+        content = self._framing.data(data, expected)
+        if content is None:
+            return None
+        del self._pending[key]
+        return key, content
 
     def _whose(self, buffer: bytes, *, after_an_answer: bool) -> Expected:
         if expected := self._pending.get(buffer[: self._framing.key_size]):

@@ -115,6 +115,7 @@ class Decoder:
 
     def __init__(self, layout: Layout, tags: Sequence[ModbusTag], reads: tuple[Read, ...]) -> None:
         self.reads = reads
+        self._sizes = [read.size_bytes for read in reads]
         self._integer_columns = layout.integer_columns
         self._text_columns = layout.text_columns
         located = _locate(layout, tags, reads)
@@ -136,7 +137,9 @@ class Decoder:
 
         Raises ValueError when an answer has another length than its read.
         """
-        raw = np.frombuffer(_joined(self.reads, answers), np.uint8)
+        whole = [answer for answer in answers if isinstance(answer, bytes)]
+        all_answered = len(whole) == len(answers) and [len(answer) for answer in whole] == self._sizes
+        raw = np.frombuffer(b"".join(whole) if all_answered else _joined(self.reads, answers), np.uint8)
         # In range by the lengths just checked; "clip" spares numpy a buffer of its own.
         raw.take(self._index, out=self._gathered, mode="clip")
         status = self._unknown.copy()
@@ -146,9 +149,10 @@ class Decoder:
         with np.errstate(all="ignore"):
             self._numbers(values, integers, status)
         texts = self._texts(status)
-        for read, answer in zip(self.reads, answers, strict=True):
-            if isinstance(answer, int):
-                status[list(read.columns)] = answer
+        if not all_answered:
+            for read, answer in zip(self.reads, answers, strict=True):
+                if isinstance(answer, int):
+                    status[list(read.columns)] = answer
         all_good = not np.count_nonzero(status)
         if not all_good:
             texts = self._without_bad(values, integers, texts, status)

@@ -92,7 +92,7 @@ class Tcp:
     def request(self, unit_id: int, read: Read) -> tuple[bytes, Expected]:
         self._number = (self._number + 1) & 0xFFFF
         number = self._number.to_bytes(2, "big")
-        request, answer, refusal, size = _behind_number(unit_id, read.table, read.first, read.count, read.size_bytes)
+        request, answer, refusal, size = _behind_number(unit_id, read.table, read.first, read.count)
         return number + request, Expected(number + answer, number + refusal, size, 9)
 
     def data(self, frame: bytes, expected: Expected) -> bytes | None:
@@ -100,9 +100,9 @@ class Tcp:
 
 
 @lru_cache(maxsize=4096)
-def _behind_number(unit_id: int, table: str, first: int, count: int, size: int) -> tuple[bytes, bytes, bytes, int]:
-    """Of a request with an answer of `size` bytes: the request, how its answer and its refusal begin, and the answer's size."""
-    pdu = _pdu(table, first, count)
+def _behind_number(unit_id: int, table: str, first: int, count: int) -> tuple[bytes, bytes, bytes, int]:
+    """The request, how its answer and its refusal begin, and the answer's size."""
+    pdu, size = _pdu(table, first, count), Read(table, first, count, ()).size_bytes
     function = pdu[0]
     request = struct.pack(">HHB", 0, 6, unit_id) + pdu
     answer = struct.pack(">HHBBB", 0, size + 3, unit_id, function, size)
