@@ -27,6 +27,7 @@ from config.validation import faults_of, no_keys, told_slips, validated
 from config.yaml_core import Scalar
 
 TABLES = (".csv", ".tsv", ".txt")
+_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _AROUND_TAGS = ("limits", "tags", "variables")
 
 
@@ -53,6 +54,8 @@ def load_limits(path: Path) -> Limits:
     files = Files(path.parent, takes_code_page=True)
     if path.suffix.lower() in TABLES:
         return _checked(Source(str(path), {"limits": path.name}, _around(path)), files)
+    if path.suffix.lower() in _WORKBOOKS:
+        raise ConfigError([Fault(str(path), 1, "", 'is a workbook: save the table as "CSV UTF-8" and name that file')])
     source = yaml_source.parse(files.yaml_text(path), str(path))
     if isinstance(source.data, list):
         place = source.place

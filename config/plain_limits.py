@@ -16,8 +16,8 @@ from typing import Any
 from config.csv_columns import LIMIT_COLUMNS, Column, normal
 from config.csv_items import NOTE
 from config.csv_table import Table
-from config.engineering_units import understood
 from config.place import Place
+from config.unit_columns import are_engineering_units
 from config.yaml_core import Scalar
 
 
@@ -94,8 +94,7 @@ class PlainTables:
         cell, name = table.header.cells[at], names[at]
         if (word := _word_of_limits(name, names)) is not None:
             return word
-        units = {row.cells[at] for row in table.rows} - {""}
-        of_units = _BY_NAME.get(name) is _BY_NAME["unit"] and units and all(understood(unit) is not None for unit in units)
+        of_units = _BY_NAME.get(name) is _BY_NAME["unit"] and are_engineering_units({row.cells[at] for row in table.rows})
         return f"{NOTE} {cell}" if name in _FOR_PEOPLE or of_units else cell
 
 

@@ -14,7 +14,7 @@ from collector.report.recording import Wanted
 from config.csv_cells import Decimal
 from config.csv_columns import normal
 from config.csv_table import Table
-from config.engineering_units import understood
+from config.unit_columns import are_engineering_units
 
 
 def find_context(table: Table, columns: Columns, wanted: Wanted) -> None:
@@ -84,7 +84,7 @@ def _plain_number(text: str) -> str:
 def _are_no_units(table: Table, at: int) -> bool:
     """Whether they are engineering units, or measurements."""
     texts = {row.cells[at] for row in table.rows} - {""}
-    return bool(texts) and (all(understood(text) is not None for text in texts) or _are_measured(texts))
+    return are_engineering_units(texts) or _are_measured(texts)
 
 
 def _are_measured(texts: Iterable[str]) -> bool:

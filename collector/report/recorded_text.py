@@ -21,6 +21,7 @@ from config.files import AS_CODE_PAGE, in_code_page, text_of_csv
 
 MOST_BYTES, MOST_CELLS = 4 << 30, 500_000_000
 _GZIP = b"\x1f\x8b"
+_OTHER_FILES = {b"PAR1": "Parquet", b'[{"': "JSON", b'{"': "JSON", b"[\n": "JSON", b"\x89HDF": "HDF5", b"MATLAB 5": "a MAT file"}
 _LINES_BEFORE_THE_HEADER = 60
 _MOST_SHOWN = 12
 _SEPARATORS = ";\t,|"
@@ -111,6 +112,9 @@ def _unpacked(path: Path) -> bytes:
         raise ConfigError([Fault(file, 1, "", f"can't be unpacked: {exc}; copy the file anew")]) from None
     except OSError as exc:
         raise ConfigError([Fault(file, 1, "", f"can't be read: {exc.strerror or exc}; give the path of a file")]) from None
+    for begin, what in _OTHER_FILES.items():
+        if content.startswith(begin):
+            raise ConfigError([Fault(file, 1, "", f"is {what}, no table: export it as CSV")])
     if len(content) > MOST_BYTES:
         raise ConfigError([Fault(file, 1, "", f"is longer than {MOST_BYTES} bytes: is it the right file?")])
     return content

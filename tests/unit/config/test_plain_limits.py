@@ -64,6 +64,18 @@ def test_other_words_for_the_same(tmp_path: Path, name: str, text: str) -> None:
     assert not any(limit.phase for limit in load_limits(tmp_path / name).rows)
 
 
+@pytest.mark.parametrize(
+    ("units", "are_of_the_plant"),
+    [("°C mg O2/L - pH", False), ("-", False), ("bar rpm R-1", False), ("R-1 R-2", True), ("A B C", True), ("1 2 3", True)],
+)
+def test_a_column_of_units_is_of_engineering_units_or_of_the_plant(tmp_path: Path, units: str, are_of_the_plant: bool) -> None:
+    cells = [unit.replace("mgO2", "mg O2") for unit in units.replace("mg O2", "mgO2").split()]
+    text = "tag,unit,low,high\n" + "".join(f"T{n},{unit},1,2\n" for n, unit in enumerate(cells))
+    (tmp_path / "limits.csv").write_text(text, "utf-8")
+    found = [limit.unit for limit in load_limits(tmp_path / "limits.csv").rows]
+    assert found == (cells if are_of_the_plant else [None] * len(cells))
+
+
 def test_what_was_left_open_is_told(tmp_path: Path) -> None:
     rows(tmp_path / "limits.csv", "tag,phase,low,high\nTT-101,*,NA,70\n")
     assert load_limits(tmp_path / "limits.csv").told[-1].endswith("limits.csv: '*', 'NA' taken as left open")
@@ -106,6 +118,7 @@ def test_what_was_taken_for_what_is_told(tmp_path: Path) -> None:
         ("limits.csv", "tag,low,high\nTT-101,10,70\nPT-101,5,1\n", 3, "low 5 is not below high 1"),
         ("limits.csv", "tag,low,hihg\nTT-101,10,70\n", 1, "unknown column 'hihg'"),
         ("limits.csv", "tag,low,high\nTT-101,,\n", 2, "limits nothing"),
+        ("limits.xlsx", "PK", 1, "is a workbook"),
         ("limits.yaml", "TT-101: [1, 2]\nPT-101: [5, 1]\n", 2, "low 5 is not below high 1"),
         ("limits.yaml", "TT-101: {low: 1}\nPT-101:\n  low: 5\n  high: 1\n", 3, "low 5 is not below high 1"),
         ("limits.yaml", "- {tag: TT-101, low: 1, high: 2}\n- tag: PT-101\n  low: soon\n", 3, "number"),
