@@ -26,7 +26,7 @@ from typing import Any
 
 import pytest
 
-START_S, STOP_S = 30.0, 20.0
+START_S, STOP_S = 60.0, 20.0
 _POLL_S = 0.01
 
 Value = float | int | str | bool | None
@@ -75,7 +75,7 @@ def request(url: str, data: bytes | None = None, query: Mapping[str, str] | None
     """GET, or POST when there is data; status and body, whatever the status."""
     full = f"{url}?{urllib.parse.urlencode(query)}" if query else url
     try:
-        with urllib.request.urlopen(urllib.request.Request(full, data=data), timeout=10) as response:
+        with urllib.request.urlopen(urllib.request.Request(full, data=data), timeout=60) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:

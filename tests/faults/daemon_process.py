@@ -30,7 +30,7 @@ from collector.store.daily import Totals
 from collector.store.files import StoreError
 from collector.store.journal import Entry, Journal
 from drivers.base import Scan
-from tests.faults.ordered_faults import OrderedFaults
+from tests.faults.ordered_faults import SIGNALS, OrderedFaults
 from tests.faults.scripted_plant import ScriptedPlant, plant_of
 
 DEADLINE_S = 60.0
@@ -49,6 +49,8 @@ class Wish:
     """URL of InfluxDB 1, database `plant`."""
     faulty: bool = False
     """It obeys `OrderedFaults`."""
+    drain_s: float = app.DRAIN_S
+    """How long it sends at its end."""
 
     @property
     def answered(self) -> Path:
@@ -83,6 +85,7 @@ def _tell(line: str) -> None:
 def nursery() -> None:
     """For each wish a daemon, and the news when it is gone."""
     load_drivers(plant_of(1, 1, 1.0).endpoints)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # they would end a daemon that does not listen yet
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             os._exit(_live(Wish(**json.loads(line))))
@@ -94,6 +97,7 @@ def nursery() -> None:
 def _live(wish: Wish) -> int:
     sys.stderr = Path(wish.data).with_name("log").open("a", buffering=1)
     log_to(sys.stderr)
+    vars(app)["DRAIN_S"] = wish.drain_s
     try:
         _tell("ledger " + "; ".join(asyncio.run(_run(wish))))
     except (StoreError, JournalRefused) as exc:

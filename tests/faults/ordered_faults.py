@@ -34,6 +34,9 @@ class Fault(Enum):
         return int(self.value[1])
 
 
+SIGNALS = {fault.signal for fault in Fault}
+
+
 class OrderedFaults:
     """What the daemon meets; `listen` makes it obey."""
 
@@ -45,9 +48,10 @@ class OrderedFaults:
         self.outside = Outside(ScriptedPlant(self._delay_s, answered).connect, self._disk.connect(), self._wall_ns)
 
     def listen(self) -> None:
-        """In the loop of the daemon."""
+        """In the loop of the daemon; what was ordered before it could obey is done now."""
         for fault in Fault:
             asyncio.get_running_loop().add_signal_handler(fault.signal, self._order, fault)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _order(self, fault: Fault) -> None:
         self._until_s[fault] = time.monotonic() + LASTS_S

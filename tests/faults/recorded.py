@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from collector.ledger import ledger_of
 from collector.store.reader import Reader
 from collector.store.registry import Registry
 from collector.store.rows import EventRow, Row, ScanRow
-from collector.terms import Event, EventKind
+from collector.terms import CauseClass, Event, EventKind
 from tests.faults.scripted_plant import is_right
 
 
@@ -84,6 +84,18 @@ class Recorded:
                     missing += 1
                 slot += self.period_ns
         return missing
+
+    def gaps_of_the_machine(self, device: str | None = None) -> list[Event]:
+        """Slots that it was too busy for: of a device, or all."""
+        classes = (CauseClass.OVERLOAD, CauseClass.LATE)
+        gaps = [gap for gap in self.gaps if gap.body.get("cause_class") in classes]
+        return [gap for gap in gaps if device is None or gap.body.get("device") == device]
+
+    def disk_states(self, trouble: str) -> list[str]:
+        """How that trouble of the disk came and went; a busy machine may tell of commits that stall besides."""
+        states = [str(event.body["state"]) for event in self.events if event.kind is EventKind.DISK]
+        of_it = [state for state, _ in groupby(state for state in states if state in (trouble, "takes"))]
+        return of_it[of_it[:1] == ["takes"] :]
 
     def assert_ledger(self) -> None:
         """It balances, and says what the walk has seen."""

@@ -61,7 +61,7 @@ def nursery_process(data: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
         assert process.stdin
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def run(process: subprocess.Popen[str], to: Path, lines: int, moment_s: float) -> bool:

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from collector.app import DRAIN_S
-from tests.faults.daemon_process import Wish, daemon_process
+from tests.faults.daemon_process import DEADLINE_S, Wish, daemon_process
 from tests.faults.recorded import Recorded
 from tests.faults.rows import Row
 from tests.servers import free_port, running_influxdb
 
 SLACK_S = 5.0
-"""For a machine that is busy with tests."""
+"""For a machine that is busy. The short form runs beside other tests: there all the time that one waits for news may pass."""
+PATIENCE_S = DEADLINE_S / 2
 
 
 @pytest.mark.faults(
@@ -29,7 +30,7 @@ def test_sigterm_drains(row: Row, tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "data")
     with running_influxdb() as influx, daemon_process() as daemon:
         influx.create("plant")
-        wish = Wish(str(recorded.data), influx=influx.url)
+        wish = Wish(str(recorded.data), influx=influx.url, drain_s=DRAIN_S if row.long else PATIENCE_S)
         for trial in row.trials():
             daemon.start(wish)
             daemon.hear("committed")
@@ -43,7 +44,7 @@ def test_sigterm_drains(row: Row, tmp_path: Path) -> None:
             row.count(samples=recorded.samples - before, lost=_unwritten(recorded, wish))
             assert gone == "gone 0"
             assert ledger == _ledger(recorded.samples, recorded.samples, 0)
-            assert row.others["took_s"] < DRAIN_S + SLACK_S
+            assert row.others["took_s"] < DRAIN_S + SLACK_S or not row.long
         row.count(doubled=recorded.doubled)
         assert (row.lost, row.doubled, recorded.silent()) == (0, 0, 0)
 
@@ -57,7 +58,8 @@ def test_sigterm_drains(row: Row, tmp_path: Path) -> None:
 def test_a_second_sigterm_hurries(row: Row, tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "data")
     with daemon_process() as daemon:
-        wish = Wish(str(recorded.data), influx=f"http://127.0.0.1:{free_port()}")
+        sink = f"http://127.0.0.1:{free_port()}"
+        wish = Wish(str(recorded.data), influx=sink, drain_s=DRAIN_S if row.long else 10 * DEADLINE_S)
         for _ in row.trials():
             daemon.start(wish)
             daemon.hear("committed")
@@ -72,7 +74,7 @@ def test_a_second_sigterm_hurries(row: Row, tmp_path: Path) -> None:
             row.count(samples=recorded.samples - before, lost=_unwritten(recorded, wish))
             assert gone == "gone 0"
             assert ledger == _ledger(recorded.samples, 0, recorded.samples)
-            assert row.others["took_s"] < SLACK_S
+            assert row.others["took_s"] < SLACK_S or not row.long
     row.count(doubled=recorded.doubled)
     assert (row.lost, row.doubled) == (0, 0)
 
@@ -82,6 +84,11 @@ def _ledger(read: int, accepted: int, queued: int) -> str:
 
 
 def _unwritten(recorded: Recorded, wish: Wish) -> int:
-    """Samples that were answered before the end and are not in the journal; an answer to a read that was cut off is none."""
-    newest = [newest_ns - recorded.slots[f"D-{n}"][-1] for n, (_, newest_ns) in enumerate(wish.answers())]
+    """Samples that were answered before the end and are not in the journal; an answer to a read that was cut off is none, and
+    one that a busy machine gave too late is told as that."""
+    newest = [newest_ns - _reached_ns(recorded, f"D-{n}") for n, (_, newest_ns) in enumerate(wish.answers())]
     return sum(late_ns > recorded.period_ns for late_ns in newest) * wish.tags
+
+
+def _reached_ns(recorded: Recorded, device: str) -> int:
+    return max([recorded.slots[device][-1], *(int(str(gap.body["to_ns"])) for gap in recorded.gaps_of_the_machine(device))])

@@ -42,7 +42,9 @@ async def test_all_devices_flap(row: Row, tmp_path: Path) -> None:
         plant, outside = plant_of(DEVICES, 5, PERIOD_S), Outside(driver=ScriptedPlant(flapping).connect)
         with capture_logs() as logs:
             async with watched(plant, data, outside) as seen:
-                await asyncio.sleep(60 if row.long else 2.5)
+                if row.long:
+                    await asyncio.sleep(60)
+                await seen.until(lambda: len(seen.events) > 4 * DEVICES and len(seen.states(EventKind.DEVICE)) > 2 * DEVICES)
                 flaps = len(seen.states(EventKind.DEVICE))
         recorded = Recorded(data)
         recorded.walk()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from collector.terms import EventKind
 from tests.faults.daemon_process import DEADLINE_S, Wish, daemon_process
 from tests.faults.recorded import Recorded
 from tests.faults.rows import Row
@@ -74,8 +73,7 @@ def test_a_full_file_system(row: Row, tmp_path: Path) -> None:
             assert daemon.hear("gone")[-1] == "gone 0"
             recorded.walk()
             recorded.assert_ledger()
-            states = [event.body["state"] for event in recorded.events if event.kind is EventKind.DISK]
-            assert states == ["refuses", "takes"]
+            assert recorded.disk_states("refuses") == ["refuses", "takes"]
             row.count(samples=recorded.samples, doubled=recorded.doubled, silent=recorded.silent())
             subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
             daemon.start(wish)

@@ -20,7 +20,7 @@ from config.model import Plant
 from tests.faults.rows import Row
 
 DISK_MB, RESERVE_MB = 24, 4.0
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

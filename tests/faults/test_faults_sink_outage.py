@@ -22,7 +22,8 @@ from tests.servers import InfluxDB, VictoriaMetrics, running_influxdb, running_v
 
 OUTAGES_S = (60, 3600, 86_400)
 MOST_GROWTH_BYTES = 48_000_000
-LIVE_LAG_S = 5.0
+LIVE_LAG_S, BUSY_LAG_S = 5.0, 30.0
+"""The second in the short form, which runs beside other tests."""
 
 
 @pytest.fixture
@@ -87,6 +88,7 @@ async def _outage(row: Row, stage: Stage, influx: InfluxDB, database: str, secon
     def lag_s() -> float:
         return (stage.clock.now_ns() - newest_ns(influx, database)) / 1e9
 
+    most_lag_s = LIVE_LAG_S if row.long else BUSY_LAG_S
     async with stage.uploading(config):
         stage.commit(600)  # until everything that it needs is loaded
         await until(lambda: counted(influx, database).get("t00") == 600)
@@ -96,7 +98,7 @@ async def _outage(row: Row, stage: Stage, influx: InfluxDB, database: str, secon
         await asyncio.to_thread(influx.start)
         back_s = time.monotonic()
         async with committing(stage):
-            await until(lambda: lag_s() < LIVE_LAG_S, 10)
+            await until(lambda: lag_s() < most_lag_s, 2 * most_lag_s)
             row.worst(live_again_after_s=time.monotonic() - back_s)
             while stage.ledger("copy").sinks["copy"].queued > TAGS * 40:
                 row.worst(live_lag_s=await asyncio.to_thread(lag_s), growth_mb=memory.look() / 1e6)
@@ -106,7 +108,7 @@ async def _outage(row: Row, stage: Stage, influx: InfluxDB, database: str, secon
     row.count(samples=stage.rows * TAGS, lost=sum(stage.rows - found.get(f"t{i:02}", 0) for i in range(TAGS)))
     assert set(found.values()) == {stage.rows}
     assert stage.ledger("copy").sinks["copy"] == SinkLedger(stage.rows * TAGS, 0, 0)
-    assert row.others.get("live_lag_s", 0) < LIVE_LAG_S
+    assert row.others.get("live_lag_s", 0) < most_lag_s
     assert row.others.get("growth_mb", 0) < MOST_GROWTH_BYTES / 1e6
 
 
@@ -142,7 +144,7 @@ async def _killed(row: Row, stage: Stage, server: VictoriaMetrics, each: upload.
     stage.commit()
     wanted = {int(each.scan.slot_ns) // 1_000_000 for each in stage.reader.read(0, 1000) if isinstance(each, ScanRow)}
     row.count(samples=stage.rows * TAGS, gone_with_the_kill=len(wanted - slots(server)) * TAGS)
-    await until(lambda: wanted <= slots(server), 30)
+    await until(lambda: wanted <= slots(server))
     assert stage.ledger("copy").sinks["copy"] == SinkLedger(0, stage.rows * TAGS, 0)
 
 
@@ -182,16 +184,16 @@ async def test_others_are_not_held_back(row: Row, stage: Stage, influx: InfluxDB
         ]
         async with stage.uploading(fine), stage.uploading(beside[0]), stage.uploading(beside[1]), stage.uploading(beside[2]):
             async with committing(stage):
-                await until(lambda: counted(influx, database).get("t00", 0) >= 2000, 10)
+                await until(lambda: counted(influx, database).get("t00", 0) >= 2000)
                 for _ in range(row.planned * 40):
                     lag_s = (stage.clock.now_ns() - await asyncio.to_thread(newest_ns, influx, database)) / 1e9
                     row.worst(live_lag_s=lag_s)
                     await asyncio.sleep(0.05)
-            await until(lambda: counted(influx, database).get("t00") == stage.rows, 10)
+            await until(lambda: counted(influx, database).get("t00") == stage.rows)
             hold.set()
     for _ in row.trials():
         row.count(samples=stage.rows * TAGS)
-    assert row.others["live_lag_s"] < LIVE_LAG_S
+    assert row.others["live_lag_s"] < (LIVE_LAG_S if row.long else BUSY_LAG_S)
     ledger = stage.ledger("copy", "slow", "hangs", "absent")
     assert ledger.balanced
     assert ledger.sinks["copy"].accepted == ledger.read

@@ -23,7 +23,7 @@ from collector.terms import Event, EventKind
 from tests.system.modbus_peer import Request, Step, serving
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 USER = pwd.getpwuid(os.geteuid()).pw_name
 PAR, NOR = "R-201/temperature/PAR-high", "R-201/temperature/NOR-high"
 PLANT = """

@@ -30,7 +30,7 @@ async def test_an_end_that_is_near_is_in_the_record_and_in_the_status(tmp_path: 
             yaml.safe_dump({"site": "s", "endpoints": {"opc": endpoint}, "units": {"R-1": {}}, "web": None}), "utf-8"
         )
         stop, told, told_all = asyncio.Event(), [], 4
-        async with asyncio.timeout(30), Daemon(load(plant), tmp_path / "data") as daemon:
+        async with asyncio.timeout(60), Daemon(load(plant), tmp_path / "data") as daemon:
 
             def listen(what: object) -> None:
                 if getattr(what, "kind", None) is EventKind.CERTIFICATE:

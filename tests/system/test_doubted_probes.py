@@ -26,7 +26,7 @@ from simulators.plant import SimulatedPlant
 from simulators.upset import Upset
 from tests.servers import InfluxDB, running_influxdb
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 SPEED = 20.0
 """The simulated instruments change each 0.05 s."""
 LONG_S = 3600.0

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -38,6 +39,7 @@ from collector.store.files import StoreError
 from collector.web.server import PageError, serve
 from collector.web.stream import MOST_CLIENTS
 from tests.servers import free_port
+from tests.wire.lateness import lateness
 
 AT = "2026-11-23T08:53:52.000Z"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
@@ -165,7 +167,7 @@ def past(unit: str, tag: str, seconds: float) -> Trend:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(20)) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(60)) as session:
         yield session
 
 
@@ -227,24 +229,25 @@ async def test_the_stream_gives_pictures_at_most_one_a_second_painted_once_for_a
         numbers = []
         for _ in range(3):
             pictures = await asyncio.gather(*(next_picture(stream) for stream in streams))
-            numbers.append({picture["gateway"]["read"] for picture in pictures})
+            numbers.append([picture["gateway"]["read"] for picture in pictures])
         for _ in range(20):
             async with http.get(f"{url}/picture") as answer:
                 assert answer.status == 200
-    assert numbers == [{1}, {2}, {3}]
+    assert numbers[0] == [1] * 5
+    assert all(before < after for pair in pairwise(numbers) for before, after in zip(*pair, strict=True))
     assert min(after - before for before, after in zip(easel.stamps_s, easel.stamps_s[1:], strict=False)) >= 0.99
 
 
 async def test_nothing_is_painted_once_nobody_looks(http: aiohttp.ClientSession) -> None:
     easel = Easel()
-    async with serve(easel.paint, past, "127.0.0.1", 0) as url:
+    async with serve(easel.paint, past, "127.0.0.1", 0) as url, lateness() as late:
         async with http.get(f"{url}/stream") as stream:
             await next_picture(stream)
         async with http.get(f"{url}/stream") as stream:  # tells when the time for a second picture has come
             await next_picture(stream)
             await next_picture(stream)
         painted = easel.painted
-    assert painted == 2
+    assert 2 <= painted <= 2 + late.sum_s, "where the machine stood still a second one may be due for the second stream"
 
 
 async def test_it_stops_promptly_though_browsers_look_and_one_reads_nothing(http: aiohttp.ClientSession) -> None:
@@ -257,8 +260,9 @@ async def test_it_stops_promptly_though_browsers_look_and_one_reads_nothing(http
             stack.callback(deaf.close)
             deaf.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
             await asyncio.gather(*(stream.content.readexactly(100) for stream in streams))
+            late = await stack.enter_async_context(lateness())
             began_s = time.monotonic()
-        assert time.monotonic() - began_s < 3.0
+        assert time.monotonic() - began_s < 3.0 + late.sum_s
         idle[1].close()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
@@ -269,8 +273,9 @@ async def test_browsers_that_read_see_a_proper_end(http: aiohttp.ClientSession) 
         async with serve(Easel().paint, past, "127.0.0.1", 0) as url:
             stream = await stack.enter_async_context(http.get(f"{url}/stream"))
             await next_picture(stream)
+            late = await stack.enter_async_context(lateness())
             began_s = time.monotonic()
-        assert time.monotonic() - began_s < 1.5
+        assert time.monotonic() - began_s < 1.5 + late.sum_s
         await stream.content.read()  # raises where the end is missing
         assert stream.content.at_eof()
 
@@ -365,7 +370,7 @@ async def test_browsers_are_bounded_and_one_that_left_makes_room(http: aiohttp.C
         async with http.get(f"{url}/picture") as answer:
             assert answer.status == 200
         streams[0].close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 async with http.get(f"{url}/stream") as answer:
                     if answer.status == 200:

@@ -151,7 +151,7 @@ def test_beside_a_writer(data: Path, to: Path) -> None:
     try:
         for _ in range(3):
             committed.clear()
-            assert committed.wait(20)
+            assert committed.wait(60)
             assert {*states(archived(data, to))} <= {State.ARCHIVED, State.ALREADY, State.WAITING}
     finally:
         stop.set()

@@ -69,7 +69,7 @@ class Disk(Journal):
 
     def append(self, entries: Sequence[Entry], time_ns: int) -> Totals:
         self.reached.set()
-        assert self.free.wait(10)
+        assert self.free.wait(60)
         if self.full_after is not None:
             self.full_after -= 1
         if not self.full and (self.full_after is None or self.full_after >= 0):

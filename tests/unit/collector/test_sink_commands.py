@@ -132,7 +132,7 @@ async def test_a_sink_is_forgotten_after_its_event_is_on_the_disk(data: Path, mo
         await asyncio.sleep(0.02)
         assert "old" in registry.sinks(), "that commit may have begun before"
         looking.committed()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while "old" in registry.sinks():  # noqa: ASYNC110  what another thread does to a database
                 await asyncio.sleep(0.001)
         assert registry.dead_letters("old") == []

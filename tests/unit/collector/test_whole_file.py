@@ -43,7 +43,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
     ended = typed("schema", "-o", str(pipe))
-    reader.join(10)
+    reader.join(60)
     assert ended.returncode == 0, ended.stderr
     assert read[0].startswith(b"{")
     assert pipe.is_fifo()

@@ -32,7 +32,7 @@ async def served(data: Path) -> AsyncIterator[Bench]:
     async with opened(data) as bench:
         bench.recorder.alarms = Alarms(Book(PLANT.limits, [("R-201", "temperature")]))
         tasks = [asyncio.create_task(Desk(data, bench.recorder).run()), asyncio.create_task(committing(bench))]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not listens(data):  # noqa: ASYNC110  nobody tells
                 await asyncio.sleep(0)
         try:
@@ -65,7 +65,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def acknowledged(bench: Bench) -> None:
     """In memory."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while State.C not in {alarm.state for alarm in bench.recorder.alarms.now.values()}:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
@@ -128,7 +128,7 @@ async def test_a_disk_that_takes_nothing_is_told(bench: Bench, monkeypatch: pyte
     answer = await asked(bench, "acknowledge", HIGH)
     assert answer.said == () and answer.failed.startswith("1 of 1 done, but not yet on the disk: ")
     bench.disk.full = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while [what for what, *_ in on_disk(bench)] != ["occurs", "acknowledged"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

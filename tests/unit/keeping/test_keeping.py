@@ -22,7 +22,7 @@ from collector.terms import Event, EventKind
 from config.model import Plant
 from tests.unit.store.damages import deleted
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "events.md").read_text("utf-8")
 
 

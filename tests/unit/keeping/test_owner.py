@@ -45,7 +45,7 @@ async def run(data: Path, site: str, *, renamed: bool = False) -> None:
     """A run that is stopped as soon as it has begun."""
     stop = asyncio.Event()
     stop.set()
-    async with asyncio.timeout(30), Daemon(plant(site), data, renamed=renamed) as daemon:
+    async with asyncio.timeout(60), Daemon(plant(site), data, renamed=renamed) as daemon:
         await daemon.run(stop, stop)
 
 
@@ -112,7 +112,7 @@ def test_the_demo_and_run_say_what_to_do(data: Path, tmp_path: Path) -> None:
     assert "Give another folder with --data, or none" in ended.stderr
     (file := tmp_path / "plant.yaml").write_text(PLANT.format(site="Visp"), "utf-8")
     command = [sys.executable, "-m", "collector", "run", str(file), "--data", str(data)]  # it logs: not in this process
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert "Give another folder with --data, or --renamed if it is the same site under a new name" in ended.stderr
     assert as_it_lies(data) == before
