@@ -19,11 +19,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.monitor.catalogue import NOBODY
 from collector.monitor.lasting_cells import UNKNOWN_NS, Bools, Entered, Floats, Known, Whole
 from collector.monitor.outside import TimeOutside
 from collector.terms import Json
-from config.common import Interval
-from config.limits import Limit
 
 _FOREVER = 1 << 62
 
@@ -116,19 +115,15 @@ class Outside:
             self._coverage.begin(fresh, entered.slot_ns)
         if self._within is not None:
             self._running = entered.in_phase if self._within == "phase" else entered.in_batch
-        ranges = [_range(row) if running else None for row, running in zip(entered.rows, self._running, strict=True)]
-        self._time.limits = (
-            np.array([-np.inf if each is None or each.low is None else each.low for each in ranges]),
-            np.array([np.inf if each is None or each.high is None else each.high for each in ranges]),
-        )
-        self._share = np.array([row.min_coverage if row else 1.0 for row in entered.rows])
-        self._allowed = np.array([row.allowed_outside_s if row else np.inf for row in entered.rows], np.float64)
+        of, rows = entered.of, entered.rows
+        ranged = np.where(self._running, rows, NOBODY)
+        self._time.limits = of.low[ranged], of.high[ranged]
+        self._share, self._allowed = of.share[rows], of.allowed_s[rows]
 
     def _fresh(self, entered: Entered) -> Bools:
         if self._within is not None:
             return entered.new_phase if self._within == "phase" else entered.new_batch
-        spans = np.array([row is not None and row.spans_phases for row in entered.rows], np.bool_)
-        return entered.new_phase & ~spans
+        return entered.begins_anew
 
     def push(self, slot_ns: int, values: Floats, good: Bools) -> None:
         """A sample of each cell."""
@@ -153,7 +148,3 @@ class Outside:
             "scans": coverage.scans.tolist(),
             "bad": coverage.bad.tolist(),
         }
-
-
-def _range(row: Limit | None) -> Interval | None:
-    return (row.par or row.nor) if row else None

@@ -16,20 +16,13 @@ from typing import Final
 
 import numpy as np
 
+from collector.monitor.catalogue import NOBODY
 from collector.monitor.drift import Cusum, Ewma
-from collector.monitor.lasting_cells import Bools, Cell, Entered, Floats, Known
+from collector.monitor.lasting_cells import AWAY, Bools, Cell, Entered, Floats, Known
 from collector.terms import Json
 
 SETTLED: Final = 3.0
 """Time constants of good samples; e⁻³ is 5 %."""
-_AWAY: Final = 1e200
-"""Where nothing is summed up; not infinite, so that no sum becomes NaN."""
-
-
-def _begins_anew(entered: Entered) -> Bools:
-    spans = np.array([row is not None and row.spans_phases for row in entered.rows], np.bool_)
-    fresh: Bools = entered.new_phase & ~spans
-    return fresh
 
 
 class Averages:
@@ -51,7 +44,7 @@ class Averages:
 
     def enter(self, entered: Entered) -> None:
         """A phase forgets the one before."""
-        fresh = _begins_anew(entered)
+        fresh = entered.begins_anew
         if fresh.any():
             self._ewma.begin(np.where(fresh, np.nan, self._ewma.value))
             self._samples[fresh] = 0
@@ -81,7 +74,7 @@ class Sums:
         self._values = values
         self._side = np.array([cell.limit.statistic == "cusum_low" for cell in cells], np.intp)
         self._cells = np.arange(len(cells))
-        self._cusum = Cusum(np.zeros(len(cells)), _AWAY)
+        self._cusum = Cusum(np.zeros(len(cells)), AWAY)
         self._holds = np.zeros(len(cells), np.bool_)
         self._good = np.zeros(len(cells), np.bool_)
         values.fill(0.0)
@@ -94,13 +87,10 @@ class Sums:
 
     def enter(self, entered: Entered) -> None:
         """By the target of the row from now on; where no row held it begins anew."""
-        fresh = _begins_anew(entered) | ~self._holds
+        fresh = entered.begins_anew | ~self._holds
         self._cusum.sums[:, fresh] = 0.0
-        self._holds = np.array([row is not None for row in entered.rows], np.bool_)
-        self._cusum.aim(
-            np.array([row.sp if row and row.sp is not None else 0.0 for row in entered.rows]),
-            np.array([row.slack if row else _AWAY for row in entered.rows], np.float64),
-        )
+        self._holds = entered.rows != NOBODY
+        self._cusum.aim(entered.of.target[entered.rows], entered.of.slack[entered.rows])
 
     def push(self, slot_ns: int, values: Floats, good: Bools) -> None:
         """A sample of each cell."""

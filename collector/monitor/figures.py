@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from collector.monitor import statistics
 from collector.monitor.aligned import aligned
 from collector.monitor.between import Round
+from collector.monitor.catalogue import NOBODY
 from collector.monitor.lasting import LASTING, Lasting, lasting_cells
 from collector.monitor.statistics import ROW_OF
 from collector.monitor.window import Window
@@ -152,7 +153,7 @@ class Figures:
             self._first_cell[window_s] = first
             first += part.values.size
         last = self.values[self._first_lasting :]
-        self.lasting = Lasting(layout, lasting, last, accumulated, from_begin=from_begin) if lasting else None
+        self.lasting = Lasting(layout, limits, lasting, last, accumulated, from_begin=from_begin) if lasting else None
         """None where no row is about such a figure."""
         self._good: Bools | None = None
         self._slot_ns = EARLIEST
@@ -193,6 +194,12 @@ class Figures:
         if self.lasting is not None and limit.statistic in LASTING:
             return np.array([self._first_lasting + self.lasting.cell(limit, column) for column in columns.tolist()], np.intp)
         return self._cells((limit.statistic, limit.window_s), columns)
+
+    def lasting_rows(self, cells: Indices, rows: Indices) -> Indices:
+        """Of each figure that lasts the row that holds, from the rows that hold on some of their `cells`."""
+        found = np.full(len(self.values) - self._first_lasting, NOBODY, np.intp)
+        found[cells - self._first_lasting] = rows
+        return found
 
     def release(self, cells: Indices) -> None:
         """No limit is in force on some cells; `require` follows."""

@@ -179,10 +179,8 @@ class Judge:
     def _hold(self, slot_ns: int, rows: NDArray[np.intp], stamps: tuple[Stamp, ...]) -> None:
         """`rows`: which holds on each place of the catalogue."""
         if self._figures.lasting is not None:
-            places = np.flatnonzero((rows != NOBODY) & self._lasting)
-            columns, limits = self._catalogue.column[places].tolist(), self._catalogue.rows.limits
-            now = [(column, limits[row]) for column, row in zip(columns, rows[places].tolist(), strict=True)]
-            self._figures.lasting.enter(slot_ns, now, dict(zip(self._layout.units, stamps, strict=True)))
+            of_cells = self._figures.lasting_rows(self._table.cell[self._lasting], rows[self._lasting])
+            self._figures.lasting.enter(slot_ns, of_cells, stamps)
 
     @cached_property
     def _evaluability(self) -> Evaluability:

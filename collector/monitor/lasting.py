@@ -9,14 +9,14 @@ a start goes on from the newest one and the scans behind it (`Judge.recall`). Wh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
 from collector.monitor.accumulated import Outside
 from collector.monitor.drifting import Averages, Sums
-from collector.monitor.lasting_cells import UNKNOWN_NS, Bools, Cell, CellKey, Entered, Floats, Known, Part
+from collector.monitor.lasting_cells import UNKNOWN_NS, Bools, Cell, CellKey, Entered, Floats, Indices, Known, LastingRows, Part
 from collector.terms import Event, EventKind, Json, Stamp
 from config.limits import Limit
 from config.tags import Kind
@@ -63,30 +63,34 @@ class _Held:
 
     def __init__(self, part: Part, cells: Sequence[Cell], layout: Layout, values: Floats) -> None:
         self.part, self.cells, self.values = part, cells, values
-        self.keys = [cell.key for cell in cells]
         self.columns = np.array([cell.column for cell in cells], np.intp)
         self.units = [layout.columns[cell.column].unit for cell in cells]
+        place = {unit: at for at, unit in enumerate(layout.units)}
+        self.unit = np.array([place[unit] for unit in self.units], np.intp)
+        """Of each cell, by its place in the layout."""
         self.names: dict[tuple[str, str], list[int]] = {}
         """(unit, name of the figure) -> cells."""
         for at, cell in enumerate(cells):
             self.names.setdefault((self.units[at], cell.name), []).append(at)
         self.roles = [layout.columns[cell.column].role for cell in cells]
 
-    def of_units(self, phase: Mapping[str, bool], batch: Mapping[str, bool]) -> tuple[Bools, Bools]:
-        """What is said of units, of each cell."""
-        of_phase, of_batch = (np.array([flags[unit] for unit in self.units], np.bool_) for flags in (phase, batch))
-        return of_phase, of_batch
-
 
 class Lasting:
     """Of one scan group."""
 
     def __init__(
-        self, layout: Layout, cells: Sequence[Cell], values: Floats, before: Iterable[Event], *, from_begin: bool
+        self,
+        layout: Layout,
+        limits: Sequence[Limit],
+        cells: Sequence[Cell],
+        values: Floats,
+        before: Iterable[Event],
+        *,
+        from_begin: bool,
     ) -> None:
-        """`values`: where the figures of `cells` stand; `before`: events that told how these or others stood, one of a unit
-        and scan group; `from_begin`: the first scan is the first of its batch."""
-        self._layout, self._from_begin = layout, from_begin
+        """`limits`: the rows that `enter` numbers; `values`: where the figures of `cells` stand; `before`: events that told how
+        these or others stood, one of a unit and scan group; `from_begin`: the first scan is the first of its batch."""
+        self._layout, self._rows, self._from_begin = layout, LastingRows(limits), from_begin
         self._at: dict[CellKey, int] = {cell.key: at for at, cell in enumerate(cells)}
         self._held: list[_Held] = []
         first = 0
@@ -116,16 +120,18 @@ class Lasting:
         """Where the figure that `limit` is about stands among the values."""
         return self._at[column, limit.measure, limit.window_s]
 
-    def enter(self, slot_ns: int, now: Iterable[tuple[int, Limit]], stamps: Mapping[str, Stamp]) -> None:
-        """A context before the scan of `slot_ns`: the rows that hold, by column, and the stamp of each unit."""
-        rows = {(column, limit.measure, limit.window_s): limit for column, limit in now if limit.statistic in LASTING}
-        new_batch = {unit: self._is_new(unit, stamp, "batch") for unit, stamp in stamps.items()}
-        new_phase = {unit: new_batch[unit] or self._is_new(unit, stamp, "phase") for unit, stamp in stamps.items()}
-        in_phase, in_batch = ({unit: getattr(stamp, what) != "" for unit, stamp in stamps.items()} for what in ("phase", "batch"))
+    def enter(self, slot_ns: int, rows: Indices, stamps: Sequence[Stamp]) -> None:
+        """A context before the scan of `slot_ns`: which row holds of each cell, `NOBODY`: none, and the stamp of each unit."""
+        of_units = dict(zip(self._layout.units, stamps, strict=True))
+        new_batch = np.array([self._is_new(unit, stamp, "batch") for unit, stamp in of_units.items()], np.bool_)
+        new_phase = np.array([self._is_new(unit, stamp, "phase") for unit, stamp in of_units.items()], np.bool_) | new_batch
+        in_phase, in_batch = (np.array([getattr(stamp, of) != "" for stamp in stamps], np.bool_) for of in ("phase", "batch"))
+        first = 0
         for held in self._held:
-            new, running = held.of_units(new_phase, new_batch), held.of_units(in_phase, in_batch)
-            held.part.enter(Entered(slot_ns, *new, *running, [rows.get(key) for key in held.keys]))
-        self._stamps = dict(stamps)
+            new, running = (new_phase[held.unit], new_batch[held.unit]), (in_phase[held.unit], in_batch[held.unit])
+            held.part.enter(Entered(slot_ns, *new, *running, self._rows, rows[first : first + len(held.cells)]))
+            first += len(held.cells)
+        self._stamps = of_units
 
     def _is_new(self, unit: str, stamp: Stamp, what: str) -> bool:
         before = self._stamps.get(unit)

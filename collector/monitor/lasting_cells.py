@@ -15,10 +15,13 @@ from config.limits import Limit
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Whole = NDArray[np.int64]
+Indices = NDArray[np.intp]
 CellKey = tuple[int, str, float | None]
 """(column of the layout, measure, window_s)."""
 UNKNOWN_NS: Final = -(1 << 62)
 """Where a beginning was not seen: it lies long ago."""
+AWAY: Final = 1e200
+"""Slack where nothing is summed up; not infinite, so that no sum becomes NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,24 @@ class Cell:
         return self.limit.measure if window_s is None else f"{self.limit.measure} {window_s:g} s"
 
 
+class LastingRows:
+    """What rows of the limit set say of such figures, `[n + 1]` each; the last is what holds where none does, `NOBODY`."""
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        ranges = [limit.par or limit.nor if limit.statistic == "time_outside" else None for limit in limits]
+        self.low = _numbers([each.low if each else None for each in ranges], -np.inf)
+        self.high = _numbers([each.high if each else None for each in ranges], np.inf)
+        self.share = _numbers([limit.min_coverage for limit in limits], 1.0)
+        self.allowed_s = _numbers([limit.allowed_outside_s for limit in limits], np.inf)
+        self.spans_phases = np.array([*(limit.spans_phases for limit in limits), False], np.bool_)
+        self.target = _numbers([limit.sp for limit in limits], 0.0)
+        self.slack = _numbers([limit.slack for limit in limits], AWAY)
+
+
+def _numbers(of: Sequence[float | None], otherwise: float) -> Floats:
+    return np.array([otherwise if each is None else each for each in (*of, None)], np.float64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Entered:
     """A new context, for each of a part's cells `[m]`."""
@@ -50,8 +71,15 @@ class Entered:
     new_batch: Bools
     in_phase: Bools
     in_batch: Bools
-    rows: Sequence[Limit | None]
-    """That hold from now on."""
+    of: LastingRows
+    rows: Indices
+    """Which of them holds from now on."""
+
+    @property
+    def begins_anew(self) -> Bools:
+        """Figures of a phase, where the row does not span them."""
+        fresh: Bools = self.new_phase & ~self.of.spans_phases[self.rows]
+        return fresh
 
 
 @dataclass(frozen=True, slots=True)
