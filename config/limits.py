@@ -168,6 +168,11 @@ class Limit(Model):
         return hash(tuple(getattr(self, name) for name in type(self).model_fields))
 
     @cached_property
+    def as_json(self) -> str:
+        """Without what is left out; made once, as each unit's limit set is told by it."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    @cached_property
     def measure(self) -> str:
         """What is held against the levels, as events name it: the statistic, or that of the deviation."""
         if self.sp_role is None:

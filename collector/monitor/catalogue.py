@@ -108,6 +108,7 @@ class Catalogue:
     def __init__(self, layout: Layout, limits: Sequence[Limit]) -> None:
         self.rows = LimitRows(limits)
         self._layout = layout
+        self._made: dict[tuple[int, int], Rule] = {}
         keys: dict[_Key, int] = {}
         columns, sorts, possible = _possible(layout, self.rows, keys)
         self.keys = tuple(keys)
@@ -183,9 +184,11 @@ class Catalogue:
 
     def rule(self, rule: int, row: int) -> Rule:
         """A rule as it is while `row` holds, which has its level."""
-        column = int(self.column[self.place[rule]])
-        found = rules_of(column, self.rows.limits[row], self._layout.columns[column])
-        return next(each for each in found if each.name == NAMES[self.name[rule]])
+        if (rule, row) not in self._made:
+            column = int(self.column[self.place[rule]])
+            found = rules_of(column, self.rows.limits[row], self._layout.columns[column])
+            self._made[rule, row] = next(each for each in found if each.name == NAMES[self.name[rule]])
+        return self._made[rule, row]
 
 
 def _possible(layout: Layout, rows: LimitRows, keys: dict[_Key, int]) -> tuple[Indices, Indices, list[_Possible]]:

@@ -26,7 +26,7 @@ class LimitSets:
         """SHA-256, hexadecimal: of the rows as JSON without what is left out, one per line, sorted."""
         key = (unit, stamp.product, stamp.recipe_version)
         if key not in self._hashes:
-            rows = sorted(row.model_dump_json(exclude_defaults=True) for row in self._limits if _is_in(row, unit, stamp))
+            rows = sorted(row.as_json for row in self._limits if _is_in(row, unit, stamp))
             self._hashes[key] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
         return self._hashes[key]
 
