@@ -149,7 +149,8 @@ def of_csv(path: Path, table: Limits, asked: Asked, said: Said) -> Found:
     phases = "phase" in said.columns or any(map(_heeds_phases, table.rows))
     together = any(limit.is_derived for limit in table.rows)
     phase_names = frozenset(limit.phase for limit in table.rows if limit.phase is not None)
-    recording = load_recording(path, Wanted(roles, said, unit, _context(table, unit), phases, phase_names, together))
+    wanted = Wanted(roles, said, unit, _context(table, unit), _only(table.rows), phases, phase_names, together)
+    recording = load_recording(path, wanted)
     count = len({(batch.unit, batch.name) for batch in recording.batches})
     scans = sum(len(batch.slots_ns) for batch in recording.batches)
     errors.print(f"{path}: {batches(count)}, {counted(scans, 'scan')}", markup=False)
@@ -165,6 +166,16 @@ def of_csv(path: Path, table: Limits, asked: Asked, said: Said) -> Found:
     found = _found(record, events, table.rows, asked, verdicts.date if recording.has_dates else verdicts.since_start)
     found.remarks += [*recording.remarks, *remarks]
     return found
+
+
+def _only(limits: Sequence[Limit]) -> dict[str, str]:
+    """What all limits name."""
+    named = {
+        "unit": {limit.unit for limit in limits},
+        "product": {limit.product for limit in limits},
+        "recipe_version": {limit.recipe_version for limit in limits},
+    }
+    return {key: name for key, names in named.items() if len(names) == 1 and (name := next(iter(names))) is not None}
 
 
 def _heeds_phases(limit: Limit) -> bool:

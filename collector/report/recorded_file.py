@@ -43,12 +43,22 @@ class _RecordedFile:
         self._table, self._wanted, self._told = table, wanted, told
         self._columns = columns_of(table, wanted)
         self._place = self._columns.place
+        self._take_the_only_ones()
         self._rows = rows_of(table, self._columns)
         if not self._rows:
             raise fault(table, "holds no samples: give a header and at least one row")
         self._remarks: list[str] = []
         self._samples = Samples(table, self._rows, self._columns, wanted, self._remarks)
         self._moments = Moments(table, self._rows, self._columns, wanted, self._samples.decimal, self._remarks)
+
+    def _take_the_only_ones(self) -> None:
+        wanted = self._wanted
+        known = {"unit": wanted.unit, "product": wanted.context.product, "recipe_version": wanted.context.recipe_version}
+        only = {key: name for key, name in wanted.only.items() if self._place[key] is None and not known[key]}
+        about = {key: name for key, name in only.items() if key != "unit"}
+        self._wanted = replace(wanted, unit=only.get("unit", wanted.unit), context=replace(wanted.context, **about))
+        words = [f"{key.replace('_', ' ')} {name}" for key, name in only.items()]
+        self._columns.told += [f"taken as of {', '.join(words)}: every limit is, and no column tells another"] if words else []
 
     def recording(self) -> Recording:
         groups = self._asked_for(self._keys())

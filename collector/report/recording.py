@@ -51,6 +51,8 @@ class Wanted:
     """Where no column tells it."""
     context: Stamp = field(default_factory=Stamp)
     """Product and recipe version where no column tells them."""
+    only: Mapping[str, str] = field(default_factory=dict)
+    """The unit, product or recipe version that every limit names: that of a file that tells none."""
     phases: bool = True
     """Whether a limit is about a phase; else the phases matter only where the user names their column."""
     phase_names: frozenset[str] = frozenset()

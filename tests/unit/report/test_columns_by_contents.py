@@ -148,3 +148,16 @@ def test_what_is_not_about_samples_has_no_count_of_them(tmp_path: Path) -> None:
     for each in (told["violations"][0], told["totals"][0]):
         assert (each["runs"], each["samples"], each["left"]) == (None, None, 1)
     assert (tmp_path / "counts.csv").read_text("utf-8").splitlines()[1].startswith(",d,P,slope,60.0,NOR high,3.0,,,,140.0,,,1")
+
+
+def test_what_every_limit_names_is_that_of_a_file_that_tells_none(tmp_path: Path) -> None:
+    record = "batch,time,P\n1,0,65\n1,1,75\n"
+    limits = "reactor,product,recipe,tag,low,high\nR-1,A,2.0,P,60,70\n"
+    result = judge(tmp_path, record, limits)
+    assert counts(result) == {"1": (1, 1, 0.0)}
+    assert json.loads(result.stdout)["violations"][0]["unit"] == "R-1"
+    assert "taken as of unit R-1, product A, recipe version 2.0" in result.stderr
+    told = judge(tmp_path, "batch,product,time,P\n1,B,0,65\n1,B,1,75\n", limits)
+    assert (told.exit_code, "a limit never held: role P (product A" in told.stderr) == (1, True)
+    several = judge(tmp_path, record, "product,tag,low,high\nA,P,60,70\nB,P,60,80\n")
+    assert (several.exit_code, "taken as of" in several.stderr) == (1, False)
