@@ -127,6 +127,7 @@ class Daemon:
 
     def _build(self) -> None:
         load_drivers(self.plant.endpoints)
+        self.reader.know(group.layout for endpoint in self.plant.endpoints for group in scan_groups(endpoint))
         self._stopped_ns = max(self.reader.last_commit_ns() or 0, self._begun.end.time_ns) or None
         self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell, self.keeping.suspect)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class Reader:
         self._inodes: dict[Path, int] = {}
         self._layouts: dict[str, Layout] = {}
         self._lock = threading.RLock()
+
+    def know(self, layouts: Iterable[Layout]) -> None:
+        """Layouts that are in memory anyway: rows of them, by their ids, get these and none made anew of the file's text."""
+        self._layouts.update((layout.id, layout) for layout in layouts)
 
     def read(self, after_seq: int, limit: int) -> list[Row]:
         """Rows beyond `after_seq`, ascending, at most `limit` and of one daily file; [] when there are none yet.

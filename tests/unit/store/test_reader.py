@@ -17,6 +17,7 @@ from collector.store.journal import Entry
 from collector.store.reader import Reader
 from collector.store.rows import ScanRow
 from collector.terms import EventKind
+from drivers.base import Layout
 from tests.journal_rows import SECOND_NS, SLOT_NS
 from tests.unit.store.simple import DAY_NS, ONE, TWO, all_rows, journal_of, one, two
 
@@ -255,6 +256,29 @@ def test_a_layout_is_kept_in_each_file_it_is_used_in(data: Path) -> None:
     with closing(Reader(data)) as reader:
         assert [row.scan.layout for row in all_rows(reader)] == [ONE, TWO]
         assert [row.seq for row in all_rows(reader)] == [5, 6]
+
+
+def test_rows_of_a_layout_that_is_known_have_that_very_one(data: Path) -> None:
+    with journal_of(data) as journal:
+        journal.append([one(1.0), two(2.0, 3.0)], SLOT_NS)
+    known = Layout.from_json(ONE.to_json())
+    with closing(Reader(data)) as reader:
+        reader.know([known])
+        first, second = all_rows(reader)
+        assert first.scan.layout is known
+        assert second.scan.layout == TWO
+
+
+def test_a_damaged_layout_is_found_though_it_is_known(data: Path) -> None:
+    with journal_of(data) as journal:
+        journal.append([one(1.0)], SLOT_NS)
+    with closing(sqlite3.connect(journal_files(data)[0])) as database, database:
+        database.execute("UPDATE layouts SET body = replace(body, 'plc', 'plx')")
+        assert database.execute("SELECT changes()").fetchone() == (1,)
+    with closing(Reader(data)) as reader:
+        reader.know([ONE])
+        with pytest.raises(StoreError):
+            reader.read(0, 10)
 
 
 def steps_of_newest_slots(data: Path) -> int:
