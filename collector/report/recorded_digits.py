@@ -21,6 +21,8 @@ NS_OF: Final = {
 _GRIDS_NS: Final = tuple(
     round(s * 1e9) for s in (3600, 1800, 900, 600, 300, 60, 30, 20, 15, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.01, 0.001)
 )
+_NOISE_NS: Final = 1_000
+"""Of days as a spreadsheet counts them: 46,000 days in a double are not known better."""
 _LEAST_STEPS: Final = 3
 """That are alike, for them to say that times are evenly spaced."""
 
@@ -41,7 +43,9 @@ def as_meant(values: Sequence[Exact], unit: str) -> tuple[Times, str]:
 
 def _is_meant(rounded: Times, exact: Times, grid_ns: int, digit_ns: float) -> bool:
     """Whether all digits allow it and rows stay apart. What fits any row, or many by chance, is no evidence."""
-    fits = np.abs(rounded - exact).max() <= digit_ns / 2 and bool(((np.diff(rounded) == 0) == (np.diff(exact) == 0)).all())
+    fits = np.abs(rounded - exact).max() <= digit_ns / 2 + _NOISE_NS and bool(
+        ((np.diff(rounded) == 0) == (np.diff(exact) == 0)).all()
+    )
     return fits and grid_ns > digit_ns and (grid_ns >= 3 * digit_ns or _even_step(rounded) is not None)
 
 

@@ -40,3 +40,10 @@ def test_even_rows_are_never_farther_off_than_their_digits_are(unit: str, step_s
 def test_what_is_meant(unit: str, cells: str, seconds: list[int]) -> None:
     found, _ = as_meant([Decimal(cell) for cell in cells.split()], unit)
     assert (found / 1e9).tolist() == pytest.approx(seconds, abs=1e-6)
+
+
+def test_days_of_a_spreadsheet_are_as_exact_as_a_double() -> None:
+    truth = [(20_000 * 86_400 + 10 * n) * 1_000_000_000 for n in range(5_000)]
+    cells = [f"{each / 1e9 / 86_400 + 25_569:.10f}" for each in truth]
+    found, _ = as_meant([Decimal(cell) - 25_569 for cell in cells], "d")
+    assert found.tolist() == truth
