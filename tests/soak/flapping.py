@@ -36,6 +36,8 @@ from tests.wire.account import accounts
 from tests.wire.devices import ROOT, Devices, devices
 from tests.wire.lines import Line, Pace
 
+PATIENCE_S = 120.0
+"""Until all answer; the machine may be busy."""
 LINES = [
     *(Line(f"opcua{n}", "opcua") for n in range(10)),
     *(Line(f"modbus{n}", "modbus") for n in range(6)),
@@ -145,8 +147,8 @@ async def daemon(endpoints: Path, data: Path, log: Path) -> AsyncIterator[Daemon
         await listening
 
 
-async def run(seconds: float, seed: int, folder: Path) -> dict[str, Any]:
-    """The summary; `problems` in it is empty when all held."""
+async def run(seconds: float, seed: int, folder: Path, least_faults: int = 0) -> dict[str, Any]:
+    """The summary; `problems` in it is empty when all held. So many faults are awaited though it takes longer."""
     tempo = Tempo.of(seconds)
     data, log, endpoints = folder / "data", folder / "daemon.log", folder / "endpoints.json"
     async with devices(folder / "devices.log") as served:
@@ -154,9 +156,9 @@ async def run(seconds: float, seed: int, folder: Path) -> dict[str, Any]:
         endpoints.write_text(json.dumps(fields), encoding="utf-8")
         count = sum(line.units for line in LINES)
         async with daemon(endpoints, data, log) as collector:
-            started = await collector.until_answering(count, 60)
-            flapping = await _flap(served, collector, tempo, seconds, seed)
-            back = await collector.until_answering(count, 20 + 4 * tempo.pace.timeout_s)
+            started = await collector.until_answering(count, PATIENCE_S)
+            flapping = await _flap(served, collector, tempo, seconds, seed, least_faults)
+            back = await collector.until_answering(count, PATIENCE_S)
         counts = await served.ask("counts")
     found = await asyncio.to_thread(accounts, data)
     lines = log.read_text(encoding="utf-8").splitlines()
@@ -165,7 +167,7 @@ async def run(seconds: float, seed: int, folder: Path) -> dict[str, Any]:
     return verdict(measured, count, problems)
 
 
-async def _flap(served: Devices, collector: Daemon, tempo: Tempo, seconds: float, seed: int) -> Flapping:
+async def _flap(served: Devices, collector: Daemon, tempo: Tempo, seconds: float, seed: int, least_faults: int) -> Flapping:
     flapping = Flapping(served, tempo)
     async with asyncio.TaskGroup() as group:
         for line in LINES:
@@ -177,6 +179,8 @@ async def _flap(served: Devices, collector: Daemon, tempo: Tempo, seconds: float
         while (left_s := began_s + seconds - time.monotonic()) > 0:
             await flapping.pause(min(left_s, 10.0))
             _show(seconds - max(left_s - 10, 0), seconds, flapping, collector)
+        while flapping.begun.total() < least_faults:
+            await flapping.pause(0.05)
         flapping.over.set()
     return flapping
 

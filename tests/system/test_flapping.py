@@ -8,13 +8,13 @@ import pytest
 
 from tests.soak.flapping import run
 
-SECONDS, SEED = 3.0, 11
+SECONDS, SEED, LEAST_FAULTS = 3.0, 11, 21
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_twenty_devices_flap_and_nothing_is_wrong_lost_or_left(tmp_path: Path) -> None:
-    summary = await run(SECONDS, SEED, tmp_path)
+    summary = await run(SECONDS, SEED, tmp_path, LEAST_FAULTS)
     assert summary["problems"] == []
-    assert sum(summary["faults"].values()) > 20
+    assert sum(summary["faults"].values()) >= LEAST_FAULTS
     assert summary["slots_good"] > 100
     assert summary["most_connections"] == summary["most_sessions"] == 1

@@ -115,7 +115,7 @@ def test_every_contradiction_is_found_and_nothing_else(plant: DescribedPlant, tm
     tag = {tag["tag"]: tag for tag in facts["endpoints"][0]["tags"]}["TT-201B"]
     assert (tag["value"], tag["unit"], tag["quality"], tag["status_name"]) == (148.2, "R-201", "good", "Good")
     assert tag["server"] == {"data_type": "Double", "engineering_unit": "°F", "unece_code": "FAH", "range": [-22.0, 392.0]}
-    assert 0 <= tag["age_s"] < 60
+    assert 0 <= tag["age_s"] < 3000
 
 
 def test_a_plant_that_agrees_is_exit_0(plant: DescribedPlant, tmp_path: Path) -> None:
