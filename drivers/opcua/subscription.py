@@ -188,6 +188,8 @@ class Subscription:
         self._heard_ns = self._clock.monotonic_ns()
         if lost := await self._messages.after_the_missing(published):
             self._note("changes lost", f"{lost} messages did not come, and the server has them no more")
+            # Nobody knows whose values they had: what was told before is no value any more. A new subscription tells all.
+            self.end("messages are missing for good, and with them the newest values of some tags")
 
     async def _republished(self, number: int) -> Published | None:
         request = ua.RepublishRequest()

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import pytest
 from asyncua import ua
-from asyncua.common.utils import ServiceError
+from asyncua.common.utils import Buffer, ServiceError
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.subscription_service import SubscriptionService
 from asyncua.ua.status_codes import StatusCodes
@@ -30,8 +30,9 @@ from config.model import Device, OpcUaEndpoint
 from config.tags import Tag
 from drivers.base import Clock, Driver, Endpoint, Quality, Scan, ScanGroup, scan_groups
 from drivers.opcua import subscribe, subscription, wire
+from drivers.opcua.faults import refused
 from drivers.opcua.session import connect
-from drivers.opcua.wire import Connection
+from drivers.opcua.wire import Connection, Question
 from drivers.opcua.wire_prepared import Numbers, Take
 from simulators.opcua_server import OpcUaServer
 from simulators.source import Point, Reading
@@ -249,6 +250,39 @@ async def test_a_message_that_got_lost_is_had_again_and_nothing_is_missing() -> 
                 await told.until(3.0)
     assert told.values == [1.0, 2.0, 3.0]
     assert told.states == ["subscribed"]
+
+
+async def test_after_messages_are_missing_for_good_no_old_value_is_called_good() -> None:
+    """The message with the newest value came never, and nothing changes any more: the value before it was recorded as good."""
+    source = Changeable()
+    source.set("T0", 1.0)
+    endpoint = endpoint_of("opc.tcp://h:1/plant", {"T0": TAGS["T0"]})
+    stock, stock_ask, losing = Connection.publish, Connection.ask, [False]
+
+    async def publish(connection: Connection, received: Numbers, take: Take) -> bytes:
+        def taken_or_lost(body: bytes) -> Numbers | None:
+            if losing[0] and len(body) > 100:
+                losing[0] = False
+                return ()
+            return take(body)
+
+        return await stock(connection, received, taken_or_lost)
+
+    async def ask(connection: Connection, request: Question, doing: str) -> Buffer:
+        if isinstance(request, ua.RepublishRequest):
+            raise refused(StatusCodes.BadMessageNotAvailable, doing)
+        return await stock_ask(connection, request, doing)
+
+    async with OpcUaServer(endpoint, source, lean=True) as server:
+        (group,) = scan_groups(endpoint.model_copy(update={"url": server.url}))
+        with patch.object(Connection, "publish", publish), patch.object(Connection, "ask", ask):
+            async with connect(endpoint.model_copy(update={"url": server.url}), [group], PlantClock()) as driver:
+                told = Told(driver, group)
+                await told.until(1.0)
+                losing[0] = True
+                source.set("T0", 2.0)
+                await told.until(2.0)
+    assert told.states == ["subscribed", "changes lost", "stale", "subscribed"]
 
 
 @dataclass
