@@ -147,6 +147,22 @@ def test_a_plain_whole_message_in_turn_does_take_the_short_way(monkeypatch: pyte
     assert [future.done() for future in client.waiting] == [True, True, False, False]
 
 
+@given(st.lists(st.binary(max_size=60), min_size=1, max_size=4), st.data())
+def test_messages_in_pieces_arrive_whole_wherever_the_network_cuts_them(bodies: list[bytes], data: st.DataObject) -> None:
+    loop = asyncio.new_event_loop()
+    client = Client(loop)
+    loop.close()
+    short = client.shortened()
+    for number, body in enumerate(bodies, 1):
+        whole = message(b"MSGF", CHANNEL, TOKEN, 50 + number, number, body)
+        cuts = sorted({0, len(whole), *data.draw(st.lists(st.integers(0, len(whole)), max_size=4))})
+        for start, end in pairwise(cuts):
+            assert not client.waiting[number - 1].done()
+            short.data_received(whole[start:end])
+        assert bytes(client.waiting[number - 1].result()) == body
+    assert client.begun == b""
+
+
 def test_a_secured_channel_never_takes_it() -> None:
     policy = object.__new__(SecurityPolicyAes128Sha256RsaOaep)
     loop = asyncio.new_event_loop()
