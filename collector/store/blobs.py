@@ -6,7 +6,9 @@ that a later version wrote: taking apart and putting together never changes a by
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,9 @@ from drivers.base import Layout, quality_of
 
 LOST, WHOLE = 0xFE, 0xFF
 """Kinds of rows without columns: an empty blob, and one that is kept as it is."""
+_ROWS_AT_ONCE = 256
+_LEAST_ALIKE = 16
+"""Blobs one behind the other, on the average: fewer are put together one by one."""
 _MOST_FLAGS = HAS_STATUS | HAS_QUALITY | HAS_SOURCE | HAS_CHANGES
 
 
@@ -123,25 +128,77 @@ def _parts(columns: Columns, flags: int) -> list[tuple[NDArray[np.generic], int,
 
 def put_together(columns: Columns, layout: Layout) -> Strung:
     """The blobs of `columns`."""
-    found, m, rests = np.unique(columns.kinds).tolist(), columns.values.shape[1], columns.rests
-    if len(found) == 1 and found[0] <= _MOST_FLAGS and (not len(rests) or (rests.lengths == rests.lengths[0]).all()):
-        fixed = _fixed(columns, layout, found[0], slice(None), m)
-        table = np.concatenate([fixed, np.frombuffer(rests.body, np.uint8).reshape(m, -1)], axis=1) if len(rests) else fixed
-        return Strung(table.tobytes(), np.full(m, table.shape[1]))
-    blobs = rests.apart() if len(rests) else [b""] * len(columns.kinds)
+    lengths = _lengths(columns, layout)
+    bounds = _bounds(columns.kinds, lengths)
+    if _LEAST_ALIKE * len(bounds) > len(lengths):
+        return _one_by_one(columns, layout)
+    return Strung(b"".join([piece.tobytes() for piece in _pieces(columns, layout, bounds)]), lengths)
+
+
+def brings_back(columns: Columns, layout: Layout, blobs: Strung) -> bool:
+    """Whether they are put together to just these blobs, to the byte."""
+    lengths = _lengths(columns, layout)
+    bounds = _bounds(columns.kinds, lengths)
+    if _LEAST_ALIKE * len(bounds) > len(lengths):
+        return _one_by_one(columns, layout).same_as(blobs)
+    wanted, at = np.frombuffer(blobs.body, np.uint8), 0
+    for piece in _pieces(columns, layout, bounds):
+        if not np.array_equal(piece, wanted[at : at + piece.size]):
+            return False
+        at += piece.size
+    return at == len(wanted) and np.array_equal(lengths, blobs.lengths)
+
+
+def _lengths(columns: Columns, layout: Layout) -> NDArray[np.int64]:
+    """`[n]`: of the blobs."""
+    sizes = np.zeros(256, np.int64)
+    sizes[: _MOST_FLAGS + 1] = [size_of(flags, layout) for flags in range(_MOST_FLAGS + 1)]
+    lengths = sizes[columns.kinds]
+    return lengths + columns.rests.lengths if len(columns.rests) else lengths
+
+
+def _bounds(kinds: NDArray[np.uint8], lengths: NDArray[np.int64]) -> list[int]:
+    """Where blobs of another kind or length begin, and the end: texts and qualities mostly stay as they are for a while."""
+    changes = (kinds[1:] != kinds[:-1]) | (lengths[1:] != lengths[:-1])
+    return [*([0] if len(kinds) else []), *(np.flatnonzero(changes) + 1).tolist(), len(kinds)]
+
+
+def _pieces(columns: Columns, layout: Layout, bounds: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """All blobs one behind the other, not more at once than stay in the processor's own memory."""
+    kinds, rests = columns.kinds, np.frombuffer(columns.rests.body, np.uint8)
+    ends = [0, *np.cumsum(columns.rests.lengths).tolist()] if len(columns.rests) else [0] * (len(kinds) + 1)
+    places = [0, *np.cumsum(kinds <= _MOST_FLAGS).tolist()]
+    for begin, end in pairwise(bounds):
+        for first in range(begin, end, _ROWS_AT_ONCE):
+            last = min(first + _ROWS_AT_ONCE, end)
+            piece = rests[ends[first] : ends[last]]
+            if kinds[first] <= _MOST_FLAGS:
+                where = slice(places[first], places[last])
+                piece = _table(columns, layout, int(kinds[first]), where, piece.reshape(last - first, -1)).ravel()
+            yield piece
+
+
+def _one_by_one(columns: Columns, layout: Layout) -> Strung:
+    """The same, for blobs that are all unlike each other."""
+    blobs = columns.rests.apart() if len(columns.rests) else [b""] * len(columns.kinds)
     places = np.cumsum(columns.kinds <= _MOST_FLAGS) - 1
     for flags in np.unique(columns.flags).tolist():
         rows = np.flatnonzero(columns.kinds == flags)
-        fixed = _fixed(columns, layout, flags, places[rows], len(rows))
-        for row, begin in zip(rows.tolist(), fixed, strict=True):
-            blobs[row] = begin.tobytes() + blobs[row]
+        table = _table(columns, layout, flags, places[rows], np.zeros((len(rows), 0), np.uint8))
+        begins, size = table.tobytes(), table.shape[1]
+        for n, row in enumerate(rows.tolist()):
+            blobs[row] = begins[n * size : (n + 1) * size] + blobs[row]
     return Strung.of(blobs)
 
 
-def _fixed(columns: Columns, layout: Layout, flags: int, where: NDArray[np.intp] | slice, count: int) -> NDArray[np.uint8]:
-    """`[count, size]`: flags and arrays of the blobs with these flags, which stand at `where` in the columns."""
-    fixed = np.empty((count, size_of(flags, layout)), np.uint8)
-    fixed[:, 0] = flags
+def _table(
+    columns: Columns, layout: Layout, flags: int, where: NDArray[np.intp] | slice, rests: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """`[c, size]`: blobs with these flags, which stand at `where` in the columns, and with these `rests [c, ..]`."""
+    size = size_of(flags, layout)
+    table = np.empty((len(rests), size + rests.shape[1]), np.uint8)
+    table[:, 0] = flags
     for part, first, last in _parts(columns, flags):
-        fixed[:, first:last].view(part.dtype)[...] = part[:, where].T
-    return fixed
+        table[:, first:last].view(part.dtype)[...] = part[:, where].T
+    table[:, size:] = rests
+    return table

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.store import chunks, frames, integer_series
-from collector.store.appended import Appended
-from collector.store.blobs import LOST, Columns, put_together, take_apart
+from collector.store.blobs import LOST, Columns, brings_back, put_together, take_apart
 from collector.store.rows import HAS_QUALITY, HAS_SOURCE, HAS_STATUS, DamagedRow, StoredScan
 from collector.store.strung import Strung
 from drivers.base import Layout
@@ -95,10 +94,10 @@ class Block:
         )
 
 
-def block_of(rows: Appended, layout: Layout) -> Block:
-    """The scans of one layout."""
-    seq, slot, received, lost_status, _, stamps = rows.numbers
-    columns = take_apart(rows.blobs, layout)
+def block_of(numbers: NDArray[np.int64], blobs: Strung, layout: Layout) -> Block:
+    """The scans of one layout; `numbers` are those of `Appended`."""
+    seq, slot, received, lost_status, _, stamps = numbers
+    columns = take_apart(blobs, layout)
     common = chunks.common_source(columns)
     index = Index(seq, slot, received, stamps, lost_status, columns.kinds, common, columns.rests)
     return Block(layout, index, columns)
@@ -122,7 +121,7 @@ def same(block: Block, index: Index, data: Sequence[bytes], blobs: Strung) -> bo
         (mine.stamps, theirs.stamps),
         (mine.lost_status, theirs.lost_status),
     )
-    return all(np.array_equal(*pair) for pair in pairs) and put_together(back.columns, block.layout).same_as(blobs)
+    return all(np.array_equal(*pair) for pair in pairs) and brings_back(back.columns, block.layout, blobs)
 
 
 def encode_index(index: Index) -> bytes:

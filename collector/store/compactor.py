@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from collector.store.appended import Appended, ReadRow, by_layout, joined
+from collector.store.appended import Appended, joined
 from collector.store.daily import DailyFile
 from collector.store.files import Connect, StoreError, connect, inode_of, journal_files, open_compactor
 from collector.store.quarantine import ROWS_NEVER_GIVEN
 from collector.store.rows import DamagedRow
-from collector.store.scans import Scans
 from collector.store.segment_writer import Segment, SegmentWriter
 from drivers.base import Layout
 
@@ -32,7 +31,7 @@ HOT_S = 600.0
 SEGMENT_S = 3600.0
 SEGMENT_SAMPLES = 4_000_000
 """At most so many samples stand in memory when a segment is read."""
-_ROWS_AT_ONCE, _ROWS_TOGETHER = 500, 4000
+_ROWS_AT_ONCE = 500
 
 
 class Compactor:
@@ -78,33 +77,23 @@ class Compactor:
             self._bytes_at_once = writing.bytes_at_once
 
     def _segment(self, writing: SegmentWriter, file: DailyFile, segment: Segment) -> Iterator[None]:
-        parts: dict[int, list[Appended]] = {}
-        yield from _gather(file.scans, segment, parts)
-        scans = sum(len(part.blobs) for pieces in parts.values() for part in pieces)
-        samples = sum(len(file.layout(key).columns) * part.with_samples for key, pieces in parts.items() for part in pieces)
+        parts: list[Appended] = []
+        at = segment.after_seq
+        while at < segment.last_seq:
+            parts.append(rows := file.scans.appended(at, segment.last_seq, _ROWS_AT_ONCE))
+            at = int(rows.numbers[0, -1]) if len(rows.blobs) == _ROWS_AT_ONCE else segment.last_seq
+            yield
+        scans, by_layout = sum(len(rows.blobs) for rows in parts), joined(parts).by_layout()
+        parts.clear()
+        yield
+        samples = sum(len(file.layout(key).columns) * sum(map(bool, rows.blobs)) for key, rows in by_layout.items())
         if (samples, scans) != (segment.samples, segment.scans):
             raise StoreError(f"{file.path}: rows up to {segment.last_seq} are not those that were committed")
-        for key in sorted(parts):
-            yield from writing.block(file, key, joined(parts.pop(key)), segment.last_seq)
+        for key in list(by_layout):
+            yield from writing.block(file, key, by_layout.pop(key), segment.last_seq)
         writing.segment(segment)
         yield
         yield from writing.take_away(segment.last_seq)
-
-
-def _gather(scans: Scans, segment: Segment, parts: dict[int, list[Appended]]) -> Iterator[None]:
-    """Read the segment's rows and take them to their layouts, some thousand at a time: while the processor has them at hand, and
-    so that a layout's stand together."""
-    at, rows = segment.after_seq, list[ReadRow]()
-    while at < segment.last_seq:
-        read = scans.appended(at, segment.last_seq, _ROWS_AT_ONCE)
-        rows += read
-        at = read[-1][0] if len(read) == _ROWS_AT_ONCE else segment.last_seq
-        yield
-        if len(rows) >= _ROWS_TOGETHER or at == segment.last_seq:
-            for key, part in by_layout(rows).items():
-                parts.setdefault(key, []).append(part)
-            rows.clear()
-            yield
 
 
 def _next_segment(connection: sqlite3.Connection, file: DailyFile, now_ns: int, *, finished: bool) -> Segment | None:

@@ -36,6 +36,16 @@ def encode(numbers: Integers, *, stamps: bool = False) -> list[bytes]:
     """Each row of `numbers [c, m]`; `stamps` looks for a common power of ten."""
     if not numbers.shape[1]:
         return [_HEAD.pack(0, 0, 0, 0, 0)] * len(numbers)
+    coded = [_HEAD.pack(0, 0, 0, first, 0) for first in numbers[:, 0].tolist()]  # all of a row that never moves
+    moving = np.flatnonzero((numbers != numbers[:, :1]).any(axis=1))
+    if len(moving):
+        of_moving = _encode(numbers if len(moving) == len(numbers) else numbers[moving], stamps=stamps)
+        for row, one in zip(moving.tolist(), of_moving, strict=True):
+            coded[row] = one
+    return coded
+
+
+def _encode(numbers: Integers, *, stamps: bool) -> list[bytes]:
     units = np.zeros(len(numbers), np.int64)
     if stamps:
         units, series = _in_units(numbers - numbers[:, :1])
@@ -164,9 +174,12 @@ def decode_into(numbers: Integers, coded: Mapping[int, bytes]) -> None:
 
 
 def decode_alike(table: NDArray[np.uint8], count: int) -> Integers:
-    """`[c, count]`: of series of the same order, width and unit, one in each row of `table`, and nothing else there."""
+    """`[c, count]`, or `[c, 1]` where no row ever moves: of series of the same order, width and unit, one in each row of `table`,
+    and nothing else there."""
     order, width, unit = table[0, :ALIKE_BYTES].tolist()
     heads = np.ascontiguousarray(table[:, ALIKE_BYTES : _HEAD.size]).view("<i8")
+    if not order and not width:
+        return heads[:, :1]
     return _numbers(table[:, _HEAD.size :], count, order, width, unit, heads[:, :1], heads[:, 1:])
 
 

@@ -18,10 +18,11 @@ from itertools import starmap
 from operator import attrgetter
 from typing import NamedTuple
 
-from collector.store.appended import ReadRow, by_layout
+from collector.store.appended import Appended
 from collector.store.blocks import Block, Index, block_of, decode_block, decode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan
 from collector.store.schema import version_of
+from collector.store.strung import Strung
 from drivers.base import Layout
 
 _STORED = "SELECT seq, slot_ns, received_ns, lost_status, layout, stamps, columns FROM scans"
@@ -80,10 +81,10 @@ class Scans:
         where = " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         yield from starmap(StoredScan, self._connection.execute(_STORED + where, (max(after_seq, compacted), until_seq, limit)))
 
-    def appended(self, after_seq: int, until_seq: int, limit: int) -> list[ReadRow]:
-        """Of the rows that are not compacted, the first `limit` among these."""
+    def appended(self, after_seq: int, until_seq: int, limit: int) -> Appended:
+        """Of the rows that are not compacted, the first `limit` among these. Raises DamagedRow."""
         where = " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-        return self._connection.execute(_STORED + where, (after_seq, until_seq, limit)).fetchall()
+        return Appended.of(self._connection.execute(_STORED + where, (after_seq, until_seq, limit)).fetchall())
 
     def _of_segment(self, segment: int, after_seq: int, until_seq: int) -> Iterator[StoredScan]:
         rows = self._segment(segment)
@@ -162,8 +163,8 @@ class Scans:
         where = " WHERE seq > ? AND slot_ns >= ? AND slot_ns < ? ORDER BY seq"
         hot = self._connection.execute(_STORED + where, (self.compacted_until(), from_ns, to_ns))
         while rows := hot.fetchmany(_ROWS_AT_ONCE):
-            for key, of_layout in by_layout(rows).items():
-                yield block_of(of_layout, self._layout(key))
+            for key, of_layout in Appended.of(rows).by_layout().items():
+                yield block_of(of_layout.numbers, Strung.of(of_layout.blobs), self._layout(key))
 
     def count(self, from_ns: int, to_ns: int) -> int:
         """Scans with from ≤ slot < to."""

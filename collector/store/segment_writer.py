@@ -15,6 +15,7 @@ from collector.store.blocks import Block, block_of, decode_index, encode_index, 
 from collector.store.chunks import Chunk, encode
 from collector.store.daily import DailyFile
 from collector.store.rows import DamagedRow
+from collector.store.strung import Strung
 
 _TARGET_S = 0.004
 """How long a transaction should take; the commit that comes meanwhile waits as long."""
@@ -72,14 +73,15 @@ class SegmentWriter:
     def block(self, file: DailyFile, layout_key: int, rows: Appended, segment: int) -> Iterator[None]:
         """Write the scans of one layout as a block. Raises DamagedRow when it does not bring back what it was made of."""
         layout, key = file.layout(layout_key), self._chunks_end()
-        block = block_of(rows, layout)
+        blobs = Strung.of(rows.blobs)  # each of them lies elsewhere: one look at each is enough
+        block = block_of(rows.numbers, blobs, layout)
         index = encode_index(block.index)
         made: list[Chunk] = []
         for chunk in encode(block.columns, layout):
             made.append(chunk)
             if len(made) % _CHUNKS_PER_STEP == 0:
                 yield  # some milliseconds of work
-        if not same(block, decode_index(index), [chunk.data for chunk in made], rows.blobs):
+        if not same(block, decode_index(index), [chunk.data for chunk in made], blobs):
             raise DamagedRow(f"layout {layout.id}: scans up to row {segment} can't be compacted: a defect, please report it")
         yield
         for first, last, size in self._batches([len(chunk.data) for chunk in made]):
@@ -89,7 +91,7 @@ class SegmentWriter:
                     [_row(key + n, made[n]) for n in range(first, last)],
                 )
                 if last == len(made):
-                    row = (key, segment, layout_key, len(rows.blobs), *_span(block), index)
+                    row = (key, segment, layout_key, len(blobs), *_span(block), index)
                     self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             yield
 

@@ -35,8 +35,11 @@ _LARGE = 10
 _DIVISORS = np.array([10.0**exponent for exponent in range(256)])
 _POWERS = _DIVISORS[:_LARGE]
 _MOST_WHOLE = 2.0**53
+_MOST_KNOWN = 4096
 Values = NDArray[np.float64]
 Scaling = tuple[float, float]
+_known_still: dict[tuple[int, Scaling], bytes] = {}
+"""Never more than some hundred kilobytes."""
 
 _FORMS = (
     (_DECIMAL, 0),
@@ -60,11 +63,36 @@ class _Coded:
 
 def encode(values: Values, scalings: Sequence[Scaling]) -> list[bytes]:
     """Each row of `values [c, m]`; `scalings` are scale and offset of each row's tag."""
+    if not values.shape[1]:
+        return _encode(values, scalings)
+    bits = values.view(np.int64)
+    still = (bits == bits[:, :1]).all(axis=1).tolist()
+    moving = [row for row, is_still in enumerate(still) if not is_still]
+    of_moving = iter(_encode(values[moving], [scalings[row] for row in moving]))
+    keys = zip(bits[:, 0].tolist(), scalings, strict=True)
+    of_still = iter(_still([key for key, is_still in zip(keys, still, strict=True) if is_still]))
+    return [next(of_still if is_still else of_moving) for is_still in still]
+
+
+def _still(keys: Sequence[tuple[int, Scaling]]) -> list[bytes]:
+    """Series of what never moves, by its bits and its scaling: valves, setpoints, much the same in every block."""
+    coded = {key: known for key in keys if (known := _known_still.get(key))}
+    if new := [key for key in dict.fromkeys(keys) if key not in coded]:
+        values = np.array([bits for bits, _ in new], np.int64).view(np.float64)[:, None]
+        told = dict(zip(new, _encode(values, [scaling for _, scaling in new]), strict=True))
+        if len(_known_still) > _MOST_KNOWN:
+            _known_still.clear()
+        _known_still.update(told)
+        coded |= told
+    return [coded[key] for key in keys]
+
+
+def _encode(values: Values, scalings: Sequence[Scaling]) -> list[bytes]:
     if not len(values):
         return []
     scaling = np.array(scalings, np.float64).reshape(len(values), 2)
     with np.errstate(all="ignore"):
-        coded = _by_forms(np.ascontiguousarray(values), scaling)
+        coded = _by_forms(values, scaling)
     series = integer_series.encode(coded.numbers)
     return [b"".join(parts) for parts in zip(coded.heads, series, coded.tails, strict=True)]
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.store import chunks, frames, integer_series, value_series
-from collector.store.appended import Appended, by_layout, joined
-from collector.store.blobs import put_together, take_apart
-from collector.store.blocks import block_of, decode_block, decode_index, encode_index, rows_of
+from collector.store.appended import Appended, joined
+from collector.store.blobs import brings_back, put_together, take_apart
+from collector.store.blocks import Block, block_of, decode_block, decode_index, encode_index, rows_of
 from collector.store.rows import DamagedRow, StoredScan, encode
 from collector.store.strung import Strung
 from config.tags import Kind
@@ -23,16 +23,17 @@ from tests.unit.store.entries import CODES, FLOAT_BITS, INT64, layouts, scans
 TWO = layout(column("temperature"), column("pressure"))
 
 
-def appended(rows: Sequence[StoredScan]) -> Appended:
-    """Of one layout, and gathered in two pieces as compaction gathers them in many."""
+def made_of(rows: Sequence[StoredScan], of: Layout) -> Block:
+    """The rows are of one layout, in two pieces as compaction reads them in many."""
     as_read = [(row.seq, row.slot_ns, row.received_ns, row.lost_status, row.layout, row.stamps, row.blob) for row in rows]
     half = len(rows) // 2
-    return joined([part for some in (as_read[:half], as_read[half:]) for part in by_layout(some).values()])
+    ((_, of_layout),) = joined([Appended.of(as_read[:half]), Appended.of(as_read[half:])]).by_layout().items()
+    return block_of(of_layout.numbers, Strung.of(of_layout.blobs), of)
 
 
 def again(rows: Sequence[StoredScan], of: Layout) -> list[StoredScan]:
     """Through the bytes that are stored."""
-    block = block_of(appended(rows), of)
+    block = made_of(rows, of)
     index = decode_index(encode_index(block.index))
     data = [chunk.data for chunk in chunks.encode(block.columns, of)]
     return rows_of(decode_block(of, index, data), rows[0].layout)
@@ -67,6 +68,34 @@ def test_blobs_that_are_none_are_put_together_again(of: Layout, blobs: list[byte
     assert put_together(take_apart(Strung.of(blobs), of), of).apart() == blobs
 
 
+@st.composite
+def stretches(draw: st.DrawFn) -> tuple[list[bytes], Layout]:
+    """Blobs that stay alike for a while, some of them none: as texts and qualities change now and then."""
+    of = draw(layouts())
+    some = [encode(draw(scans(of))), draw(st.binary(max_size=40))]
+    blobs: list[bytes] = []
+    for _ in range(draw(st.integers(1, 5))):
+        blobs += [draw(st.sampled_from(some)) + draw(st.binary(max_size=3))] * draw(st.sampled_from([1, 30, 300]))
+    return blobs, of
+
+
+@given(stretches(), st.integers(0), st.integers(1, 255))
+def test_blobs_that_stay_alike_are_put_together_again_and_no_others(
+    case: tuple[list[bytes], Layout], where: int, bits: int
+) -> None:
+    blobs, of = case
+    strung = Strung.of(blobs)
+    columns = take_apart(strung, of)
+    assert put_together(columns, of).apart() == blobs
+    assert brings_back(columns, of, strung)
+    if strung.body:
+        body = bytearray(strung.body)
+        body[where % len(body)] ^= bits
+        assert not brings_back(columns, of, Strung(bytes(body), strung.lengths))
+    assert not brings_back(columns, of, Strung.of([*blobs, b""]))
+    assert not brings_back(columns, of, Strung.of([*blobs, b"?"]))
+
+
 FLAGGED = [bytes([flags]) + bytes(8 * 2 + (flags & 1) * 8 + (flags >> 1 & 1) * 2 + (flags >> 2 & 1) * 16) for flags in range(8)]
 
 
@@ -76,7 +105,36 @@ def test_parts_that_could_have_been_left_out_are_kept() -> None:
     assert [row.blob for row in again(stored(blobs), TWO)] == blobs
 
 
+def test_blobs_of_one_length_and_other_parts_are_not_taken_for_alike() -> None:
+    blobs = [bytes([flags]) + bytes(range(26)) for flags in (0, 1, 0x40) for _ in range(40)]
+    columns = take_apart(Strung.of(blobs), TWO)
+    assert put_together(columns, TWO).apart() == blobs
+    assert brings_back(columns, TWO, Strung.of(blobs))
+
+
 # --- series
+
+
+@given(st.data())
+def test_what_never_moves_is_told_once_and_comes_back(data: st.DataObject) -> None:
+    count = data.draw(st.integers(0, 40))
+    bits = data.draw(st.lists(FLOAT_BITS, min_size=1, max_size=6))
+    scalings = [data.draw(st.sampled_from([(1.0, 0.0), (0.1, -40.0), (-0.5, -0.0)])) for _ in bits]
+    values = np.repeat(np.array(bits, np.uint64).view(np.float64)[:, None], count, axis=1)
+    if count > 1 and data.draw(st.booleans()):
+        values[0, -1] = 17.25
+    for coded, row in zip(value_series.encode(values, scalings), values, strict=True):
+        back, end = value_series.decode(coded, 0, count)
+        assert (back.tobytes(), end) == (row.tobytes(), len(coded))
+        if count and (row.view(np.int64) == row.view(np.int64)[0]).all():
+            assert len(coded) < 45
+
+
+def test_more_that_never_moves_than_is_remembered_comes_back() -> None:
+    for first in (0, 10_000, 0):
+        values = np.repeat((first + np.arange(6000) / 4)[:, None], 3, axis=1)
+        coded = value_series.encode(values, [(1.0, 0.0)] * len(values))
+        assert b"".join(value_series.decode(one, 0, 3)[0].tobytes() for one in coded) == values.tobytes()
 
 
 @given(st.integers(1, 3), st.integers(0, 20), st.booleans(), st.data())
@@ -136,7 +194,7 @@ def test_what_an_instrument_gives_is_small(form: str) -> None:
     values, scaling, most = FORMS[form]
     of = layout(column("t"))
     blobs = [encode(scan(of, [value])) for value in values]
-    block = block_of(appended(stored(blobs)), of)
+    block = made_of(stored(blobs), of)
     (coded,) = value_series.encode(values[None], [scaling])
     assert value_series.decode(coded, 0, 3600)[0].tobytes() == values.tobytes()
     assert len(frames.pack(coded)) < most * len(values)
@@ -153,7 +211,7 @@ def test_a_summary_is_that_of_the_good_numbers(data: st.DataObject) -> None:
     values = [data.draw(numbers) for _ in range(n)]
     status = [data.draw(CODES) for _ in range(n)]
     of = layout(column("t"))
-    block = block_of(appended(stored([encode(scan(of, [v], SLOT_NS, [s])) for v, s in zip(values, status, strict=True)])), of)
+    block = made_of(stored([encode(scan(of, [v], SLOT_NS, [s])) for v, s in zip(values, status, strict=True)]), of)
     (chunk,) = chunks.encode(block.columns, of)
     good = [v for v, s in zip(values, status, strict=True) if s >> 30 == Quality.GOOD and np.isfinite(v)]
     assert chunk.summary.good == len(good)
@@ -170,7 +228,7 @@ ROWS: list[list[Value]] = [[64.93 + n / 100, n, "Dose"] for n in range(50)]
 
 @given(st.integers(0, 10**6), st.integers(1, 255))
 def test_a_flipped_byte_of_a_block_is_seen(where: int, bits: int) -> None:
-    block = block_of(appended(stored([encode(scan(MIXED, values)) for values in ROWS])), MIXED)
+    block = made_of(stored([encode(scan(MIXED, values)) for values in ROWS]), MIXED)
     parts = [encode_index(block.index), *(chunk.data for chunk in chunks.encode(block.columns, MIXED))]
     n, at = where % len(parts), where // len(parts) % len(parts[where % len(parts)])
     damaged = bytearray(parts[n])
