@@ -122,12 +122,26 @@ def plain_item(item: object, place: Place) -> tuple[object, Place]:
     inside: dict[Scalar, Place] = {}
     for key, value in item.items():
         word = _word_of_limits(names[key], list(names.values())) if not nested or names[key] not in _LOW | _HIGH else None
-        level = _BY_NAME.get(normal(word or names[key]))
-        if level is not None and len(level.steps) == 2 and level.steps[0] not in nested:
+        level, name = _BY_NAME.get(normal(word or names[key])), word or key
+        if _is_told_twice(level, name, data):  # which of the two is meant? Under its own name it is a fault
+            data[key], inside[key] = value, place.inside[key]
+        elif level is not None and len(level.steps) == 2 and level.steps[0] not in nested:
             _put_level(level, None if _is_endless(level, value) else value, place.inside[key], data, inside)
-        elif not (word == "phase" or key in _CONTEXT) or value not in _ANY:
-            data[word or key], inside[word or key] = value, place.inside[key]
+        elif name not in _CONTEXT or not _is_any(value):
+            data[name], inside[name] = value, place.inside[key]
     return data, place._replace(inside=inside)
+
+
+def _is_told_twice(level: Column | None, name: Scalar, data: Mapping[Any, Any]) -> bool:
+    """Whether another key of the same item has told it by another name."""
+    if level is not None and len(level.steps) == 2:
+        within = data.get(level.steps[0])
+        return isinstance(within, Mapping) and level.steps[1] in within
+    return name in data
+
+
+def _is_any(value: object) -> bool:
+    return isinstance(value, str) and value.casefold() in _ANY
 
 
 def _is_endless(level: Column, value: object) -> bool:

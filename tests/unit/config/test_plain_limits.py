@@ -122,6 +122,11 @@ def test_what_was_taken_for_what_is_told(tmp_path: Path) -> None:
         ("limits.yaml", "TT-101: [1, 2]\nPT-101: [5, 1]\n", 2, "low 5 is not below high 1"),
         ("limits.yaml", "TT-101: {low: 1}\nPT-101:\n  low: 5\n  high: 1\n", 3, "low 5 is not below high 1"),
         ("limits.yaml", "- {tag: TT-101, low: 1, high: 2}\n- tag: PT-101\n  low: soon\n", 3, "number"),
+        ("limits.yaml", "- tag: TT-101\n  high: 2\n  phase: [Heat, Hold]\n", 3, "expected a text"),
+        ("limits.yaml", "- tag: TT-101\n  low: 10\n  min: 20\n", 3, "unknown key"),
+        ("limits.yaml", "- tag: TT-101\n  point: PT-101\n  low: 10\n", 2, "unknown key"),
+        ("limits.yaml", "- tag: TT-101\n  low: 10\n  step: Heat\n  operation: Hold\n", 4, "unknown key"),
+        ("limits.yaml", "TT-101:\n  min: 10\n  minimum: 20\n", 3, "unknown key"),
     ],
 )
 def test_faults_keep_their_lines(tmp_path: Path, name: str, text: str, line: int, words: str) -> None:
@@ -130,3 +135,10 @@ def test_faults_keep_their_lines(tmp_path: Path, name: str, text: str, line: int
         load_limits(tmp_path / name)
     (fault,) = refused.value.faults
     assert (fault.line, words in fault.what) == (line, True), str(fault)
+
+
+@pytest.mark.parametrize("every", ["all", "All", "ANY", "'*'"])
+def test_a_phase_that_is_every_phase_is_left_open(tmp_path: Path, every: str) -> None:
+    (tmp_path / "limits.yaml").write_text(f"- {{tag: TT-101, phase: {every}, low: 10}}\n", "utf-8")
+    (tmp_path / "limits.csv").write_text(f"tag,phase,low\nTT-101,{every.strip(chr(39))},10\n", "utf-8")
+    assert [load_limits(tmp_path / f"limits.{kind}").rows[0].phase for kind in ("yaml", "csv")] == [None, None]
