@@ -50,26 +50,41 @@ class InTurn:
         if not missing:
             self._taken(published)
             return 0
-        self._held = [published]
+        held = self._held = [published]
         try:
-            lost = await self._fetched(range(self._next, self._next + missing))
+            return await self._in_order(held)
         finally:
-            held, self._held = self._held, None
-        self._next = published.sequence
-        begin = self._settled[-1].start
-        for each in sorted(held, key=lambda each: (each.sequence - begin) % _ROUND):
-            lost += await self.after_the_missing(each)
+            if self._held is held:
+                self._held = None
+
+    async def _in_order(self, held: list[Published]) -> int:
+        """Take what is held, until nothing is. When another subscription begins meanwhile, nothing more is taken of this one."""
+        lost = 0
+        while held:
+            first = min(held, key=self._beyond_next)
+            if missing := self._missing_before(first):
+                lost += await self._fetched(range(self._next, self._next + missing), held)
+                if self._held is not held:
+                    return 0
+                self._next = first.sequence
+            held.remove(first)
+            self._taken(first)
         return lost
+
+    def _beyond_next(self, published: Published) -> int:
+        return (published.sequence - self._next + 2**31) % _ROUND
 
     def _missing_before(self, published: Published) -> int:
         missing = (published.sequence - self._next) % _ROUND
         return missing if missing < 2**31 else 0
 
-    async def _fetched(self, numbers: range) -> int:
+    async def _fetched(self, numbers: range, held: list[Published]) -> int:
         """Those that came late while others were asked for are not lost."""
         lost = max(0, len(numbers) - MOST_MISSING)
         for number in numbers[lost:]:
-            found = self._came_late(number) or await self._again(number) or self._came_late(number)
+            found = _late(number, held) or await self._again(number) or _late(number, held)
+            if self._held is not held:
+                return lost
             if found:
                 self._taken(found)
             else:
@@ -77,12 +92,13 @@ class InTurn:
         self._settled.append(numbers)
         return lost
 
-    def _came_late(self, number: int) -> Published | None:
-        return next((each for each in self._held or () if each.is_message and each.sequence == number), None)
-
     def _taken(self, published: Published) -> None:
         if published.is_message and any(published.sequence in numbers for numbers in self._settled):
             return
         self._take(published)
         if published.is_message:
             self._next = published.sequence % _ROUND + 1
+
+
+def _late(number: int, held: list[Published]) -> Published | None:
+    return next((each for each in held if each.is_message and each.sequence == number), None)
