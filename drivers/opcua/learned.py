@@ -2,11 +2,15 @@
 is too large for them, and the same request on the next one would end that too, again and again.
 
     BadResponseTooLarge, and the connection is closed ──> the request is cut in pieces from then on, at the same places each time
-                                                      └─> a node that stands alone STRIKES times: not asked for any more
+                                                      └─> a node that stands alone, again and again: not asked for any more
+
+The server does not say which of the requests under way it means. It is one of many nodes rather than one of a single node, and
+the one that was sent first rather than another. So a node is given up after some such closings, and its answer clears it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -14,8 +18,9 @@ from asyncua.ua.status_codes import StatusCodes
 
 from drivers.base import ScanGroup
 
-STRIKES, PIECES = 2, 8
-"""The server does not say which of the requests under way it means, so once is not enough."""
+STRIKES, PIECES = 4, 8
+OF_THE_FIRST, OF_ANOTHER = 2, 1
+"""Strikes for a node, by whether its request was the first of those under way."""
 TOO_LARGE = frozenset(
     {
         StatusCodes.BadRequestTooLarge,
@@ -34,21 +39,40 @@ class Learned:
     cuts: set[int] = field(default_factory=set)
     """Where a new request begins."""
     strikes: dict[int, int] = field(default_factory=dict)
-    """How often the connection ended while this tag alone was asked for."""
+    """Of tags that were asked for alone when the connection ended, and were not answered since."""
     refused: dict[int, int] = field(default_factory=dict)
     """Tags that are not asked for any more, and the status that tells why."""
     notifications: int = 0
     """The most in one message of a subscription; 0: no bound."""
 
-    def closed(self, columns: list[int], status: int) -> None:
+    def closed(self, columns: Sequence[int], status: int, strikes: int) -> None:
         """The server ended the connection for the size of something while these were asked for."""
         if len(columns) > 1:
             self.cuts.update(columns[:: -(-len(columns) // PIECES)][1:])
             return
         for column in columns:
-            self.strikes[column] = self.strikes.get(column, 0) + 1
+            self.strikes[column] = self.strikes.get(column, 0) + strikes
             if self.strikes[column] >= STRIKES:
                 self.refused[column] = status
+
+    def answered(self, columns: Iterable[int]) -> None:
+        """They are not too large."""
+        if self.strikes:
+            for column in columns:
+                self.strikes.pop(column, None)
+
+
+@dataclass(slots=True)
+class UnderWay:
+    """The requests of one connection that are not answered, in the order in which they were sent, and their numbers of nodes."""
+
+    nodes: dict[object, int] = field(default_factory=dict)
+
+    def strikes(self, request: object) -> int:
+        """How strongly it is to be suspected when the server ends the connection."""
+        if max(self.nodes.values()) > self.nodes[request]:
+            return 0
+        return OF_THE_FIRST if next(iter(self.nodes)) is request else OF_ANOTHER
 
 
 _OF_GROUPS: WeakKeyDictionary[ScanGroup, Learned] = WeakKeyDictionary()

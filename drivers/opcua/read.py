@@ -120,19 +120,34 @@ class PartReader(Generic[Decoded]):
         self._parts = [readable for part in self._parts for readable in await self._read(part, told)]
         return told
 
+    async def _answer(self, part: _Part[Decoded]) -> bytes:
+        under_way = self._connection.under_way
+        under_way.nodes[part] = len(part.nodes)
+        try:
+            body = await self._connection.poll(part.request, self._doing)
+        except DeviceError as exc:
+            if exc.connection_lost and exc.status in TOO_LARGE:  # it stays there: the others that were under way are told next
+                self._learned.closed(list(part.nodes), exc.status, under_way.strikes(part))
+            else:
+                del under_way.nodes[part]
+            raise
+        except BaseException:
+            del under_way.nodes[part]
+            raise
+        del under_way.nodes[part]
+        self._learned.answered(part.nodes)
+        return body
+
     async def _read(self, part: _Part[Decoded], told: Parted[Decoded]) -> list[_Part[Decoded]]:
         """Add what is told of `part`; gives the parts in which it could be read."""
         try:
-            body = await self._connection.poll(part.request, self._doing)
-            decoded = part.decoder.decode(body, self._what)
+            decoded = part.decoder.decode(await self._answer(part), self._what)
         except Undecodable:
             if len(part.nodes) == 1:
                 told.append((part.keys, part.decoder.refused(Status.BAD_DECODING)))
                 return [part]
         except DeviceError as exc:
             if exc.connection_lost or exc.status not in SMALLER_HELPS:
-                if exc.status in TOO_LARGE:
-                    self._learned.closed(list(part.nodes), exc.status)
                 raise
             if len(part.nodes) == 1:
                 if exc.status not in TOO_LARGE:
@@ -198,7 +213,8 @@ class GroupReader:
             self._faults.tell(column, status)
         self._reader = PartReader(connection, doing, self.nodes, nodes_per_read, self._decoder, learned=learned)
         # With no node to ask for, the server itself is asked: or its restart, which may bring them, would go unseen.
-        self._server = None if self.nodes else NodeReader(connection, doing, {0: SERVER_STATE}, None)
+        asked_for = self.nodes.keys() - learned.refused.keys()
+        self._server = None if asked_for else NodeReader(connection, doing, {0: SERVER_STATE}, None)
 
     def _resolve(self, namespaces: Sequence[str]) -> dict[int, ua.NodeId]:
         nodes = {}

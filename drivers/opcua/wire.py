@@ -28,6 +28,7 @@ from drivers.base import DeviceError, Status
 from drivers.deadlines import Deadlines
 from drivers.opcua.faults import device_error, guarded, refused
 from drivers.opcua.identity import User, activation
+from drivers.opcua.learned import UnderWay
 from drivers.opcua.security import Secured
 from drivers.opcua.wire_plain import Shortcut
 from drivers.opcua.wire_prepared import Numbers, PreparedRead, Take, answer_to, not_taken
@@ -87,6 +88,7 @@ class Connection:
     deadlines: Deadlines
     """Of polls."""
     bounds: Bounds = field(default_factory=Bounds)
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     @classmethod
     def to(cls, endpoint: OpcUaEndpoint, secured: Secured | None = None) -> Connection:

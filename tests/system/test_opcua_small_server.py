@@ -89,6 +89,40 @@ async def test_a_value_too_great_for_its_server_costs_itself_only(plant: PlantSe
         assert each.values[each.quality == Quality.GOOD].tolist() == [float(n) for n in range(MANY) if n != 70]
 
 
+async def test_a_tag_that_is_asked_for_beside_the_one_that_is_too_great_is_asked_for_again(plant: PlantServer) -> None:
+    def answers(parameters: ua.ReadParameters) -> list[ua.DataValue]:
+        if any(each.NodeId == plant.node(GREAT) for each in parameters.NodesToRead):
+            hang_up(plant)
+            raise ServiceError(StatusCodes.BadResponseTooLarge)
+        return plant.stock_answers(parameters)
+
+    tags = {f"T{number}": {"address": plant.address(name)} for number, name in enumerate([GREAT, *NAMES[:70]])}
+    groups = {"main": {"period_s": 0.1}, "alone": {"period_s": 0.1}}
+    tags["T70"]["group"] = "alone"
+    device = {"unit": "R-1", "groups": groups, "tags": tags}
+    endpoint = endpoint_of(plant.url, {}, devices={"plc": device}, timeout_s=20.0)
+    main, alone = scan_groups(endpoint)
+    with plant.answering(answers):
+        for _ in range(8):
+            async with connect(endpoint, [main, alone], CLOCK) as driver:
+                both = await asyncio.gather(driver.read(main, SLOT_NS), driver.read(alone, SLOT_NS), return_exceptions=True)
+            if not any(isinstance(each, BaseException) for each in both):
+                break
+    scans = [each for each in both if isinstance(each, Scan)]
+    assert [each.status.tolist() for each in scans] == [[StatusCodes.BadResponseTooLarge] + [0] * 69, [0]]
+
+
+async def test_a_group_of_which_nothing_is_asked_for_still_tells_that_its_server_is_gone(plant: PlantServer) -> None:
+    endpoint = endpoint_at(plant)
+    (group,) = scan_groups(endpoint)
+    learned_of(group).refused.update(dict.fromkeys(range(MANY), int(StatusCodes.BadResponseTooLarge)))
+    async with connect(endpoint, [group], CLOCK) as driver:
+        assert set((await driver.read(group, SLOT_NS)).status.tolist()) == {StatusCodes.BadResponseTooLarge}
+        driver.connection.abort()
+        with pytest.raises(DeviceError):
+            await driver.read(group, SLOT_NS)
+
+
 @pytest.mark.parametrize(
     "limits", [{"max_message_size": 4096, "max_chunk_count": 0}, {"max_send_buffer": 8192, "max_chunk_count": 1}]
 )
