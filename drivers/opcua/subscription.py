@@ -20,7 +20,7 @@ from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
 from config.model import OpcUaGroup
-from drivers.base import Changes, Clock, DeviceError, Note, Scan, ScanGroup
+from drivers.base import Changes, Clock, DeviceError, Note, Scan, ScanGroup, Status
 from drivers.opcua.faults import status_name
 from drivers.opcua.freshness import Freshness
 from drivers.opcua.in_turn import InTurn
@@ -202,8 +202,13 @@ class Subscription:
             if exc.status not in (StatusCodes.BadMessageNotAvailable, StatusCodes.BadSubscriptionIdInvalid):
                 raise
             return None
-        is_it = message.SequenceNumber == number and message.NotificationData
-        return self._decoder.message(self.number or 0, message) if is_it else None
+        if message.SequenceNumber != number or not message.NotificationData:
+            return None
+        try:
+            return self._decoder.message(self.number or 0, message)
+        except Exception as exc:  # as with one that came by itself: values are missing, and nobody knows which
+            text = f"{self._what}: a missing message can't be decoded ({type(exc).__name__}: {exc})"
+            raise DeviceError(text, status=Status.BAD_DECODING) from exc
 
     def _apply(self, published: Published) -> None:
         for told in published.told:
