@@ -67,7 +67,8 @@ async def facts(
     user_access = await read("user access levels", nodes, AttributeIds.UserAccessLevel)
     descriptions = await read("descriptions", nodes, AttributeIds.Description)
     names, enumerations = await _types(browser, {each for each in types.values() if isinstance(each, ua.NodeId)})
-    untold = {index: node for index, node in nodes.items() if types[index] not in names and not is_array(ranks[index])}
+    told_types = {index for index, type_ in types.items() if isinstance(type_, ua.NodeId) and type_ in names}
+    untold = {index: node for index, node in nodes.items() if index not in told_types and not is_array(ranks[index])}
     seen = await _seen(connection, untold, size) if untold else {}
     wanted = _wanted(variables)
     values = await read("properties", dict(enumerate(wanted.values())))
