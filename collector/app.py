@@ -100,6 +100,7 @@ class Daemon:
         self.live = Live()
         self.url: str | None = None
         self._page_port, self._outside, self._renamed = page_port, outside, renamed
+        self._about: dict[str, Json] = {}
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -253,6 +254,7 @@ class Daemon:
                         self.recorder.tick_forever(),
                         Desk(self.data, self.recorder).run(),
                         self.gateway.run(),
+                        self._name(),
                         self._serve(),
                         watch,
                         self.keeping.run(),
@@ -296,20 +298,36 @@ class Daemon:
             }
             self.recorder.tell(Event(EventKind.GAP, now_ns, body=body))
             self._resume()
-        about: dict[str, Json] = {
-            "site": self.plant.site,
+        self._about = {
+            "site": self._site_before or self.plant.site,  # a new name follows, once the record tells of it
             "version": VERSION,
             "config_hash": self.config_hash,
             "started_ns": now_ns,
         }
-        self.registry.put_states("daemon", {"about": about})
+        self.registry.put_states("daemon", {"about": self._about})
         self.recorder.tell(Event(EventKind.DAEMON, now_ns, body=self._started()))
+        self._started_told = self.recorder.told()
         self.recorder.retire_alarms()
 
     def _started(self) -> dict[str, Json]:
         body: dict[str, Json] = {"state": "started", "version": VERSION, "config_hash": self.config_hash}
         renamed = self._site_before not in ("", self.plant.site)
         return body | ({"site": self.plant.site, "site_before": self._site_before} if renamed else {})
+
+    async def _name(self) -> None:
+        await self._started_told
+        self._put_name()
+
+    def _put_name(self) -> None:
+        """The site's new name: a kill before that leaves the old one, and the next start tells of it again."""
+        if self._about["site"] == self.plant.site:
+            return
+        self._about["site"] = self.plant.site
+        try:
+            self.registry.put_states("daemon", {"about": self._about})
+        except (sqlite3.Error, StoreError) as exc:  # collecting matters more
+            log.error("the site's new name can't be remembered", cause=str(exc))
+            self._about["site"] = self._site_before
 
     async def _serve(self) -> None:
         web = self.plant.web
@@ -330,6 +348,8 @@ class Daemon:
         self.recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "stopped", "version": VERSION}))
         durable = await self.recorder.close(now_ns)
         self.gateway.remember()
+        if durable:
+            self._put_name()
         self.keeping.copy()
         if durable:
             return ""

@@ -117,6 +117,10 @@ class Recorder:
         """An event, in its place among the scans; behind it what it makes of alarms."""
         self._put([event, *self.alarms.observe([event])])
 
+    def told(self) -> asyncio.Future[Event]:
+        """The newest entry, an event that was just told; done when it is on the disk."""
+        return self._commits.newest()
+
     def _put(self, events: Iterable[Event]) -> None:
         for event in events:
             self._commits.push(event)

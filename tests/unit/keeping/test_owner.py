@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -84,6 +85,26 @@ def test_a_site_under_a_new_name_goes_on_and_its_record_tells_so(data: Path) -> 
     assert told == [None, "Basel", None, None]
     with pytest.raises(OtherSite):
         asyncio.run(run(data, "Basel"))
+
+
+async def as_a_kill_leaves_it(data: Path, copy: Path) -> None:
+    """A run under a new name, before its first commit."""
+    stop = asyncio.Event()
+    async with asyncio.timeout(60), Daemon(plant("Basel-Nord"), data, renamed=True) as daemon:
+        running = asyncio.create_task(daemon.run(stop, stop))
+        await asyncio.sleep(0)  # it has begun
+        copytree(data, copy)
+        stop.set()
+        await running
+
+
+def test_a_new_name_is_known_when_the_record_tells_so_and_not_before(data: Path, tmp_path: Path) -> None:
+    asyncio.run(as_a_kill_leaves_it(data, tmp_path / "killed"))
+    assert (known_site(data), known_site(tmp_path / "killed")) == ("Basel-Nord", "Basel")
+    asyncio.run(run(tmp_path / "killed", "Basel-Nord", renamed=True))
+    with closing(Reader(tmp_path / "killed")) as reader:
+        told = [event.body.get("site_before") for event in reader.newest_events(EventKind.DAEMON, 20)]
+    assert told.count("Basel") == 1
 
 
 def test_whose_it_is_outlives_the_registry(data: Path) -> None:
