@@ -34,6 +34,11 @@ class InTurn:
         self._settled: deque[range] = deque(maxlen=MOST_GAPS)
         """Numbers that were missing, and are had or told as lost."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether messages have come that wait for another."""
+        return self._held is not None
+
     def at_once(self, published: Published) -> bool:
         """Take a message that is in turn; whether it was."""
         if self._held is not None or self._missing_before(published):

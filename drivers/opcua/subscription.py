@@ -180,13 +180,18 @@ class Subscription:
 
     def take_in_turn(self, published: Published) -> bool:
         """Take what the server has told, where no message before it is missing; whether that was so."""
-        self._heard_ns = self._clock.monotonic_ns()
-        return self._messages.at_once(published)
+        taken = self._messages.at_once(published)
+        if taken:
+            self._heard_ns = self._clock.monotonic_ns()
+        return taken
 
     async def take(self, published: Published) -> None:
         """What the server has told, in the order of its numbers. Raises DeviceError."""
-        self._heard_ns = self._clock.monotonic_ns()
-        if lost := await self._messages.after_the_missing(published):
+        number = self.number
+        lost = await self._messages.after_the_missing(published)
+        if not self._messages.waiting and number == self.number:  # what waits for another message has told nothing yet
+            self._heard_ns = self._clock.monotonic_ns()
+        if lost:
             self._note("changes lost", f"{lost} messages did not come, and the server has them no more")
             # Nobody knows whose values they had: what was told before is no value any more. A new subscription tells all.
             self.end("messages are missing for good, and with them the newest values of some tags")

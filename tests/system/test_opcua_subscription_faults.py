@@ -252,6 +252,34 @@ async def test_a_message_that_got_lost_is_had_again_and_nothing_is_missing() -> 
     assert told.states == ["subscribed"]
 
 
+async def test_while_missing_messages_are_slow_to_come_no_old_value_is_called_good() -> None:
+    """Newer messages come and wait for them: the subscription is heard, and its values are as old as they would be in silence."""
+    endpoint = endpoint_of("opc.tcp://h:1/plant", {"T0": TAGS["T0"]})
+    stock, stock_ask, to_lose = Connection.publish, Connection.ask, [0]
+
+    async def publish(connection: Connection, received: Numbers, take: Take) -> bytes:
+        def taken_or_lost(body: bytes) -> Numbers | None:
+            if to_lose[0] and len(body) > 100:
+                to_lose[0] -= 1
+                return ()
+            return take(body)
+
+        return await stock(connection, received, taken_or_lost)
+
+    async def ask(connection: Connection, request: Question, doing: str) -> Buffer:
+        if isinstance(request, ua.RepublishRequest):
+            await asyncio.sleep(0.9 * TIMEOUT_S)
+        return await stock_ask(connection, request, doing)
+
+    async with OpcUaServer(endpoint, Ticking(), lean=True) as server:
+        with patch.object(Connection, "publish", publish), patch.object(Connection, "ask", ask):
+            async with collecting(endpoint.model_copy(update={"url": server.url})) as seen:
+                await seen.until(is_good)
+                to_lose[0] = 3
+                await seen.until(is_stale)
+                await seen.until(is_good)
+
+
 async def test_after_messages_are_missing_for_good_no_old_value_is_called_good() -> None:
     """The message with the newest value came never, and nothing changes any more: the value before it was recorded as good."""
     source = Changeable()
