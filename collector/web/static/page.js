@@ -327,7 +327,7 @@ const makeAlarm = part("tr", "", [["td", "priority"], ["td", "state"], ["th", ""
   show(state, `${alarm.state}${alarm.hidden && alarm.outside ? ", OUTSIDE underneath" : ""}`);
   const statistic = alarm.statistic === "value" ? "" : ` (${alarm.statistic})`;
   show(what, `${alarm.unit} ${alarm.tag}${alarm.cpp ? " (CPP)" : ""} ${alarm.limit || alarm.rule}${statistic}${alarm.value ? `, was ${alarm.value}` : ""}`);
-  show(since, [alarm.since ? when(alarm.since) : "", [alarm.batch, alarm.phase].filter(Boolean).join(" ")].filter(Boolean).join(" · "));
+  show(since, [alarm.since ? when(alarm.since) : "", alarm.batch, alarm.phase].filter(Boolean).join("\n"));
   show(todo, [alarm.action ? `Do: ${alarm.action}` : "", alarm.consequence ? `Consequence: ${alarm.consequence}` : ""].filter(Boolean).join(" "));
   show(handled, alarm.handled);
 });
