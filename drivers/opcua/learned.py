@@ -44,6 +44,18 @@ class Learned:
     """Tags that are not asked for any more, and the status that tells why."""
     notifications: int = 0
     """The most in one message of a subscription; 0: no bound."""
+    too_large_alone: int = 0
+    """How often the connection ended though there was one in each message."""
+
+    @property
+    def unsubscribable(self) -> bool:
+        """No message of a subscription is small enough."""
+        return self.too_large_alone >= STRIKES
+
+    def too_large(self, notifications: int) -> None:
+        """The server ended the connection while there were at most so many in a message of the subscription."""
+        self.too_large_alone += notifications == 1
+        self.notifications = max(1, notifications // 2)
 
     def closed(self, columns: Sequence[int], status: int, strikes: int) -> None:
         """The server ended the connection for the size of something while these were asked for."""

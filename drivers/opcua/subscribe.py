@@ -84,6 +84,10 @@ class Subscriptions:
     async def tend(self, group: Subscription) -> None:
         """Build it, and build it again when it fails; until the server can't be trusted with it on this connection."""
         failures, wait_s = 0, FIRST_WAIT_S
+        if group.unbearable:
+            group.polled = True
+            group.notes.append(Note("polled", "the server ends the connection over the size of a message with a single change"))
+            return
         while self._fault is None:
             try:
                 await group.build(self._decoder, self._items_per_call)

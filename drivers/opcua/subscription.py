@@ -127,7 +127,12 @@ class Subscription:
 
     def too_large(self) -> None:
         """The server ended the connection over the size of a message."""
-        self._learned.notifications = max(1, (self._notifications() or len(self.group.layout.columns)) // 2)
+        self._learned.too_large(self._notifications() or len(self.group.layout.columns))
+
+    @property
+    def unbearable(self) -> bool:
+        """The server was seen to end the connection over any message of it: it is not to be built again."""
+        return self._learned.unsubscribable
 
     async def ask_again(self, items_per_call: int | None) -> None:
         """For what the server did not monitor. Raises DeviceError."""

@@ -17,7 +17,7 @@ from asyncua.ua.ua_binary import uatcp_to_binary
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Quality, Scan, ScanGroup, scan_groups
 from drivers.opcua.browse import Browser, start_of, walk
-from drivers.opcua.learned import learned_of
+from drivers.opcua.learned import STRIKES, learned_of
 from drivers.opcua.session import connect
 from tests.system.opcua_peers import CLOCK, SLOT_NS, PlantServer, endpoint_of, nothing_left_behind
 
@@ -179,6 +179,24 @@ async def test_changes_come_in_smaller_messages_after_one_was_too_large(
             await _watched(plant, endpoint, group)
     assert asked == [0, MANY // 2]
     assert learned_of(group).notifications == MANY // 4
+
+
+async def test_a_group_of_which_no_message_is_small_enough_is_polled(plant: PlantServer) -> None:
+    endpoint = endpoint_at(plant, "subscribe")
+    (group,) = scan_groups(endpoint)
+    learned = learned_of(group)
+    learned.notifications = 1
+    for _ in range(STRIKES):
+        assert not learned.unsubscribable
+        with pytest.raises(DeviceError, match=r"BadResponseTooLarge|closed"):
+            await _watched(plant, endpoint, group)
+    async with connect(endpoint, [group], CLOCK) as driver, asyncio.timeout(60):
+        notes = [*(scan := await driver.read(group, SLOT_NS)).notes]
+        while scan.quality.any():
+            await asyncio.sleep(0.01)
+            notes += (scan := await driver.read(group, SLOT_NS)).notes
+    assert scan.values.tolist() == list(range(MANY))
+    assert [note.state for note in notes] == ["polled"]
 
 
 async def _watched(plant: PlantServer, endpoint: OpcUaEndpoint, group: ScanGroup) -> None:
