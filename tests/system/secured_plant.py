@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
@@ -28,9 +29,17 @@ SERVER_URI = "urn:reactorwatch:simulator:server:opc"
 OWN_URI = "urn:reactorwatch:test:collector"
 
 
-@cache
+_ONE_AT_A_TIME = Lock()
+
+
 def key(name: str) -> RSAPrivateKey:
-    """The same for the same name."""
+    """The same for the same name, whatever threads ask at once: with a certificate of another key a server answers nobody."""
+    with _ONE_AT_A_TIME:
+        return _made(name)
+
+
+@cache
+def _made(_name: str) -> RSAPrivateKey:
     return new_key()
 
 
