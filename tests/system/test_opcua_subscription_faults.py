@@ -271,8 +271,9 @@ async def test_while_missing_messages_are_slow_to_come_no_old_value_is_called_go
             await asyncio.sleep(0.9 * TIMEOUT_S)
         return await stock_ask(connection, request, doing)
 
+    slots_between = patch.object(subscribe, "FIRST_WAIT_S", 4 * PERIOD_S)  # else it may be built anew between two slots
     async with OpcUaServer(endpoint, Ticking(), lean=True) as server:
-        with patch.object(Connection, "publish", publish), patch.object(Connection, "ask", ask):
+        with slots_between, patch.object(Connection, "publish", publish), patch.object(Connection, "ask", ask):
             async with collecting(endpoint.model_copy(update={"url": server.url})) as seen:
                 await seen.until(is_good)
                 to_lose[0] = 3
