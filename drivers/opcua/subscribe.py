@@ -14,12 +14,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
 from drivers.base import DeviceError, Note, Scan, Status
+from drivers.opcua.beside import Work, beside
 from drivers.opcua.learned import TOO_LARGE
 from drivers.opcua.publish import PublishDecoder, Published
 from drivers.opcua.subscription import Subscription
@@ -77,9 +79,13 @@ class Subscriptions:
         if self._fault is None and exc.status in TOO_LARGE:
             for group in self._groups:
                 group.too_large()
+        self.fail(exc)
+        self._connection.abort(exc)
+
+    def fail(self, exc: DeviceError) -> None:
+        """The next read raises it: then the session is closed in peace."""
         self._fault = self._fault or exc
         self._failed.set()
-        self._connection.abort()
 
     async def tend(self, group: Subscription) -> None:
         """Build it, and build it again when it fails; until the server can't be trusted with it on this connection."""
@@ -202,16 +208,7 @@ async def subscribed(
 ) -> AsyncIterator[Subscriptions]:
     """Subscribe to `groups`, and keep at it."""
     subscriptions = Subscriptions(connection, groups, items_per_call)
-    works = [subscriptions.tend(group) for group in groups]
-    works += [subscriptions.publish() for _ in range(len(groups) + 1 if groups else 0)]
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
+    works: list[Work] = [partial(subscriptions.tend, group) for group in groups]
+    works += [subscriptions.publish] * (len(groups) + 1 if groups else 0)
+    async with beside(works, connection.place, subscriptions.fail):
         yield subscriptions
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.result()  # a bug of ours is not lost with its task

@@ -78,6 +78,13 @@ class Bounds:
         return cls(max(1, int(min(told) * (1 - SPARE_SHARE)) - SPARE_BYTES) if told else None)
 
 
+@dataclass(slots=True)
+class Ending:
+    """Of a connection that this side has given up."""
+
+    why: DeviceError | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Connection:
     """One channel and session. `place` names it in every error text."""
@@ -89,6 +96,7 @@ class Connection:
     """Of polls."""
     bounds: Bounds = field(default_factory=Bounds)
     under_way: UnderWay = field(default_factory=UnderWay)
+    ending: Ending = field(default_factory=Ending)
 
     @classmethod
     def to(cls, endpoint: OpcUaEndpoint, secured: Secured | None = None) -> Connection:
@@ -157,6 +165,8 @@ class Connection:
 
     def _failed(self, exc: Exception, doing: str) -> DeviceError:
         """A refusal may also be the last word of a server that closes the connection with it."""
+        if self.ending.why is not None and not isinstance(exc, UaStatusCodeError):
+            return DeviceError(str(self.ending.why), status=self.ending.why.status)
         error = device_error(exc, f"{self.place}: {doing}", self.timeout_s)
         error.connection_lost = error.connection_lost or not self.is_open
         return error
@@ -193,8 +203,9 @@ class Connection:
             return False
         return protocol.state is UASocketState.OPEN and not protocol.transport.is_closing()
 
-    def abort(self) -> None:
-        """Close the socket now; whoever waits for an answer gets a DeviceError."""
+    def abort(self, why: DeviceError | None = None) -> None:
+        """Close the socket now; whoever waits for an answer, or asks from now on, gets a DeviceError: `why`, if given."""
+        self.ending.why = self.ending.why or why
         protocol = self.client.uaclient.protocol
         if protocol is not None and protocol.transport is not None:
             protocol.transport.abort()

@@ -18,6 +18,7 @@ from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Driver, ScanGroup, Status, scan_groups
 from drivers.opcua import wire
 from drivers.opcua.session import connect
+from drivers.opcua.wire import Connection
 from tests.servers import free_port
 from tests.system.opcua_peers import (
     CLOCK,
@@ -279,8 +280,30 @@ async def test_a_renewal_that_fails_gives_the_connection_up(plant: PlantServer, 
             await until(lambda: any(entry["event"] == "connection given up" for entry in logs))
             with pytest.raises(DeviceError) as error:
                 await driver.read(group, SLOT_NS)
-            assert "no answer" not in str(error.value), "nobody waits for an answer on a socket that is closed"
+            assert "renewing the secure channel" in str(error.value), "nobody waits for an answer on a socket that is closed"
         assert error.value.connection_lost
+
+
+@pytest.mark.parametrize("bug", [AssertionError("a bug of ours"), asyncio.CancelledError()], ids=["raises", "cancels itself"])
+async def test_a_renewal_that_ends_by_a_defect_gives_the_connection_up(
+    plant: PlantServer, monkeypatch: pytest.MonkeyPatch, bug: BaseException
+) -> None:
+    async def renew(_: Connection) -> None:
+        raise bug
+
+    monkeypatch.setattr(wire, "TOKEN_LIFE_MS", 100)
+    monkeypatch.setattr(Connection, "renew", renew)
+    endpoint = endpoint_at(plant)
+    (group,) = scan_groups(endpoint)
+    with capture_logs() as logs:
+        async with connect(endpoint, [group], CLOCK) as driver:
+            with pytest.raises(DeviceError, match="a defect, please report it") as error:
+                async with asyncio.timeout(60):
+                    while True:
+                        await driver.read(group, SLOT_NS)
+                        await asyncio.sleep(0.01)
+            assert error.value.connection_lost
+    assert [type(log["exc_info"]) for log in logs if log["log_level"] == "error"] == [type(bug)]
 
 
 async def test_a_server_that_stops_is_lost_and_found_again() -> None:

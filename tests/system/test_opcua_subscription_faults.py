@@ -21,6 +21,7 @@ from asyncua.common.utils import Buffer, ServiceError
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.subscription_service import SubscriptionService
 from asyncua.ua.status_codes import StatusCodes
+from structlog.testing import capture_logs
 
 from collector.acquire.clock import PlantClock
 from collector.acquire.endpoint import EndpointTask
@@ -418,6 +419,28 @@ async def test_a_group_that_was_polled_is_subscribed_to_as_soon_as_the_server_le
             await resumes(seen)
             assert seen.states == ["polled", "subscribed"]
             assert not any(scan.lost for scan in seen.scans[begin:])
+
+
+@pytest.mark.parametrize("bug", [AssertionError("a bug of ours"), asyncio.CancelledError()], ids=["raises", "cancels itself"])
+async def test_what_asks_for_messages_never_ends_in_silence(bug: BaseException) -> None:
+    """Values were stale, and their cause was told with the end of the session only: hours later, or never."""
+    stock, failed = Connection.publish, asyncio.Event()
+
+    async def publish(connection: Connection, received: Numbers, take: Take) -> bytes:
+        if not failed.is_set():
+            failed.set()
+            raise bug
+        return await stock(connection, received, take)
+
+    endpoint = endpoint_of("opc.tcp://h:1/plant")
+    with patch.object(Connection, "publish", publish), capture_logs() as logs:
+        async with OpcUaServer(endpoint, Ticking(), lean=True) as server, collecting(at(endpoint, server)) as seen:
+            await seen.until(lambda scan: scan.lost)
+            await resumes(seen)
+            assert server.sessions == 1
+    assert [type(log["exc_info"]) for log in logs if log["log_level"] == "error"] == [type(bug)]
+    causes = [str(event.body["cause"]) for event in seen.events if event.kind is EventKind.GAP]
+    assert any("a defect, please report it" in cause for cause in causes), causes
 
 
 async def test_a_signed_and_encrypted_channel_is_subscribed_over_and_its_renewal_costs_no_value(tmp_path: Path) -> None:
