@@ -63,8 +63,7 @@ def test_a_second_sigterm_hurries(row: Row, tmp_path: Path) -> None:
         for _ in row.trials():
             daemon.start(wish)
             daemon.hear("committed")
-            daemon.kill(signal.SIGTERM)
-            time.sleep(0.05)
+            daemon.deliver(signal.SIGTERM)
             daemon.kill(signal.SIGTERM)
             begin_s = time.monotonic()
             *_, ledger, gone = daemon.hear("gone")

@@ -111,7 +111,7 @@ async def _trial(row: Row, stage: Stage, influx: InfluxDB, database: str, chance
             await until(lambda: stage.ledger("copy").sinks["copy"].queued == 0)
         assert not peer.script, "it was done before all was tried"
     _assert_outcome(row, stage, influx, database, poisoned)
-    if late.worst_s < TIMEOUT_S / 2:  # else answers came too late here, and were none
+    if late.worst_s < TIMEOUT_S / 5:  # else answers came too late here, by some such steps, and were none
         _assert_told(script, told, waits, slow)
     row.count(answers=len(script))
 

@@ -190,6 +190,7 @@ async def test_others_are_not_held_back(row: Row, stage: Stage, influx: InfluxDB
                     row.worst(live_lag_s=lag_s)
                     await asyncio.sleep(0.05)
             await until(lambda: counted(influx, database).get("t00") == stage.rows)
+            await until(lambda: stage.ledger("slow").sinks["slow"].accepted > 0)
             hold.set()
     for _ in row.trials():
         row.count(samples=stage.rows * TAGS)

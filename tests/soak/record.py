@@ -98,6 +98,7 @@ class Soak:
         """Without faults, until the ledger at an end says that nothing is queued."""
         for _ in range(5):
             time.sleep(5)
+            self.daemon.hear("committed")  # before that a signal might end it with nothing told
             self.daemon.kill(signal.SIGTERM)
             *_, last, gone = self.daemon.hear("gone", CATCH_UP_S)
             if gone == "gone 0" and "queued 0" in last:

@@ -53,16 +53,17 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> str:
-    """Read standard error up to a line that contains `text`."""
+    """Read standard error up to a line that contains `text`, and what came with it: past the buffer, in which `select` sees
+    nothing."""
     assert process.stderr
-    seen, deadline = "", time.monotonic() + DEADLINE_S
-    while text not in seen:
+    seen, deadline = b"", time.monotonic() + DEADLINE_S
+    while text.encode() not in seen.rpartition(b"\n")[0]:
         ready, _, _ = select.select([process.stderr], [], [], max(0.0, deadline - time.monotonic()))
-        assert ready, f"{text!r} did not come within {DEADLINE_S} s:\n{seen}"
-        line = process.stderr.readline()
-        assert line, f"the process ended with {process.wait()}:\n{seen}"
-        seen += line
-    return seen
+        assert ready, f"{text!r} did not come within {DEADLINE_S} s:\n{seen.decode()}"
+        some = os.read(process.stderr.fileno(), 65536)
+        assert some, f"the process ended with {process.wait()}:\n{seen.decode()}"
+        seen += some
+    return seen.decode()
 
 
 def status(data: Path) -> dict[str, object]:
@@ -195,9 +196,8 @@ def test_one_unreachable_endpoint_leaves_the_rest_running(simulated: dict[str, i
     nobody = free_port()
     site = Site(tmp_path, simulated | {"15020": nobody})
     with started(*site.run) as daemon:
-        said = wait_for(daemon, "device lost")
-        assert "r301-controller" in said
-        assert str(nobody) in said
+        said = wait_for(daemon, f"127.0.0.1:{nobody}")
+        assert re.search(r"device lost.*r301-controller", said)
         wait_until_read(site.data, 100)
         code, _, err = finish(daemon)
     assert code == 0, err
@@ -265,9 +265,13 @@ def test_check_names_every_fault_with_its_line(tmp_path: Path) -> None:
 
 
 def test_the_demo_ends_by_itself_with_values(tmp_path: Path) -> None:
-    result = reactorwatch("demo", "--for", "4s", "--data", str(tmp_path / "demo"), "--port", "0")
+    for seconds in (4, 8, 16):  # again for longer where the machine is too busy to show anything in so short a time
+        data = tmp_path / str(seconds)
+        result = reactorwatch("demo", "--for", f"{seconds}s", "--data", str(data), "--port", "0")
+        page = re.search(r"page: http://127\.0\.0\.1:\d+", result.stdout)
+        if result.returncode == 0 and page and _read(data) > 50:
+            break
     assert result.returncode == 0, result.stderr
-    facts = status(tmp_path / "demo")
-    assert int(str(facts["read"])) > 50
-    assert re.search(r"page: http://127\.0\.0\.1:\d+", result.stdout)
+    assert int(str(status(data)["read"])) > 50
+    assert page
     assert "ledger: read" in result.stdout

@@ -329,7 +329,7 @@ def demo() -> Plant:
 
 
 async def test_the_demo_plant_is_served_and_its_time_goes_on_by_itself(demo: Plant) -> None:
-    async with SimulatedPlant(demo, speed=600, ports="free") as simulated:
+    async with SimulatedPlant(demo, speed=60, ports="free") as simulated:
         assert list(simulated.urls) == ["r201-opcua", "r301-modbus"]
         async with Client(simulated.urls["r201-opcua"]) as opcua, modbus_client(simulated.urls["r301-modbus"]) as modbus:
             index = await opcua.get_namespace_index("urn:reactorwatch:simulator")

@@ -109,7 +109,7 @@ class Bench:
         self.disk.reached.clear()
         self.disk.free.clear()
         task = asyncio.create_task(self.recorder.commit())
-        assert await asyncio.to_thread(self.disk.reached.wait, 10)
+        assert await asyncio.to_thread(self.disk.reached.wait, 60)
         return task
 
     def rows(self) -> list[Row]:
@@ -209,7 +209,7 @@ async def test_commits_are_made_by_themselves(bench: Bench, monkeypatch: pytest.
     for slot in (0, 1):
         bench.disk.reached.clear()
         bench.take(plain(slot))
-        assert await asyncio.to_thread(bench.disk.reached.wait, 10)
+        assert await asyncio.to_thread(bench.disk.reached.wait, 60)
     committing.cancel()
     with suppress(asyncio.CancelledError):
         await committing

@@ -28,8 +28,11 @@ def status(data: Path, *options: str) -> str:
     [(40, 90, True, True), (5, 90, True, False), (40, 3, True, False), (40, 90, False, False), (-3600, 90, True, False)],
     ids=["disk full", "well", "just started", "stopped", "clock set back"],
 )
-def test_silence(tmp_path: Path, committed_s_ago: int, started_s_ago: int, runs: bool, told: bool) -> None:
+def test_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committed_s_ago: int, started_s_ago: int, runs: bool, told: bool
+) -> None:
     now_ns, data = time.time_ns(), tmp_path
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns)
     with ExitStack() as stack:
         lock = stack.enter_context(ExitStack())
         lock.enter_context(locked(data))
@@ -38,5 +41,5 @@ def test_silence(tmp_path: Path, committed_s_ago: int, started_s_ago: int, runs:
             registry.put_states("daemon", {"about": {"site": "Basel", "started_ns": now_ns - started_s_ago * SECOND_NS}})
         if not runs:
             lock.close()
-        assert ("NOTHING IS COMMITTED for 4" in status(data)) is told
+        assert ("NOTHING IS COMMITTED for 40 s" in status(data)) is told
         assert json.loads(status(data, "--json"))["committed_ns"] == now_ns - committed_s_ago * SECOND_NS

@@ -47,8 +47,11 @@ class Site:
     damage: str = ""
     removable: int = 0
     """Bytes of days that go by size before the disk is full."""
+    looks: int = 0
+    """Begun, in the thread; each begins when what the one before found has been told."""
 
     def free_bytes(self, data: Path) -> int:
+        self.looks += 1
         taken = RESERVE_BYTES if (data / "reserve").exists() else 0
         return max(0, self.else_free - taken)
 
@@ -93,15 +96,18 @@ async def looking(site: Site) -> AsyncIterator[Room]:
     await asyncio.wait([task])
 
 
-async def some_looks() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0.002)
+async def some_looks(site: Site) -> None:
+    """Until three that began from now on are over; the one that is under way may have begun before."""
+    wanted = site.looks + 4
+    async with asyncio.timeout(60):
+        while site.looks < wanted:  # noqa: ASYNC110  in a thread
+            await asyncio.sleep(0.001)
 
 
 async def test_short_is_told_once_and_enough_when_it_clearly_is(site: Site) -> None:
     site.else_free = 23_000_000 + RESERVE_BYTES
     async with looking(site) as looks:
-        await some_looks()
+        await some_looks(site)
         assert site.states == ["short"]
         assert looks.short
         (event,) = site.told
@@ -110,32 +116,32 @@ async def test_short_is_told_once_and_enough_when_it_clearly_is(site: Site) -> N
         assert event.body["free_bytes"] == 23_000_000
         assert event.body["cause"] == "the disk lasts 23.0 h at this rate, less than 24 h"
         site.else_free = 29_000_000 + RESERVE_BYTES
-        await some_looks()
+        await some_looks(site)
         assert site.states == ["short"], "not for a moment's relief"
         site.else_free = 31_000_000 + RESERVE_BYTES
-        await some_looks()
+        await some_looks(site)
         assert site.states == ["short", "enough"]
         site.rate = 2e6
-        await some_looks()
+        await some_looks(site)
         assert site.states == ["short", "enough", "short"], "the rate counts too"
 
 
 async def test_days_that_will_go_by_size_are_room(site: Site) -> None:
     site.else_free, site.removable = 20_000_000 + RESERVE_BYTES, 15_000_000
     async with looking(site) as looks:
-        await some_looks()
+        await some_looks(site)
         assert looks.runway.hours == 35.0
         assert looks.state()["to_be_freed_bytes"] == 15_000_000
         assert site.states == []
         site.removable = 0
-        await some_looks()
+        await some_looks(site)
         assert site.states == ["short"], "a sink fell behind: they may not go any more"
 
 
 async def test_a_day_that_cannot_be_read_does_not_keep_short_from_being_told(site: Site) -> None:
     site.else_free, site.removable, site.damage = 20_000_000 + RESERVE_BYTES, 15_000_000, "a day is damaged"
     async with looking(site) as looks:
-        await some_looks()
+        await some_looks(site)
         assert looks.state()["to_be_freed_bytes"] == 0
     assert site.states == ["short"]
 
@@ -144,7 +150,7 @@ async def test_a_day_that_cannot_be_read_does_not_keep_short_from_being_told(sit
 async def test_short_tells_what_waits_for_an_archive(site: Site, days: int, told: str) -> None:
     site.else_free, site.unarchived = 23_000_000 + RESERVE_BYTES, days
     async with looking(site) as looks:
-        await some_looks()
+        await some_looks(site)
         assert looks.state()["days_to_archive"] == days
     (event,) = site.told
     assert f"less than 24 h; {told} `reactorwatch archive FOLDER`" in str(event.body["cause"])
@@ -153,7 +159,7 @@ async def test_short_tells_what_waits_for_an_archive(site: Site, days: int, told
 async def test_an_unknown_rate_tells_nothing(site: Site) -> None:
     site.else_free, site.rate = 5_000_000, None
     async with looking(site) as looks:
-        await some_looks()
+        await some_looks(site)
         assert looks.runway.hours is None
     assert site.told == []
 
@@ -162,28 +168,28 @@ async def test_an_unknown_rate_tells_nothing(site: Site) -> None:
 async def test_the_reserve_goes_when_a_commit_finds_no_room_and_comes_back_with_it(site: Site, fault: str) -> None:
     reserve = site.data / "reserve"
     async with looking(site):
-        await some_looks()
+        await some_looks(site)
         assert reserve.stat().st_blocks * 512 >= RESERVE_BYTES, "it really takes the room"
         assert site.told == [], "an ordinary start is no news"
         site.fault = fault
-        await some_looks()
+        await some_looks(site)
         assert not reserve.exists()
         assert site.states == ["reserve given back"]
         assert site.told[0].body["cause"] == fault
         site.fault, site.else_free = "", 3_000_000
-        await some_looks()
+        await some_looks(site)
         assert not reserve.exists(), "twice its size must be free"
         site.else_free = 10**9
-        await some_looks()
+        await some_looks(site)
         assert reserve.exists()
     assert site.states == ["reserve given back", "short", "reserve made", "enough"]
 
 
 async def test_next_to_nothing_free_gives_it_back_before_a_commit_fails(site: Site) -> None:
     async with looking(site):
-        await some_looks()
+        await some_looks(site)
         site.else_free = RESERVE_BYTES + 900_000
-        await some_looks()
+        await some_looks(site)
     assert not (site.data / "reserve").exists()
     assert "reserve given back" in site.states
 
@@ -191,7 +197,7 @@ async def test_next_to_nothing_free_gives_it_back_before_a_commit_fails(site: Si
 async def test_the_reserve_that_is_missing_is_not_counted_as_room(site: Site) -> None:
     site.fault, site.else_free = "database or disk is full", 30_000_000
     async with looking(site) as looks:
-        await some_looks()
+        await some_looks(site)
         assert looks.runway.hours == pytest.approx(28.0)
 
 
