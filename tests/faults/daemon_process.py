@@ -134,7 +134,8 @@ async def _run(wish: Wish) -> list[str]:
 
 def first_answer_s(wish: Wish) -> tuple[float, float]:
     """Start a Python that runs the daemon: seconds until its first device has answered, and seconds of CPU that it took until
-    then. It ends by one SIGTERM, well: one that comes after its end would kill it. Byte code is kept beside the data, as an installed program has it: the first run makes it."""
+    then. It ends by SIGTERM, well: by one, for another that came after its end would kill it. Byte code is kept beside the
+    data, as an installed program has it: the first run makes it."""
     wish.prepare()
     begin_ns, answered_ns, cpu_s, is_asked = time.monotonic_ns(), 0, 0.0, False
     command = [sys.executable, "-m", "tests.faults.daemon_process", json.dumps(asdict(wish))]
