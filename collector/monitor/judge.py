@@ -1,8 +1,8 @@
 """The judge of one scan group: scans in, events out. This is the seam behind which the monitor's core stands.
 
 Pure: what it gives follows from the scans and stamps it was given, in their order, and from nothing else; replaying
-the journal gives the same verdicts. A change of context applies from its slot on: rules that stay keep their state,
-excursions end where their limits end, and a rolling statistic counts only once its window lies inside the phase.
+the journal gives the same verdicts. A change of context applies from its slot on: rules and excursions whose limits stay go
+on, and a rolling statistic counts only once its window lies inside the phase.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Judge:
         """End what is open, when the daemon stops."""
         places = np.arange(len(self._table.rows))
         rules = self._end_rules(slot_ns, self._table.enter(places, np.full(len(places), NOBODY)), self._stamp_of)
-        return rules + self._tracking.close(slot_ns, self._stamp_of)
+        return rules + self._tracking.close(slot_ns)
 
     def _judge_between(self, slot_ns: int, changes: Changes) -> list[Event]:
         """What came before `slot_ns`, under the limits that held until then; of raw values alone."""
@@ -223,7 +223,7 @@ class Judge:
         return (
             self._resume(slot_ns, self._stamp_of)
             + self._end_rules(slot_ns, ended, before)
-            + self._tracking.enter(slot_ns, places, rows, before)
+            + self._tracking.enter(slot_ns, places, rows, before, self._stamp_of)
         )
 
     def _require(self, slot_ns: int, places: NDArray[np.intp], rows: NDArray[np.intp]) -> None:

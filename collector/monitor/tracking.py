@@ -1,11 +1,16 @@
 """Excursions of a whole scan group: which columns have a PAR now, what opens and closes, as events.
 
-context ──> enter: what is open of its units ends, another PAR ──> sample ──> events; `open`, as it stands
+    context ──> enter: what is open ends, where another row holds now ──> sample ──> events; `open`, as it stands
+
+An excursion goes from the first good sample outside PAR to the first one inside. So it goes on in the next phase where the
+same row of the limit set holds there, and is of the phase in which it began. Of another batch, product or recipe version
+it never is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +42,8 @@ class Tracking:
         self._trackers = Trackers(len(layout.columns), self._tracker)
         self.open: dict[tuple[str, str], Excursion] = {}
         """Open excursions by (unit, role), as they stand."""
+        self._began: dict[tuple[str, str], Stamp] = {}
+        """In which context."""
 
     def _tracker(self, column: int) -> Tracker:
         about, limit = self._layout.columns[column], self._catalogue.rows.limits[self._row[column]]
@@ -45,31 +52,40 @@ class Tracking:
         levels = (limit.par.low, limit.par.high, self._layout.period_ns, limit.measure, merge_ns)
         return Tracker(about.unit, about.role, *levels, cpp=limit.cpp)
 
-    def enter(self, slot_ns: int, places: Indices, rows: Indices, before: Mapping[str, Stamp]) -> list[Event]:
-        """A new context: all places of some units, and which row holds on each; `before`: the stamps until now."""
+    def enter(
+        self, slot_ns: int, places: Indices, rows: Indices, before: Mapping[str, Stamp], now: Mapping[str, Stamp]
+    ) -> list[Event]:
+        """A new context: all places of some units, and which row holds on each; the stamps of the units before and now."""
         catalogue = self._catalogue
         columns = np.unique(catalogue.column[places])
-        events = self._end(columns, slot_ns, "limits changed", before)
         has = catalogue.rows.has[rows]
         judged = (rows != NOBODY) & catalogue.raw[places] & (has[:, PAR_LOW] | has[:, PAR_HIGH])
-        self._row[columns] = NOBODY
-        self._trackers.follow(columns, -np.inf, np.inf)
         limited, rows = catalogue.column[places[judged]], rows[judged]
+        opened = self._trackers.open_of(columns)
+        held = self._row[opened]
+        self._row[columns] = NOBODY
         self._row[limited] = rows
+        goes_on = (self._row[opened] == held) & self._is_of_one_set(opened, before, now)
+        events = self._end(opened[~goes_on], slot_ns, "limits changed")
+        self._trackers.follow(columns, -np.inf, np.inf)
         self._trackers.follow(limited, catalogue.rows.level[rows, PAR_LOW], catalogue.rows.level[rows, PAR_HIGH])
         return events
 
-    def close(self, slot_ns: int, stamp_of: Mapping[str, Stamp]) -> list[Event]:
-        """End what is open, when the daemon stops."""
-        return self._end(np.arange(len(self._row)), slot_ns, "stopped", stamp_of)
+    def _is_of_one_set(self, columns: Indices, before: Mapping[str, Stamp], now: Mapping[str, Stamp]) -> Bools:
+        """Whether no more than phase and mode of their units have changed: it is one batch, by one limit set."""
+        units = (self._layout.columns[column].unit for column in columns.tolist())
+        stamps = ((before[unit], now[unit]) for unit in units)
+        return np.array([replace(old, phase=new.phase, mode=new.mode) == new for old, new in stamps], np.bool_)
 
-    def _end(
-        self, columns: Indices, slot_ns: int, why: Literal["limits changed", "stopped"], stamp_of: Mapping[str, Stamp]
-    ) -> list[Event]:
+    def close(self, slot_ns: int) -> list[Event]:
+        """End what is open, when the daemon stops."""
+        return self._end(self._trackers.open_of(np.arange(len(self._row))), slot_ns, "stopped")
+
+    def _end(self, columns: Indices, slot_ns: int, why: Literal["limits changed", "stopped"]) -> list[Event]:
         ended = self._trackers.end(columns, slot_ns, why)
         for excursion in ended:
             self.open.pop((excursion.unit, excursion.role), None)
-        return [self._told(excursion, stamp_of.get(excursion.unit, Stamp())) for excursion in ended]
+        return [self._told(excursion) for excursion in ended]
 
     def sample(
         self, slot_ns: int, values: Floats, good: Bools, stamp_of: Mapping[str, Stamp], times_ns: Times | None = None
@@ -78,14 +94,18 @@ class Tracking:
         events = []
         for index, tracker, told in self._trackers.sample(slot_ns, values, good, times_ns):
             column = self._layout.columns[index]
-            events += [self._told(excursion, stamp_of[column.unit]) for excursion in told]
+            for excursion in told:
+                if not excursion.ended:
+                    self._began[excursion.unit, excursion.role] = stamp_of[excursion.unit]
+                events.append(self._told(excursion))
             if tracker.open is not None:
                 self.open[column.unit, column.role] = tracker.open
             else:
                 self.open.pop((column.unit, column.role), None)
         return events
 
-    def _told(self, excursion: Excursion, stamp: Stamp) -> Event:
+    def _told(self, excursion: Excursion) -> Event:
+        stamp = self._began[excursion.unit, excursion.role]
         return excursion.event(stamp, self._sets.hash(excursion.unit, stamp))
 
 
@@ -108,11 +128,14 @@ class Trackers:
         """Another PAR of some columns, infinite where there is none; what is open has been ended."""
         self._low[columns], self._high[columns] = low, high
 
+    def open_of(self, columns: Indices) -> Indices:
+        """Those of some columns that have an open excursion."""
+        return columns[self._open[columns]]
+
     def end(self, columns: Indices, last_ns: int, why: Literal["limits changed", "stopped"]) -> list[Excursion]:
-        """End what is open of some columns."""
-        left = columns[self._open[columns]].tolist()
+        """End what is open of some columns, each of which is."""
         self._open[columns] = False
-        return [excursion for column in left for excursion in self._trackers.pop(column).end(last_ns, why)]
+        return [excursion for column in columns.tolist() for excursion in self._trackers.pop(column).end(last_ns, why)]
 
     def sample(
         self,

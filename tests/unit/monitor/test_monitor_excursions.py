@@ -218,7 +218,7 @@ def test_what_is_outside_when_the_daemon_stops_is_told_so_once() -> None:
 
 def test_the_dark_before_a_change_of_phase_is_not_evaluable() -> None:
     """Seconds 1 to 10 have no good sample: nobody knows how long it was outside."""
-    told = run(Judge(ONE, [limit(par=[0, 10])]), ONE, steps_of([11, *[None] * 9, 5], [DOSE] * 10 + [HOLD]))
+    told = run(Judge(ONE, [limit(par=[0, 10], phase="Dose")]), ONE, steps_of([11, *[None] * 9, 5], [DOSE] * 10 + [HOLD]))
     (event,) = [event for event in told if event.body.get("state") == "closed"]
     assert in_seconds(event) == (0, 10, "limits changed")
     assert number(event, "not_evaluable_s") == 10.0
@@ -258,17 +258,40 @@ def test_a_record_that_ends_with_a_sample_outside_has_no_slot_for_it_in_the_cove
 
 
 def test_a_change_of_phase_ends_the_coverage_at_its_slot() -> None:
-    told = run(Judge(ONE, [limit(par=[0, 10])]), ONE, steps_of([11, None, 11, 11, 11], [DOSE] * 4 + [HOLD]))
+    told = run(Judge(ONE, [limit(par=[0, 10], phase="Dose")]), ONE, steps_of([11, None, 11, 11, 11], [DOSE] * 4 + [HOLD]))
     (event,) = [event for event in told if event.body.get("state") == "closed"]
     assert (in_seconds(event), number(event, "coverage")) == ((0, 4, "limits changed"), 0.75)
 
 
-def test_an_excursion_that_goes_on_in_the_next_phase_is_two() -> None:
+def test_an_excursion_goes_on_in_the_next_phase_where_the_same_row_holds_and_is_of_the_one_in_which_it_began() -> None:
     told = run(Judge(ONE, [limit(par=[0, 10])]), ONE, steps_of([11, 11, 11, 5, 5], [DOSE, DOSE, HOLD, HOLD, HOLD]))
     events = of_kind(told, EventKind.EXCURSION)
-    assert [(*in_seconds(event), event.stamp) for event in events] == [
-        (0, 0, "", DOSE), (0, 2, "limits changed", DOSE), (2, 2, "", HOLD), (2, 3, "inside", HOLD),
+    assert [(*in_seconds(event), event.stamp) for event in events] == [(0, 0, "", DOSE), (0, 3, "inside", DOSE)]
+
+
+def test_two_rows_of_one_par_are_two_limits() -> None:
+    rows = [limit(par=[0, 10], phase="Dose"), limit(par=[0, 10], phase="Hold")]
+    told = run(Judge(ONE, rows), ONE, steps_of([11, 11, 11, 5, 5], [DOSE, DOSE, HOLD, HOLD, HOLD]))
+    assert [in_seconds(event) for event in of_kind(told, EventKind.EXCURSION) if event.body["state"] == "closed"] == [
+        (0, 2, "limits changed"), (2, 3, "inside"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("other", [{"batch": "B-2"}, {"product": "P-2"}, {"recipe_version": "2"}])
+def test_of_another_batch_product_or_recipe_it_is_another_one(other: dict[str, str]) -> None:
+    after = replace(HOLD, **other)
+    assert closed([11, 11, 11, 5, 5], [DOSE, DOSE, after, after, after]) == [(0, 2, "limits changed"), (2, 3, "inside")]
+
+
+@given(STEPS, st.lists(st.integers(0, 40), max_size=4))
+@settings(deadline=None, max_examples=50)
+def test_of_a_row_of_every_phase_excursions_are_those_without_phases(steps: list[tuple[int, Sample]], changes: list[int]) -> None:
+    at = timed(steps)
+    rows = [limit(par=[0, 10]), limit(nor=[0, 10], statistic="mean", window_s=3.0, phase="Hold")]
+    judge = Judge(ONE, rows)
+    stamps = [HOLD if sum(n >= change for change in changes) % 2 else DOSE for n in range(len(at))]
+    told = run(judge, ONE, [(n, [sample], (stamp,)) for (n, sample), stamp in zip(at, stamps, strict=True)])
+    assert_told(of_kind(told, EventKind.EXCURSION), judge, record(at, 0.0, 10.0, SECOND_NS))
 
 
 def test_a_phase_without_par_ends_it() -> None:

@@ -58,7 +58,7 @@ def excursions(
 ) -> Iterator[dict[str, Any]]:
     """As anybody would compute them: runs of samples outside; a single sample inside between two of them joins them."""
     inside_phase = batches if phase is None else batches[batches["phase"] == phase]
-    for (batch, *_), course in inside_phase.groupby(["batch_id"] if phase else ["batch_id", "phase"], sort=False):
+    for batch, course in inside_phase.groupby("batch_id", sort=False):
         whole = batches[batches["batch_id"] == batch]["ClockTime"]
         value, at = course[role].to_numpy(), course["ClockTime"].to_numpy()
         beyond = (course[role] - (high if high is not None else float("inf"))).clip(lower=0)
@@ -75,7 +75,7 @@ def excursions(
             yield {
                 "batch": str(batch),
                 "role": role,
-                "phase": course["phase"].iloc[0],
+                "phase": course["phase"].iloc[first],
                 "first": float(at[first] * PERIOD_S),
                 "last": float(end * PERIOD_S),
                 "duration_s": float((end - at[first]) * PERIOD_S),
