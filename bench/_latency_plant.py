@@ -14,8 +14,8 @@ from typing import Any
 
 from config.model import Device, ModbusEndpoint, OpcUaEndpoint, Plant
 from config.tags import Tag
-from simulators.modbus_server import ModbusServer
-from simulators.opcua_server import OpcUaServer
+from simulators.modbus.server import ModbusServer
+from simulators.opcua.server import OpcUaServer
 from simulators.source import Point, Reading
 
 DEVICES, TAGS = 4, 500

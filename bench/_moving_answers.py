@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.opcua_answers import Plan
-from simulators.opcua_values import Stamps, Variable
+from simulators.opcua.answers import Plan
+from simulators.opcua.values import Stamps, Variable
 
 _ITEM = np.dtype([("mask", "u1"), ("type", "u1"), ("value", "<f8"), ("stamp", "<i8")])
 """A good Double with the stamp of its source, as the plant of this bench has nothing else."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from config.model import Device, OpcUaEndpoint, OpcUaGroup
 from config.tags import Kind, Tag
-from simulators.opcua_server import OpcUaServer
+from simulators.opcua.server import OpcUaServer
 from simulators.source import Point, Reading
 
 TAGS = 5000

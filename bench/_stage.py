@@ -11,7 +11,7 @@ import sys
 from bench._moving_answers import MovingPlan
 from bench._shape import MOST_SIMULATED, Shape, plant_of
 from bench._write_path import write_path
-from simulators import opcua_answers
+from simulators.opcua import answers
 from simulators.plant import SimulatedPlant
 
 
@@ -20,7 +20,7 @@ async def serve(influx_url: str, shape: Shape) -> None:
     scheme = "opc.tcp" if shape.protocol == "opcua" else "modbus"
     nowhere = [f"{scheme}://127.0.0.1:{number + 1}" for number in range(shape.endpoints)]
     if shape.endpoints * shape.tags > MOST_SIMULATED:
-        opcua_answers.Plan = MovingPlan  # type: ignore[misc]
+        answers.Plan = MovingPlan  # type: ignore[misc]
     plant = SimulatedPlant(plant_of(shape, nowhere, "http://127.0.0.1:1"), ports="free", lean=True)
     async with write_path(influx_url) as sink_url, plant:
         print(json.dumps({"servers": " ".join(plant.urls.values()), "sink": sink_url}), flush=True)

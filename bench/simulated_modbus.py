@@ -23,9 +23,9 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from bench._figures import figure
 from config.model import Device, ModbusEndpoint
 from config.tags import Tag
-from simulators.modbus_server import ModbusServer
+from simulators.modbus.server import ModbusServer
 from simulators.source import Point, Reading
-from simulators.wire import Wire
+from simulators.wire.wire import Wire
 
 ENDPOINTS, TAGS = 20, 500
 TURNS = 5

@@ -18,16 +18,16 @@ from config.model import ModbusEndpoint, OpcUaEndpoint, Plant
 from simulators.board import Board
 from simulators.listening import bracketed
 from simulators.live import Live, PlantTime
-from simulators.modbus_rtu import Rtu
-from simulators.modbus_server import ModbusServer
-from simulators.opcua_access import Security
-from simulators.opcua_server import OpcUaServer
+from simulators.modbus.rtu import Rtu
+from simulators.modbus.server import ModbusServer
+from simulators.opcua.access import Security
+from simulators.opcua.server import OpcUaServer
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
 from simulators.source import SimulationError
 from simulators.unit import ReactorUnit
 from simulators.upset import Disturbable, End, Upset
-from simulators.wire import KINDS_OF_WIRE, Wire
+from simulators.wire.wire import KINDS_OF_WIRE, Wire
 
 
 class Server(Disturbable, Protocol):

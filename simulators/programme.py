@@ -9,7 +9,7 @@ from pathlib import Path
 from config.faults import ConfigError, did_you_mean
 from config.tags import Tag
 from simulators.reactor import VESSELS, Parameters
-from simulators.recipe import Recipe, load_recipe
+from simulators.recipe.recipe import Recipe, load_recipe
 
 DEFAULT_VESSEL, DEFAULT_RECIPE = "production_1600l", "exothermic-dosing"
 _USUAL_KG_PER_M3 = 700.0

@@ -16,13 +16,14 @@ from itertools import chain
 import numpy as np
 
 from config.tags import Kind, Tag
-from simulators import reactor, recipe
+from simulators import reactor
 from simulators.disturbances import PROCESS_KINDS, Disturbances
 from simulators.instruments import PERFECT, Instrument, Instruments, Vector, instrument_of
 from simulators.overrides import OVERRIDES, Overrides, stands_at
 from simulators.programme import UnitPlan
 from simulators.reactor import Readings
-from simulators.recipe import Command
+from simulators.recipe import recipe
+from simulators.recipe.recipe import Command
 from simulators.source import SimulationError, Value
 from simulators.strangers import Sines, slow_sine
 from simulators.upset import End, Upset

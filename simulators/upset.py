@@ -3,7 +3,7 @@
     unit       the process itself, and what an operator asks of the recipe      simulators.unit
     tag        the instrument between the process and the controller            simulators.instruments
     device     one Modbus unit id                                               the Modbus server
-    endpoint   the connection (simulators.wire) or the protocol (the servers)
+    endpoint   the connection (simulators.wire.wire) or the protocol (the servers)
 
 An upset has a beginning and an end, and several may be active at once: ending one leaves the others as they are.
 Tag upsets reach a server as a `Reading`: `dropout` and `uncertain` are its status, `node_gone` is the status

@@ -7,7 +7,8 @@ from itertools import islice
 
 from collector.commands.aligned import aligned
 from config.model import ModbusEndpoint, OpcUaEndpoint, Plant
-from simulators import node_map, register_map
+from simulators.modbus import register_map
+from simulators.opcua import node_map
 from simulators.plant import SimulatedPlant
 from simulators.spans import span_text
 

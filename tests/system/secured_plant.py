@@ -19,8 +19,8 @@ from config.model import OpcUaEndpoint
 from drivers.opcua.certificates import read_chain
 from drivers.opcua.issue import new_key, self_signed, write_pair
 from drivers.opcua.trust import write_certificate
-from simulators.opcua_certificates import Identity
-from simulators.opcua_server import OpcUaServer
+from simulators.opcua.certificates import Identity
+from simulators.opcua.server import OpcUaServer
 from tests.simulated_source import Changeable, opcua_endpoint
 from tests.system.opcua_peers import endpoint_of
 
@@ -104,7 +104,7 @@ class Site:
         with ExitStack() as stack:
             if certificate is not None:
                 shown = Identity(key(private), certificate)
-                stack.enter_context(patch("simulators.opcua_server.identity", lambda *_: shown))
+                stack.enter_context(patch("simulators.opcua.server.identity", lambda *_: shown))
                 if trusted:
                     write_certificate(certificate, self.pki / "trusted" / "server.der")
             async with server:

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from collector.__main__ import app
 from config.load import load
 from config.model import OpcUaEndpoint
-from simulators.opcua_identity import OperationLimits
-from simulators.opcua_server import OpcUaServer
+from simulators.opcua.identity import OperationLimits
+from simulators.opcua.server import OpcUaServer
 from tests.simulated_source import Changeable, opcua_endpoint
 from tests.system.secured_plant import Site
 

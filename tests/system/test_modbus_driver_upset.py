@@ -14,11 +14,11 @@ from config.model import Device, ModbusEndpoint
 from config.tags import Tag
 from drivers.base import DeviceError, Scan, scan_groups
 from drivers.modbus.session import connect
-from simulators.modbus_faults import KINDS_OF_DEVICE
-from simulators.modbus_server import ModbusServer
+from simulators.modbus.faults import KINDS_OF_DEVICE
+from simulators.modbus.server import ModbusServer
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, Point, Reading
 from simulators.upset import Disturbable, Upset
-from simulators.wire import KINDS_OF_WIRE, Wire
+from simulators.wire.wire import KINDS_OF_WIRE, Wire
 from tests.servers import free_port
 from tests.system.modbus_peer import FixedClock
 

@@ -35,10 +35,10 @@ from drivers.opcua.faults import refused
 from drivers.opcua.session import connect
 from drivers.opcua.wire import Connection, Question
 from drivers.opcua.wire_prepared import Numbers, Take
-from simulators.opcua_server import OpcUaServer
+from simulators.opcua.server import OpcUaServer
 from simulators.source import Point, Reading
 from simulators.upset import Upset
-from simulators.wire import Wire
+from simulators.wire.wire import Wire
 from tests.servers import free_port
 from tests.simulated_source import Changeable
 from tests.system.opcua_peers import nothing_left_behind

@@ -26,8 +26,8 @@ from collector.store.reader import Reader
 from collector.terms import Event
 from config.model import ModbusEndpoint, OpcUaEndpoint, Plant
 from drivers.base import Scan
-from simulators.modbus_server import ModbusServer
-from simulators.opcua_server import OpcUaServer
+from simulators.modbus.server import ModbusServer
+from simulators.opcua.server import OpcUaServer
 from simulators.replay import Recording, Replay, load_recording
 from simulators.source import PerDevice
 from tests.servers import InfluxDB, VictoriaMetrics, running_influxdb, running_victoriametrics

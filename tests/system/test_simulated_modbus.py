@@ -13,8 +13,8 @@ import pytest
 
 from config.model import Device, ModbusEndpoint
 from config.tags import Tag
-from simulators.modbus_server import ModbusServer
-from simulators.register_map import register_map
+from simulators.modbus.register_map import register_map
+from simulators.modbus.server import ModbusServer
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, Point, Reading, SimulationError, Value
 from simulators.upset import End, Upset
 from tests.servers import free_port

@@ -12,8 +12,8 @@ from pymodbus.framer import FramerType
 
 from config.model import Device, ModbusEndpoint
 from config.tags import Tag
-from simulators.modbus_rtu import Rtu
-from simulators.modbus_server import ModbusServer
+from simulators.modbus.rtu import Rtu
+from simulators.modbus.server import ModbusServer
 from simulators.source import Point, Reading, SimulationError
 from simulators.upset import Upset
 

@@ -21,9 +21,9 @@ from asyncua.ua.uaerrors import BadNoSubscription, UaError, UaStatusCodeError
 from structlog.testing import capture_logs
 
 from config.model import Plant
-from simulators.opcua_answers import Plan
-from simulators.opcua_identity import OperationLimits
-from simulators.opcua_server import OpcUaServer
+from simulators.opcua.answers import Plan
+from simulators.opcua.identity import OperationLimits
+from simulators.opcua.server import OpcUaServer
 from simulators.plant import SimulatedPlant
 from simulators.source import SimulationError
 from simulators.upset import Upset

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from config.model import OpcUaEndpoint, Plant
-from simulators.opcua_access import Security
-from simulators.opcua_server import OpcUaServer
+from simulators.opcua.access import Security
+from simulators.opcua.server import OpcUaServer
 from simulators.plant import SimulatedPlant
 from simulators.source import SimulationError
 from tests.servers import free_port

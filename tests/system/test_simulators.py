@@ -21,8 +21,8 @@ from pymodbus.pdu import ExceptionResponse, ModbusPDU
 
 from config.model import Device, ModbusEndpoint, OpcUaEndpoint, Plant
 from config.tags import OpcUaTag, Tag
-from simulators.modbus_server import ModbusServer
-from simulators.opcua_server import OpcUaServer
+from simulators.modbus.server import ModbusServer
+from simulators.opcua.server import OpcUaServer
 from simulators.plant import SimulatedPlant
 from simulators.replay import Recording, Replay, load_recording
 from simulators.source import BAD_NO_DATA, BAD_TYPE_MISMATCH, PerDevice, Point, Reading, SimulationError, Value

@@ -18,7 +18,7 @@ from pymodbus.exceptions import ModbusException
 from config.model import OpcUaEndpoint
 from simulators.board import Happening
 from simulators.control import Control, Request, ask
-from simulators.node_map import namespace_uris, node_map
+from simulators.opcua.node_map import namespace_uris, node_map
 from simulators.plant import SimulatedPlant
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE
 from simulators.upset import KINDS, Level, Upset

@@ -16,10 +16,10 @@ from structlog.testing import capture_logs
 
 from config.model import Device, OpcUaEndpoint
 from config.tags import Tag
-from simulators.opcua_server import OpcUaServer
+from simulators.opcua.server import OpcUaServer
 from simulators.source import Point, Reading, SimulationError
 from simulators.upset import End, Upset
-from simulators.wire import Wire
+from simulators.wire.wire import Wire
 from tests.servers import free_port
 
 SOON_S = 30.0
@@ -158,7 +158,7 @@ async def test_a_client_is_reset_where_nobody_is_behind() -> None:
 
 
 async def test_more_clients_than_a_wire_takes_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulators.wire.AT_MOST_LINKS", 2)
+    monkeypatch.setattr("simulators.wire.wire.AT_MOST_LINKS", 2)
     async with bench() as b:
         one, two, three = [await b.peer() for _ in range(3)]
         assert (await one.ask(), await two.ask()) == (b"HELLO", b"HELLO")

@@ -32,12 +32,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from config.model import ModbusEndpoint, OpcUaEndpoint
-from simulators.modbus_rtu import Rtu
-from simulators.modbus_server import ModbusServer
-from simulators.opcua_certificates import Identity
-from simulators.opcua_server import OpcUaServer
+from simulators.modbus.rtu import Rtu
+from simulators.modbus.server import ModbusServer
+from simulators.opcua.certificates import Identity
+from simulators.opcua.server import OpcUaServer
 from simulators.upset import End, Upset
-from simulators.wire import KINDS_OF_WIRE, Wire
+from simulators.wire.wire import KINDS_OF_WIRE, Wire
 from tests.wire.lateness import Lateness, lateness
 from tests.wire.lines import endpoint
 from tests.wire.marks import Marks
@@ -101,7 +101,7 @@ class Served:
         with ExitStack() as stack:
             if secured:
                 shown = _identity(Path(secured["server_key"]), Path(secured["server_certificate"]))
-                stack.enter_context(patch("simulators.opcua_server.identity", lambda *_: shown))
+                stack.enter_context(patch("simulators.opcua.server.identity", lambda *_: shown))
             self.server = _server(self.fields, secured)
             await self.running.enter_async_context(self.server)
         self.wire.target = ("127.0.0.1", int(self.server.url.rpartition(":")[2].partition("/")[0]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simulators.reactor import Inputs, Readings, State, initial_state, parameters, readings, step
-from simulators.recipe import BatchState, Recipe, Run, advance, begun, context, inputs, load_recipe
+from simulators.recipe.recipe import BatchState, Recipe, Run, advance, begun, context, inputs, load_recipe
 
 SMALL = """\
 product: P-1

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from config.model import Device, ModbusDevice
 from config.tags import Tag
-from simulators.modbus_device import SimulatedDevice
-from simulators.modbus_faults import Misbehaviour
-from simulators.modbus_frames import Frame, StreamLost, take_requests
+from simulators.modbus.device import SimulatedDevice
+from simulators.modbus.faults import Misbehaviour
+from simulators.modbus.frames import Frame, StreamLost, take_requests
 from simulators.source import Point, Reading
 from simulators.upset import Upset
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from config.model import Device, ModbusDevice
 from config.tags import Tag
-from simulators.modbus_tables import DEVICE_FAILURE, ILLEGAL_ADDRESS, Refused, Table, readable_spans
+from simulators.modbus.tables import DEVICE_FAILURE, ILLEGAL_ADDRESS, Refused, Table, readable_spans
 from simulators.source import BAD_NO_DATA, BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, Point, Reading, Value
 
 UNCERTAIN = 0x4090_0000

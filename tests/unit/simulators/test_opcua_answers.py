@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from config.model import OpcUaDevice
 from config.tags import OpcUaTag
-from simulators.opcua_answers import Attributes, Plans
-from simulators.opcua_values import Variable, ticks
+from simulators.opcua.answers import Attributes, Plans
+from simulators.opcua.values import Variable, ticks
 from simulators.source import Reading
 
 NAMES = ("REAL", "SCALED", "INTEGER", "STATES", "BOOLEAN", "TEXT")

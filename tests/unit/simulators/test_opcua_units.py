@@ -13,8 +13,8 @@ from config.engineering_units import understood
 from config.load import load
 from config.model import OpcUaDevice
 from config.tags import OpcUaTag
-from simulators.opcua_groups import functional_group, tree_of, two_states
-from simulators.opcua_units import OWN_UNITS, UN_CEFACT, UNITS, common_code, engineering_unit, served_range, served_unit, unit_id
+from simulators.opcua.groups import functional_group, tree_of, two_states
+from simulators.opcua.units import OWN_UNITS, UN_CEFACT, UNITS, common_code, engineering_unit, served_range, served_unit, unit_id
 
 DEMO = Path(__file__).parents[3] / "config" / "examples" / "demo.yaml"
 

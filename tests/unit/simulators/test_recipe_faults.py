@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.faults import ConfigError
-from simulators.recipe import Recipe, library, load_recipe
+from simulators.recipe.recipe import Recipe, library, load_recipe
 from tests.unit.simulators.recipe_texts import SMALL, recipe_of
 
 LINES = SMALL.splitlines()
-LIBRARY = Path(__file__).parents[3] / "simulators" / "recipes"
+LIBRARY = Path(__file__).parents[3] / "simulators" / "recipe" / "library"
 
 
 def faults(folder: Path, text: str) -> list[str]:

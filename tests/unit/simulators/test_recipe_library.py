@@ -12,7 +12,7 @@ import pytest
 
 from config.load import load
 from simulators.reactor import VESSELS, Inputs
-from simulators.recipe import STATE_NAMES, BatchState, Recipe, Run, library, load_recipe
+from simulators.recipe.recipe import STATE_NAMES, BatchState, Recipe, Run, library, load_recipe
 from tests.thorough import THOROUGH
 from tests.unit.simulators.recipe_texts import Disturbance, Second, batch
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulators.reactor import VESSELS
-from simulators.recipe import begun, inputs, library, load_recipe
+from simulators.recipe.recipe import begun, inputs, library, load_recipe
 from tests.unit.simulators.recipe_texts import SMALL, recipe_of
 
 IN_PRODUCTION_TO_LAB = 0.001 / 1.6

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.reactor import Readings, TemperatureMode
-from simulators.recipe import TRANSITIONS, BatchState, Command, Recipe, Run, advance, begun, context, inputs, refusal
+from simulators.recipe.recipe import TRANSITIONS, BatchState, Command, Recipe, Run, advance, begun, context, inputs, refusal
 from tests.unit.simulators.recipe_texts import SMALL, at_rest, recipe_of
 
 CHARGED = {"contents_mass": 800.0}

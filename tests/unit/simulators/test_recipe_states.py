@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulators.recipe import STATE_NAMES, TRANSITIONS, BatchState, Command, Event, commands_in
+from simulators.recipe.recipe import STATE_NAMES, TRANSITIONS, BatchState, Command, Event, commands_in
 
 STATES = [
     "Idle",

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from config.model import Device, ModbusDevice, ModbusEndpoint
 from config.tags import Tag
-from simulators.modbus_device import SimulatedDevice
-from simulators.modbus_tables import TABLES
-from simulators.register_map import HEADINGS, LAST_ADDRESS, Row, register_map
+from simulators.modbus.device import SimulatedDevice
+from simulators.modbus.register_map import HEADINGS, LAST_ADDRESS, Row, register_map
+from simulators.modbus.tables import TABLES
 from simulators.source import Point, Reading, Value
 
 FUNCTION = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pymodbus.client.mixin import ModbusClientMixin
 
 from config.tags import REGISTERS, ModbusTag
-from simulators.registers import bit_mask, encode
+from simulators.modbus.registers import bit_mask, encode
 
 Conversions = ModbusClientMixin[Any]
 ORDERS = ["ABCD", "CDAB", "BADC", "DCBA"]

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from simulators.modbus_faults import KINDS_OF_DEVICE
+from simulators.modbus.faults import KINDS_OF_DEVICE
 from simulators.upset import KINDS
-from simulators.wire import KINDS_OF_WIRE
+from simulators.wire.wire import KINDS_OF_WIRE
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "simulated-modbus.md"
 ROW = re.compile(r"^\| `(\w+)` \|([^|]*)\|", re.MULTILINE)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from simulators.opcua_identity import OperationLimits
-from simulators.opcua_nodes import DI_URI, STRUCTURE_URI, UA_URI
-from simulators.opcua_server import OpcUaServer
-from simulators.opcua_units import OWN_UNITS
+from simulators.opcua.identity import OperationLimits
+from simulators.opcua.nodes import DI_URI, STRUCTURE_URI, UA_URI
+from simulators.opcua.server import OpcUaServer
+from simulators.opcua.units import OWN_UNITS
 from simulators.source import SimulationError
 from simulators.upset import KINDS, Upset
-from simulators.wire import KINDS_OF_WIRE
+from simulators.wire.wire import KINDS_OF_WIRE
 from tests.simulated_source import Changeable, opcua_endpoint
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "simulated-opcua.md").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.recipe import Command
+from simulators.recipe.recipe import Command
 from simulators.upset import KINDS, Kind, Level, Upset
 
 

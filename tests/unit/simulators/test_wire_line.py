@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.wire_line import AT_MOST_HELD, NO_TROUBLE, Line, Trouble
+from simulators.wire.line import AT_MOST_HELD, NO_TROUBLE, Line, Trouble
 
 
 def line(trouble: Trouble = NO_TROUBLE, seed: str = "1/wire/1") -> Line:

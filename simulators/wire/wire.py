@@ -28,8 +28,8 @@ import structlog
 from simulators.listening import listening, numeric_address
 from simulators.source import SimulationError
 from simulators.upset import KINDS, End, Upset
-from simulators.wire_line import NO_TROUBLE, Trouble
-from simulators.wire_link import Link
+from simulators.wire.line import NO_TROUBLE, Trouble
+from simulators.wire.link import Link
 
 _log = structlog.get_logger()
 

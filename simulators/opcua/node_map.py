@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config.model import OpcUaEndpoint
-from simulators.opcua_nodes import namespaces
-from simulators.opcua_values import wire_type
+from simulators.opcua.nodes import namespaces
+from simulators.opcua.values import wire_type
 
 HEADINGS = ("device", "NodeId", "type", "EU", "range", "states", "role", "tag")
 

@@ -2,9 +2,9 @@
 
 The source moves once per request and holds still while it is answered, so the values of one answer belong together.
 
-    opcua_space    the tree around the tags       opcua_answers    Read, prepared
-    opcua_access   policies, users, certificates  opcua_monitored  subscriptions
-    opcua_upsets   what it can be made to refuse  opcua_asyncua    the only touch of asyncua's inside
+    space    the tree around the tags       answers    Read, prepared
+    access   policies, users, certificates  monitored  subscriptions
+    upsets   what it can be made to refuse  requests   the only touch of asyncua's inside
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from asyncua.ua.object_ids import ObjectIds
 
 from config.model import OpcUaEndpoint
 from simulators.listening import bracketed, listening, numeric_address
-from simulators.opcua_access import Security, Users, policies, tokens
-from simulators.opcua_answers import Attributes, Plans
-from simulators.opcua_asyncua import HookedServer
-from simulators.opcua_certificates import Trust, identity
-from simulators.opcua_identity import PRODUCT_URI, OperationLimits, introduce
-from simulators.opcua_monitored import Monitored
-from simulators.opcua_nodes import STRUCTURE_URI, Namespaces, namespaces
-from simulators.opcua_space import Space
-from simulators.opcua_standard import SharedServer
-from simulators.opcua_upsets import Limits
-from simulators.opcua_values import Variable
-from simulators.opcua_writing import Writer
+from simulators.opcua.access import Security, Users, policies, tokens
+from simulators.opcua.answers import Attributes, Plans
+from simulators.opcua.certificates import Trust, identity
+from simulators.opcua.identity import PRODUCT_URI, OperationLimits, introduce
+from simulators.opcua.monitored import Monitored
+from simulators.opcua.nodes import STRUCTURE_URI, Namespaces, namespaces
+from simulators.opcua.requests import HookedServer
+from simulators.opcua.space import Space
+from simulators.opcua.standard import SharedServer
+from simulators.opcua.upsets import Limits
+from simulators.opcua.values import Variable
+from simulators.opcua.writing import Writer
 from simulators.source import SimulationError, Source
 from simulators.upset import End, Upset
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 
 from config.model import ModbusDevice
-from simulators.modbus_tables import ILLEGAL_VALUE, TABLES, Refused, Table
+from simulators.modbus.tables import ILLEGAL_VALUE, TABLES, Refused, Table
 from simulators.source import Source
 
 ILLEGAL_FUNCTION, NO_RESPONSE = 1, 11

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from simulators.reactor import VESSELS, Parameters, Readings, parameters
-from simulators.recipe_file import Abort, Condition, Feed, Hold, Idle, Phase, RecipeFile, Settings, Stop
+from simulators.recipe.file import Abort, Condition, Feed, Hold, Idle, Phase, RecipeFile, Settings, Stop
 
 _WITH_VOLUME = frozenset(
     {"contents_mass", "dosed_mass", "distillate_mass", "dosing_rate", "distillate_rate", "nitrogen_flow", "stirrer_power"}

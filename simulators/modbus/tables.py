@@ -22,7 +22,7 @@ import structlog
 
 from config.model import ModbusDevice, forbidden_range
 from config.tags import BIT_TABLES, ModbusTag
-from simulators.registers import Lay, layer
+from simulators.modbus.registers import Lay, layer
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_NOT_CONNECTED, Point, Reading, Source, Value
 
 _log = structlog.get_logger()

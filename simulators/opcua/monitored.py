@@ -18,9 +18,9 @@ from asyncua.server.address_space import AttributeValue
 from asyncua.server.internal_server import InternalServer
 from asyncua.ua.attribute_ids import AttributeIds
 
-from simulators.opcua_nodes import standard
-from simulators.opcua_values import BOTH, Variable, data_value
-from simulators.opcua_variables import SAMPLING_MS
+from simulators.opcua.nodes import standard
+from simulators.opcua.values import BOTH, Variable, data_value
+from simulators.opcua.variables import SAMPLING_MS
 from simulators.source import Reading
 
 _CLOCK = tuple(standard(number) for number in (2256, 2258))

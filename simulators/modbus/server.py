@@ -1,7 +1,7 @@
 """A Modbus TCP server of one configured endpoint, read-only: a device per unit id, each with its four tables.
 
     unit id                           answered by
-    configured                        its device (simulators.modbus_device)
+    configured                        its device (simulators.modbus.device)
     0, where it is not configured     nobody: a broadcast, which has no answer
     any other                         the gateway: 11 gateway target device failed to respond; over RTU nobody
 
@@ -19,9 +19,9 @@ import structlog
 
 from config.model import ModbusEndpoint
 from simulators.listening import bracketed, listening, numeric_address
-from simulators.modbus_device import NO_RESPONSE, SimulatedDevice, exception
-from simulators.modbus_faults import KINDS_OF_DEVICE, Misbehaviour
-from simulators.modbus_frames import Frame, Framing, StreamLost, Tcp
+from simulators.modbus.device import NO_RESPONSE, SimulatedDevice, exception
+from simulators.modbus.faults import KINDS_OF_DEVICE, Misbehaviour
+from simulators.modbus.frames import Frame, Framing, StreamLost, Tcp
 from simulators.source import SimulationError, Source
 from simulators.upset import KINDS, End, Upset
 
@@ -34,7 +34,7 @@ class ModbusServer:
     def __init__(
         self, endpoint: ModbusEndpoint, source: Source, host: str = "127.0.0.1", port: int = 0, framing: Framing | None = None
     ) -> None:
-        """`framing`: Modbus TCP unless said, or `modbus_rtu.Rtu()` for RTU over TCP."""
+        """`framing`: Modbus TCP unless said, or `rtu.Rtu()` for RTU over TCP."""
         self._endpoint, self._source, self.framing = endpoint, source, framing or Tcp()
         self._host, self._port = host, port
         self._devices: dict[int, SimulatedDevice] = {}

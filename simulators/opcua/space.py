@@ -21,11 +21,11 @@ from importlib.metadata import PackageNotFoundError, version
 from asyncua import ua
 
 from config.model import OpcUaDevice, OpcUaEndpoint
-from simulators.opcua_groups import description, tree_of
-from simulators.opcua_nodes import DI_URI, STRUCTURE_URI, Namespaces, standard
-from simulators.opcua_values import Variable
-from simulators.opcua_variables import add_tag
-from simulators.opcua_writing import HAS_COMPONENT, ORGANIZES, Writer, text
+from simulators.opcua.groups import description, tree_of
+from simulators.opcua.nodes import DI_URI, STRUCTURE_URI, Namespaces, standard
+from simulators.opcua.values import Variable
+from simulators.opcua.variables import add_tag
+from simulators.opcua.writing import HAS_COMPONENT, ORGANIZES, Writer, text
 from simulators.source import SimulationError
 
 _OBJECTS, _BASE_OBJECT_TYPE, _FOLDER_TYPE = standard(85), standard(58), standard(61)

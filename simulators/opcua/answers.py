@@ -22,7 +22,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from asyncua.ua.uaerrors import UaError
 
-from simulators.opcua_values import Encoder, Sent, Stamps, Variable, data_value, encoder, ticks
+from simulators.opcua.values import Encoder, Sent, Stamps, Variable, data_value, encoder, ticks
 
 _MOST_PLANS = 64
 _STAMPS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config.findings import Finding, Loc
-from simulators.recipe_file import Phase, RecipeFile
+from simulators.recipe.file import Phase, RecipeFile
 
 _IDLE = "Idle"
 

@@ -20,7 +20,7 @@ from asyncua.server.internal_server import InternalServer
 from asyncua.server.standard_address_space import standard_address_space
 from asyncua.server.user_managers import UserManager
 
-from simulators.opcua_nodes import standard
+from simulators.opcua.nodes import standard
 
 _OBJECTS, _HAS_TYPE_DEFINITION = standard(85), standard(40)
 _lock = threading.Lock()

@@ -20,7 +20,7 @@ from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.user_managers import UserManager
 
 from config.model import OpcUaEndpoint
-from simulators.opcua_certificates import Trust
+from simulators.opcua.certificates import Trust
 
 Security = Literal["none", "all"]
 _POLICIES = [

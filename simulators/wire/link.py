@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
-from simulators.wire_line import Line, Trouble
+from simulators.wire.line import Line, Trouble
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 

@@ -4,7 +4,7 @@
            ├ hold, restart, stop, abort     what the unit does when a batch can't go on
            └ idle                           what it does between batches
 
-Masses and flows are for the recipe's own vessel; `recipe_plan` scales them to another.
+Masses and flows are for the recipe's own vessel; `plan` scales them to another.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 asyncua's own AddNodes takes about 0.1 ms and 8 kB a node: it looks through all siblings and gives every node its own
 copy of every attribute. A farm has ten thousand tags with five nodes each, so here equal attributes are one object.
-The standard nodes are shared between the servers of a process too (simulators.opcua_standard): one that gets a child
+The standard nodes are shared between the servers of a process too (simulators.opcua.standard): one that gets a child
 is copied first.
 """
 
@@ -16,7 +16,7 @@ from asyncua import ua
 from asyncua.server.address_space import AddressSpace, AttributeValue, NodeData
 from asyncua.ua.attribute_ids import AttributeIds
 
-from simulators.opcua_nodes import standard
+from simulators.opcua.nodes import standard
 from simulators.source import SimulationError
 
 HAS_COMPONENT, HAS_PROPERTY, ORGANIZES = standard(47), standard(46), standard(35)

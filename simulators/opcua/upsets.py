@@ -15,7 +15,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaError
 
-from simulators.opcua_identity import OperationLimits
+from simulators.opcua.identity import OperationLimits
 from simulators.source import SimulationError
 from simulators.upset import KINDS, End, Upset
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from simulators.reactor import Inputs, Readings, TemperatureMode
-from simulators.recipe_file import Feed, Settings, Temperature, numbered
-from simulators.recipe_plan import Recipe, Response
-from simulators.recipe_states import BatchState
+from simulators.recipe.file import Feed, Settings, Temperature, numbered
+from simulators.recipe.plan import Recipe, Response
+from simulators.recipe.states import BatchState
 
 PHASE_RUNS = frozenset({BatchState.RUNNING, BatchState.PAUSING})
 _FLOWS_RUN = PHASE_RUNS | {BatchState.IDLE}

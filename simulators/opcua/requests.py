@@ -20,8 +20,8 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary
 
-from simulators.opcua_identity import run_clock
-from simulators.opcua_standard import SharedServer
+from simulators.opcua.identity import run_clock
+from simulators.opcua.standard import SharedServer
 
 _log = structlog.get_logger()
 _READ = ObjectIds.ReadRequest_Encoding_DefaultBinary

@@ -1,4 +1,4 @@
-"""A recipe's run from one plant second to the next: pure, and by the table of `recipe_states` alone.
+"""A recipe's run from one plant second to the next: pure, and by the table of `states` alone.
 
 A command, a condition or the end of what is done gives a trigger; the first, in order of urgency, that the state takes
 leads on. Only the next phase of a recipe is no change of state. Time in a phase counts while it runs, not while held.
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from simulators.reactor import Readings
-from simulators.recipe_plan import Recipe, Step, Watches
-from simulators.recipe_run import PHASE_RUNS, Run, response_of, settings_of, tempered
-from simulators.recipe_states import TRANSITIONS, BatchState, Command, Event, commands_in
+from simulators.recipe.plan import Recipe, Step, Watches
+from simulators.recipe.run import PHASE_RUNS, Run, response_of, settings_of, tempered
+from simulators.recipe.states import TRANSITIONS, BatchState, Command, Event, commands_in
 
 _FINAL = (BatchState.COMPLETE, BatchState.STOPPED, BatchState.ABORTED)
 Trigger = tuple[Command | Event, str]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from simulators.modbus_frames import Frame
+from simulators.modbus.frames import Frame
 from simulators.upset import KINDS, Upset
 
 KINDS_OF_DEVICE = ("exception", "silent", "wrong_transaction", "foreign_unit", "short", "oversized")

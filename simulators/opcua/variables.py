@@ -20,11 +20,11 @@ from asyncua import ua
 from asyncua.server.address_space import AttributeValue
 
 from config.tags import Kind, OpcUaTag
-from simulators.opcua_groups import is_measured, two_states
-from simulators.opcua_nodes import standard
-from simulators.opcua_units import engineering_unit, served_range, served_unit
-from simulators.opcua_values import Sent, Variable, counts_from_zero
-from simulators.opcua_writing import HAS_PROPERTY, PROPERTY_TYPE, Writer, text
+from simulators.opcua.groups import is_measured, two_states
+from simulators.opcua.nodes import standard
+from simulators.opcua.units import engineering_unit, served_range, served_unit
+from simulators.opcua.values import Sent, Variable, counts_from_zero
+from simulators.opcua.writing import HAS_PROPERTY, PROPERTY_TYPE, Writer, text
 
 _ANALOG_ITEM, _ANALOG_UNIT, _BASE_ANALOG, _DATA_ITEM = 2368, 17497, 15318, 2365
 _TWO_STATE, _MULTI_STATE, _MULTI_STATE_VALUE = 2373, 2376, 11238

@@ -11,9 +11,9 @@ from asyncua.server.server import Server
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
-from simulators.opcua_nodes import standard
-from simulators.opcua_space import MANUFACTURER, product_version
-from simulators.opcua_values import Sent
+from simulators.opcua.nodes import standard
+from simulators.opcua.space import MANUFACTURER, product_version
+from simulators.opcua.values import Sent
 
 PRODUCT_URI = "urn:reactorwatch:simulator"
 _LIMIT = "Server_ServerCapabilities_OperationLimits_"

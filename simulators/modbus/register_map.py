@@ -17,7 +17,7 @@ from typing import Literal
 
 from config.model import ModbusDevice, ModbusEndpoint
 from config.tags import BIT_TABLES, ModbusTag
-from simulators.modbus_tables import TABLES, forbidden_of, spans_of, tags_of
+from simulators.modbus.tables import TABLES, forbidden_of, spans_of, tags_of
 
 LAST_ADDRESS = 65535
 _DIGIT = {"coil": 0, "discrete": 1, "input": 3, "holding": 4}

@@ -1,8 +1,8 @@
 """Recipes as data, their library, and the run of one. What others need of them is importable from here.
 
-recipes/*.yaml ──recipe_file──► RecipeFile ──recipe_checks, recipe_plan──► Recipe
-Run ──recipe_run──► Inputs of the reactor, context tags
-Run + what instruments show + command ──recipe_advance──► Run one second later, by the table of recipe_states
+library/*.yaml ──file──► RecipeFile ──checks, plan──► Recipe
+Run ──run──► Inputs of the reactor, context tags
+Run + what instruments show + command ──advance──► Run one second later, by the table of states
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from config.faults import ConfigError, Fault, did_you_mean
 from config.load import load_model
-from simulators.recipe_advance import advance, refusal
-from simulators.recipe_checks import findings
-from simulators.recipe_file import RecipeFile
-from simulators.recipe_plan import Recipe, Step, planned
-from simulators.recipe_run import Run, begun, context, inputs
-from simulators.recipe_states import STATE_NAMES, TRANSITIONS, BatchState, Command, Event, commands_in
+from simulators.recipe.advance import advance, refusal
+from simulators.recipe.checks import findings
+from simulators.recipe.file import RecipeFile
+from simulators.recipe.plan import Recipe, Step, planned
+from simulators.recipe.run import Run, begun, context, inputs
+from simulators.recipe.states import STATE_NAMES, TRANSITIONS, BatchState, Command, Event, commands_in
 
 __all__ = [
     "STATE_NAMES", "TRANSITIONS", "BatchState", "Command", "Event", "Recipe", "Run", "Step",
@@ -31,7 +31,7 @@ _SUFFIXES = (".yaml", ".yml")
 @cache
 def library() -> tuple[str, ...]:
     """The names of the recipes that come with the program."""
-    names = (Path(entry.name) for entry in (files("simulators") / "recipes").iterdir())
+    names = (Path(entry.name) for entry in (files("simulators.recipe") / "library").iterdir())
     return tuple(sorted(name.stem for name in names if name.suffix in _SUFFIXES))
 
 
@@ -55,7 +55,7 @@ def _is_path(text: str) -> bool:
 
 @cache
 def _of_library(name: str) -> RecipeFile:
-    with as_file(files("simulators") / "recipes" / f"{name}.yaml") as path:
+    with as_file(files("simulators.recipe") / "library" / f"{name}.yaml") as path:
         return _read(path)
 
 

@@ -1,0 +1,1 @@
+"""Recipes as data, their library, and the run of one."""
