@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from collector.__main__ import app
+from simulators.farm import farm_files, write_files
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,13 @@ def practice_file(folder: Path) -> Path:
     return file
 
 
+def small_farm(folder: Path) -> Path:
+    """A farm of one reactor, at a free port: the built-in one's may be somebody's on this machine."""
+    written = {name: text.replace(";15100", f";{free_port()}") for name, text in farm_files(1, "modbus", "farm.yaml").items()}
+    write_files(written, folder)
+    return folder / "farm.yaml"
+
+
 def test_a_simulator_says_what_it_serves_is_found_by_the_command_that_upsets_it_and_keeps_its_ports(tmp_path: Path) -> None:
     none = command(tmp_path, "upset", "stirrer_trip", "R-201")
     assert (none.exit_code, "start one with reactorwatch simulate" in none.stderr) == (1, True)
@@ -95,7 +103,7 @@ def test_a_simulator_says_what_it_serves_is_found_by_the_command_that_upsets_it_
             assert (result.exit_code, told in result.stderr) == (code, True), (arguments, result)
         assert "ends at plant time" in command(tmp_path, "upset", "offset", "TT-201A", "--end").stdout
         assert_a_port_that_is_taken_is_told_with_its_endpoint(tmp_path, plant)
-        with simulating(tmp_path, "--farm", "1", "--protocol", "modbus"):
+        with simulating(tmp_path, str(small_farm(tmp_path))):
             several = command(tmp_path, "upset", "stirrer_trip", "R-201")
             assert (several.exit_code, "2 simulators run; say which:" in several.stderr) == (2, True)
     assert list((tmp_path / "reactorwatch").iterdir()) == []
