@@ -5,6 +5,7 @@ Where one is not installed the test is skipped and says what to install; in CI i
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -69,6 +70,14 @@ def _below_the_ephemeral() -> Iterator[int]:
 
 
 _PORTS = _below_the_ephemeral()
+
+
+@contextmanager
+def ports_of_the_demo() -> Iterator[None]:
+    """One demo at a time on this machine: each looks for free ports before its simulators take them."""
+    with (Path(tempfile.gettempdir()) / f"reactorwatch-demo-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def request(url: str, data: bytes | None = None, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:

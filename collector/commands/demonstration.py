@@ -24,7 +24,7 @@ from collector.show.terminal import watch
 from collector.store.files import StoreError
 from config.load import config_hash
 
-START_DEADLINE_S = 20.0
+START_DEADLINE_S = 60.0
 SAY_INTERVAL_S = 3.0
 _SCENARIO = "demo-scenario.yaml"
 _DEMO_SITE = "demo"

@@ -31,6 +31,7 @@ site: Basel
 endpoints:
   plc:
     url: modbus://127.0.0.1:{port}
+    timeout_s: 30
     devices:
       PLC:
         unit: R-201

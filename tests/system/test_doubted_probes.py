@@ -121,8 +121,7 @@ async def break_probes(simulated: SimulatedPlant, seen: Seen) -> None:
     assert seen.on_page("TT-201A") == ("uncertain", "implausible flat line")
     board.end("flat_line", "TT-201A")
     await seen.until(a, Reason.FLAT, "inside")
-    board.begin(Upset("offset", "TT-201A", 40.0, LONG_S))
-    await seen.until(a, Reason.SPIKE, "outside")
+    await jump(simulated, seen)
     await seen.until(a, Reason.SPIKE, "inside")
     await seen.until("product_temperature_b", Reason.DIFFERENCE, "outside")
     assert seen.on_page("TT-201B") == ("uncertain", "implausible difference")
@@ -134,6 +133,17 @@ async def break_probes(simulated: SimulatedPlant, seen: Seen) -> None:
     await seen.until("jacket_inlet_temperature", Reason.RATE, "outside")
     assert seen.on_page("TT-202") == ("uncertain", "implausible rate")
     await seen.until_scans(3)
+
+
+async def jump(simulated: SimulatedPlant, seen: Seen) -> None:
+    """TT-201A goes far off, and is seen to; once more, where a busy machine missed the slots around it."""
+    while True:
+        simulated.board.begin(Upset("offset", "TT-201A", 40.0, LONG_S))
+        await seen.until_scans(4)
+        if ("product_temperature", Reason.SPIKE.value, "outside") in seen.told:
+            return
+        simulated.board.end("offset", "TT-201A")
+        await seen.until_scans(4)
 
 
 async def test_probes_that_break_are_doubted_everywhere(tmp_path: Path, influxdb: InfluxDB) -> None:

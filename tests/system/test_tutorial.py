@@ -18,10 +18,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
+from tests.servers import ports_of_the_demo
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-trend.md"
@@ -158,8 +161,9 @@ def test_the_tutorial_goes_as_it_is_written(terminals: dict[int, Terminal]) -> N
             terminals[step.terminal].interrupt()
             continue
         alone = step.terminal or (1 if step.commands.startswith("make") else None)
-        for number in [alone] if alone else terminals:
-            terminals[number].type(step)
+        with ports_of_the_demo() if "demo" in step.commands else nullcontext():
+            for number in [alone] if alone else terminals:
+                terminals[number].type(step)
         if step.terminal == 2 and step.stays:
             look_at_the_trend()
 
