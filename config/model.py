@@ -37,7 +37,7 @@ class OpcUaGroup(Group):
     sampling_s: Annotated[float, Field(ge=0.005, le=3600, strict=True)] | None = None
     """How often the server looks at a subscribed value, seconds; not longer than `period_s`, which is the default."""
     queue_size: int | None = Field(None, ge=1, le=10_000, strict=True)
-    """Values per tag that the server keeps until it tells them, 1 to 10000; default: twice `period_s` / `sampling_s`."""
+    """Values per tag that the server keeps until it tells them, 1 to 10000; default: twice what is sampled between messages."""
     freshness_s: Annotated[float, Field(ge=1, le=86_400, strict=True)] | None = None
     """A subscribed tag of which nothing was told for so long is read: are its changes told? Seconds, 1 to 86400, default 60."""
 

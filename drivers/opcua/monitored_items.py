@@ -6,8 +6,7 @@ server does not take is left out: it only saves messages.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
@@ -17,6 +16,7 @@ from config.model import OpcUaGroup
 from config.tags import OpcUaTag
 from drivers.base import DeviceError, ScanGroup, Status
 from drivers.opcua.faults import status_name
+from drivers.opcua.queues import Queues, some
 from drivers.opcua.read import SMALLER_HELPS, GroupReader
 from drivers.opcua.tag_faults import TagFaults
 from drivers.opcua.wire import Connection, answer
@@ -52,7 +52,7 @@ class MonitoredItems:
     def __init__(self, connection: Connection, group: ScanGroup, reader: GroupReader, refuse: Callable[[int, int], None]) -> None:
         """`refuse` is told each column that is not monitored, and the server's status."""
         self._connection, self._group, self._reader, self._refuse = connection, group, reader, refuse
-        self._asked = asked_group(group)
+        self.queues = Queues(asked_group(group))
         self._faults = TagFaults(group)
         self._number = 0
         self._doing = f"subscribing to {group.name}"
@@ -63,15 +63,11 @@ class MonitoredItems:
         self.without_deadband: set[int] = set()
         """Columns whose deadband the server does not take."""
 
-    def begin(self, number: int) -> None:
+    def begin(self, number: int, publishing_s: float) -> None:
         """Of another subscription, the server's `number`: none is monitored yet."""
         self._number, self._ids = number, {}
+        self.queues.begin(publishing_s)
         self.refused = sorted(self._reader.nodes)
-
-    @property
-    def sampling_s(self) -> float:
-        """Asked for."""
-        return self._asked.sampling_s or self._asked.period_s
 
     @property
     def columns(self) -> list[int]:
@@ -83,6 +79,22 @@ class MonitoredItems:
         tag = self._group.tags[column]
         given = tag.deadband if isinstance(tag, OpcUaTag) and column not in self.without_deadband else None
         return given or 0.0
+
+    @property
+    def short_queues(self) -> str:
+        """What is to be told of those that will overflow, and say so."""
+        short = self.queues.overflowing
+        kept = f"; the server keeps {min(short.values(), default=0)} values (asked: {self.queues.size})"
+        return f"{kept} of {self._names(short)}" if short else ""
+
+    def newest_only(self) -> str:
+        """What is to be told of those that leave out values and never say so; once of each tag."""
+        kept = f"the server keeps 1 value (asked: {self.queues.size}) and tells the newest only of those between two messages"
+        columns = self.queues.newest_only()
+        return f"{kept}: {self._names(columns)}" if columns else ""
+
+    def _names(self, columns: Iterable[int]) -> str:
+        return some((self._group.tags[column].name for column in sorted(columns)), len(self._group.tags))
 
     async def renew(self, columns: list[int], items_per_call: int | None) -> None:
         """Give them up, and ask for them anew. Raises DeviceError."""
@@ -131,6 +143,7 @@ class MonitoredItems:
         for column, result in zip(columns, results, strict=True):
             if result.StatusCode.is_good():
                 self._ids[column] = result.MonitoredItemId
+                self.queues.granted(column, result.RevisedQueueSize)
             elif result.StatusCode.value in _OF_FILTERS and self.deadband(column):
                 self.without_deadband.add(column)
                 again.append(column)
@@ -146,9 +159,8 @@ class MonitoredItems:
     def _item(self, column: int) -> ua.MonitoredItemCreateRequest:
         wanted = ua.MonitoringParameters()
         wanted.ClientHandle = ua.IntegerId(column)
-        wanted.SamplingInterval = ua.Double(self.sampling_s * 1000)
-        queue = self._asked.queue_size or max(1, math.ceil(2 * self._asked.period_s / self.sampling_s))
-        wanted.QueueSize = ua.UInt32(queue)
+        wanted.SamplingInterval = ua.Double(self.queues.sampling_s * 1000)
+        wanted.QueueSize = ua.UInt32(self.queues.size)
         wanted.DiscardOldest = True
         if deadband := self.deadband(column):
             of_the_wire = deadband / abs(self._group.tags[column].scale)

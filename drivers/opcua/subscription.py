@@ -91,7 +91,7 @@ class Subscription:
 
     async def build(self, decoder: PublishDecoder, items_per_call: int | None) -> None:
         """Create it, with all its items. Raises DeviceError."""
-        period_s, sampling_s = self._period_s, self.items.sampling_s
+        period_s, sampling_s = self._period_s, self.items.queues.sampling_s
         keep_alive = max(1, math.ceil(KEEP_ALIVE_S / period_s))
         request = ua.CreateSubscriptionRequest()
         asked = request.Parameters
@@ -110,15 +110,20 @@ class Subscription:
         self.over.clear()
         self._heard_ns = self._clock.monotonic_ns()
         decoder.columns[granted.SubscriptionId] = self.group.layout.columns
-        self.items.begin(granted.SubscriptionId)
+        self.items.begin(granted.SubscriptionId, publishing_s)
         slowest_s = max([sampling_s, *await self.items.create(items_per_call)])
         self._freshness.begin(self._now_s, publishing_s + slowest_s + self._connection.timeout_s)
         self._freshness.watch(self.items.columns, self._now_s)
         told = f"published each {publishing_s:g} s, sampled each {slowest_s:g} s (asked: {period_s:g}, {sampling_s:g})"
         if self.items.without_deadband:
             told += f"; the server takes no deadband of {self._names(self.items.without_deadband)}: every change is told"
-        self.notes.append(Note("subscribed", told))
+        self.notes.append(Note("subscribed", told + self.items.short_queues))
+        self._tell_queues()
         self.polled = False
+
+    def _tell_queues(self) -> None:
+        if why := self.items.newest_only():
+            self._note("changes lost", why)
 
     def _notifications(self) -> int:
         """The most in one message: of a server that bounds the messages it takes, we expect the same of those it sends."""
@@ -137,6 +142,7 @@ class Subscription:
     async def ask_again(self, items_per_call: int | None) -> None:
         """For what the server did not monitor. Raises DeviceError."""
         await self.items.create(items_per_call)
+        self._tell_queues()
         self._freshness.watch(self.items.columns, self._now_s)
 
     async def verify(self, items_per_call: int | None) -> None:
@@ -173,6 +179,7 @@ class Subscription:
         self._told.withhold(columns)
         self._note("stale", why)
         await self.items.renew(columns, items_per_call)
+        self._tell_queues()
         self._freshness.watch(self.items.columns, self._now_s)
         self._freshness.suspect(set(columns).intersection(self.items.columns), self._now_s)
 

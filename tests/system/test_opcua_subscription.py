@@ -313,6 +313,21 @@ async def test_a_server_that_takes_no_deadband_is_asked_without(plant: PlantServ
             await scan_until(driver, group, lambda scan: scan.values.tolist() == [20.125, 20.0])
 
 
+@pytest.mark.parametrize(("kept", "asked"), [(1, 10), (3, 10), (10, 10), (1, 1)])
+async def test_a_server_that_keeps_fewer_values_than_asked_for_is_told_of(plant: PlantServer, kept: int, asked: int) -> None:
+    """A queue of one drops values and sets no bit: the gap was silent."""
+    write(plant, "tt", real(20.0))
+    endpoint = with_group(endpoint_at(plant, TT={"address": plant.address("tt")}), sampling_s=0.01, queue_size=asked)
+    (group,) = scan_groups(endpoint)
+    with patch.object(MonitoredItemService, "_revise_queue_size", lambda _, size: min(size, kept)):
+        async with connect(endpoint, [group], CLOCK) as driver:
+            (built, *more) = (await scan_until(driver, group, lambda scan: bool(scan.notes))).notes
+            await scan_until(driver, group, lambda scan: scan.values[0] == 20.0)
+    assert ("the server keeps 3 values (asked: 10) of TT" in built.cause) == (kept == 3)
+    assert [note.state for note in more] == (["changes lost"] if (kept, asked) == (1, 10) else [])
+    assert all("keeps 1 value (asked: 10)" in note.cause and note.cause.endswith(": TT") for note in more)
+
+
 async def test_what_comes_between_two_slots_is_in_the_scan_of_the_next_in_its_order(plant: PlantServer) -> None:
     for name in ("tt", "pt"):
         write(plant, name, real(20.0))
