@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from config.csv_columns import normal
-from config.csv_items import parameter_rows
 from config.faults import Fault, did_you_mean, key_text
 from config.inclusion import Piece
 from config.parts import Template, Use
 from config.place import Place
+from config.spreadsheet.columns import normal
+from config.spreadsheet.items import parameter_rows
 from config.tables import Tables
 from config.templates import Filling, Parameter, Parameters
 from config.text import as_written

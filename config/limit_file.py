@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config import yaml_source
+from config.checks.limits import limits_are_unique
 from config.common import Model
 from config.faults import ConfigError, Fault, in_order
 from config.files import Files
 from config.inclusion import Piece
-from config.limit_checks import limits_are_unique
 from config.limits import Limit
 from config.load import load_with_warnings
 from config.model import Plant

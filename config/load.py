@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pydantic_core import ErrorDetails
 
-from config import checks, yaml_source
+from config import yaml_source
 from config.assembly import Assembly, assemble
+from config.checks import checks
 from config.common import Model
 from config.faults import ConfigError, Fault, in_order
 from config.files import Files

@@ -1,6 +1,6 @@
 """The plant: endpoints with their devices and tags, units, limits and sinks. Frozen, no I/O.
 
-What one item can know of itself is checked here; what needs two items is checked in `config.checks`.
+What one item can know of itself is checked here; what needs two items is checked in `config.checks.checks`.
 `config.load` does both, so a plant that was loaded holds together.
 """
 

@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from config.csv_columns import LIMIT_COLUMNS, Column, normal
-from config.csv_items import NOTE
-from config.csv_table import Table
 from config.place import Place
+from config.spreadsheet.columns import LIMIT_COLUMNS, Column, normal
+from config.spreadsheet.items import NOTE
+from config.spreadsheet.table import Table
 from config.unit_columns import are_engineering_units
 from config.yaml_core import Scalar
 

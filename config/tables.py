@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeGuard
 
-from config.csv_columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
-from config.csv_items import Items, Sheet, sheet
-from config.csv_table import Table, parse
 from config.faults import ConfigError, Fault, key_text
 from config.files import Files, beside, no_such_file
 from config.inclusion import Piece
 from config.place import UNREADABLE, Place, inside_list, inside_mapping
+from config.spreadsheet.columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
+from config.spreadsheet.items import Items, Sheet, sheet
+from config.spreadsheet.table import Table, parse
 from config.templates import Parameters
 from config.text import as_written
 from config.yaml_core import Scalar

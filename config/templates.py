@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from config.csv_columns import normal
 from config.faults import Fault, did_you_mean, key_text
 from config.place import UNREADABLE, Place
+from config.spreadsheet.columns import normal
 from config.text import as_written
 from config.yaml_core import BadValue, Scalar
 

@@ -15,7 +15,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from config.csv_cells import Decimal
+from config.spreadsheet.cells import Decimal
 
 _GROUPS = {
     Decimal.POINT: re.compile(r"[-+]?[1-9][0-9]{0,2}(?:[,'’\xa0\u202f ][0-9]{3})+(?:\.[0-9]*)?"),

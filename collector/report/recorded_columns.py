@@ -12,9 +12,9 @@ from collector.report.recorded_header import Columns, fault
 from collector.report.recorded_names import TAG_NAME, UNITS_OF_TIME, VALUE, matched, own_times, standing, status_columns
 from collector.report.recorded_time_column import find_time, says_time
 from collector.report.recording import Wanted
-from config.csv_cells import Decimal
-from config.csv_table import Row, Table
 from config.faults import did_you_mean
+from config.spreadsheet.cells import Decimal
+from config.spreadsheet.table import Row, Table
 
 NONE = "none"
 """Said of a column: there is none."""

@@ -11,9 +11,9 @@ from collector.report.recorded_header import Columns, fault
 from collector.report.recorded_names import CONTEXT, QUALITY, TIME, WEAK_TIME, bare, standing
 from collector.report.recorded_time_column import counts_rows
 from collector.report.recording import Wanted
-from config.csv_cells import Decimal
-from config.csv_columns import normal
-from config.csv_table import Table
+from config.spreadsheet.cells import Decimal
+from config.spreadsheet.columns import normal
+from config.spreadsheet.table import Table
 from config.unit_columns import are_engineering_units
 
 

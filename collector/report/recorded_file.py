@@ -21,8 +21,8 @@ from collector.report.recorded_samples import Samples
 from collector.report.recorded_text import read_table
 from collector.report.recording import Batch, Recording, Wanted
 from collector.terms import Stamp
-from config.csv_table import Table
 from config.faults import did_you_mean
+from config.spreadsheet.table import Table
 
 Key = tuple[str, str]
 """Unit and batch."""

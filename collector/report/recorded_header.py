@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from config.csv_table import Table
 from config.faults import ConfigError, Fault
+from config.spreadsheet.table import Table
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from collector.report.recorded_order import MOST_DIFFERING, InOrder, begins_anew
 from collector.report.recorded_times import Column, NoTime, Reading, read_times
 from collector.report.recorded_zones import as_utc, refuse_an_hour_twice
 from collector.report.recording import Wanted
-from config.csv_cells import Decimal
-from config.csv_table import Row, Table
+from config.spreadsheet.cells import Decimal
+from config.spreadsheet.table import Row, Table
 
 Times = NDArray[np.int64]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from config.csv_columns import normal
 from config.engineering_units import understood
+from config.spreadsheet.columns import normal
 
 _BATCH = (
     *("batch", "lot", "charge", "ansatz", "run", "simulation run", "campaign batch", "s88 batch"),

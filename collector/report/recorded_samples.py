@@ -22,8 +22,8 @@ from collector.report.recorded_cells import (
 )
 from collector.report.recorded_header import Columns, fault
 from collector.report.recording import Wanted
-from config.csv_cells import Decimal, decimal_of
-from config.csv_table import Row, Table
+from config.spreadsheet.cells import Decimal, decimal_of
+from config.spreadsheet.table import Row, Table
 
 _MOST_WORDS = 6
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from config.csv_table import Table, is_content, lines_of, parse_lines
 from config.faults import ConfigError, Fault
 from config.files import AS_CODE_PAGE, in_code_page, text_of_csv
+from config.spreadsheet.table import Table, is_content, lines_of, parse_lines
 
 MOST_BYTES, MOST_CELLS = 4 << 30, 500_000_000
 _GZIP = b"\x1f\x8b"

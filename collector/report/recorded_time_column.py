@@ -13,8 +13,8 @@ from collector.report.recorded_header import Columns, fault
 from collector.report.recorded_names import CLOCK_ALONE, COUNTER, DATE_ALONE, TIME, WEAK_TIME, standing, unit_of_time
 from collector.report.recorded_times import PERIODS, NoTime, Reading, read_times
 from collector.report.recording import Wanted
-from config.csv_cells import Decimal
-from config.csv_table import Table
+from config.spreadsheet.cells import Decimal
+from config.spreadsheet.table import Table
 
 _LOOKED_AT = 12
 """Rows of a column that is looked at for dates."""

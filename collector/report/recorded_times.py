@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from collector.report.recorded_cells import number, written_plainly
 from collector.report.recorded_dates import Moment, clock_ns, is_digits, moment_of, split_seconds
 from collector.report.recorded_digits import NS_OF, Times, as_meant
-from config.csv_cells import Decimal
+from config.spreadsheet.cells import Decimal
 
 EXCEL: Final = "excel"
 """Days since the end of 1899, as spreadsheets count."""

@@ -21,9 +21,9 @@ from collector.monitor.plausibility.moves import GAP_PERIODS
 from collector.monitor.plausibility.reasons import REASONS, Reason
 from collector.monitor.resumed import OutsideBefore
 from collector.monitor.rules import Transition
+from config.checks.plausible import partner_of
 from config.findings import roles_by_unit
 from config.model import Plant
-from config.plausible_checks import partner_of
 from config.tags import Tag
 from drivers.base import Layout, Scan, scan_groups
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.csv_columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from config.load import examine
 from config.model import Plant
+from config.spreadsheet.columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from tests.unit.config.plant_files import examined, told
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"

@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.csv_columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from config.model import Plant
+from config.spreadsheet.columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from tests.unit.config.plant_files import examined
 
 QUICK = settings(max_examples=40, deadline=None)

@@ -12,8 +12,8 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from config import common, limits, model, parts, plausible, security, sinks, tags
-from config.csv_columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from config.load import load
+from config.spreadsheet.columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Checks of what the plant speaks to: endpoints, Modbus tables, sinks, the page. Pure; see `config.checks`."""
+"""Checks of what the plant speaks to: endpoints, Modbus tables, sinks, the page. Pure; see `checks`."""
 
 from __future__ import annotations
 

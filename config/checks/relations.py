@@ -1,14 +1,14 @@
-"""Checks of limits on what is made of several tags: deviations from a setpoint's role, expressions. Pure; see `config.checks`."""
+"""Checks of limits on what is made of several tags: deviations from a setpoint's role, expressions. Pure; see `checks`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from config.checks.limits import guarded
 from config.expressions.read import read
 from config.expressions.tree import Operand, Tree, operands
 from config.faults import did_you_mean
 from config.findings import Finding, Loc, PlacedTag, homeless_roles, roles_by_unit, tags_by_role
-from config.limit_checks import guarded
 from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.csv_cells import Decimal, decimal_of, number, parameter, states, yes_or_no
-from config.csv_columns import Column, Columns, normal
-from config.csv_table import Row, Table
 from config.faults import Fault, did_you_mean, key_text
 from config.place import UNREADABLE, Place
+from config.spreadsheet.cells import Decimal, decimal_of, number, parameter, states, yes_or_no
+from config.spreadsheet.columns import Column, Columns, normal
+from config.spreadsheet.table import Row, Table
 from config.templates import Parameter, Parameters
 from config.yaml_core import BadValue, Scalar
 

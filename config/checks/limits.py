@@ -1,4 +1,4 @@
-"""Checks of limits against the tags they guard. Pure; see `config.checks`.
+"""Checks of limits against the tags they guard. Pure; see `checks`.
 
 A limit that can never be judged, or never be left, is a silent gap: it is a fault. Of several rows that fit, the
 most specific holds, so a row for all phases and one for `Dose` are no conflict; two rows alike are.

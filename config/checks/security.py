@@ -1,4 +1,4 @@
-"""Checks of how endpoints are secured and who logs in. Pure; see `config.checks`."""
+"""Checks of how endpoints are secured and who logs in. Pure; see `checks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of ranges: what a register can show, what limits can mean together. Pure; see `config.checks`.
+"""Checks of ranges: what a register can show, what limits can mean together. Pure; see `checks`.
 
 A range beyond what a register holds is no matter of taste: 8000 in a uint16 of tenths arrives as 1446.4, with good status.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+from config.checks.limits import apart, guarded, in_units_of_the_tag, span
 from config.common import Bounds
 from config.findings import Finding, PlacedTag, placed_tags
-from config.limit_checks import apart, guarded, in_units_of_the_tag, span
 from config.limits import Limit
 from config.model import Plant
 from config.tags import Kind, ModbusTag

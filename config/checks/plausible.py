@@ -1,4 +1,4 @@
-"""Checks of what tags may plausibly read, against their tags, groups, limits and each other. Pure; see `config.checks`.
+"""Checks of what tags may plausibly read, against their tags, groups, limits and each other. Pure; see `checks`.
 
 A doubted sample is not held against limits. So a limit beyond what is plausible is never seen to be left, and that is told.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from config.checks.limits import guarded, in_units_of_the_tag, span
 from config.common import Bounds
 from config.faults import did_you_mean
 from config.findings import Finding, Loc, PlacedTag, homeless_roles, placed_tags, roles_by_unit
-from config.limit_checks import guarded, in_units_of_the_tag, span
 from config.limits import Limit
 from config.model import Plant
 from config.plausible import Plausible, plausible_bounds

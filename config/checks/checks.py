@@ -1,15 +1,14 @@
 """What needs two items of a plant to be seen: pure functions from a plant to findings.
 
 `FAULTS` hold for any part of a plant. `FAULTS_OF_A_WHOLE` say that something is missing, so they need all of it.
-The checks of limits are in `config.limit_checks`, those of ranges in `config.range_checks`, those of wire and outside world
-in `config.wire_checks`.
+The checks of the plant itself are here; its neighbours are named after what they check, `wires` also the outside world.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from config import limit_checks, plausible_checks, range_checks, relation_checks, security_checks, wire_checks
+from config.checks import limits, plausible, ranges, relations, security, wires
 from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_devices, placed_tags, roles_by_unit, tags_by_role
 from config.model import Context, Device, Plant
@@ -147,27 +146,27 @@ FAULTS: tuple[Check, ...] = (
     tag_names_are_unique,
     roles_are_unique,
     kinds_agree,
-    *wire_checks.FAULTS,
-    *security_checks.FAULTS,
-    *limit_checks.FAULTS,
-    *range_checks.FAULTS,
-    *relation_checks.FAULTS,
-    *plausible_checks.FAULTS,
+    *wires.FAULTS,
+    *security.FAULTS,
+    *limits.FAULTS,
+    *ranges.FAULTS,
+    *relations.FAULTS,
+    *plausible.FAULTS,
 )
 FAULTS_OF_A_WHOLE: tuple[Check, ...] = (
     units_exist,
     groups_exist,
     context_roles_fit,
-    *limit_checks.FAULTS_OF_A_WHOLE,
-    *relation_checks.FAULTS_OF_A_WHOLE,
-    *plausible_checks.FAULTS_OF_A_WHOLE,
+    *limits.FAULTS_OF_A_WHOLE,
+    *relations.FAULTS_OF_A_WHOLE,
+    *plausible.FAULTS_OF_A_WHOLE,
 )
 WARNINGS: tuple[Check, ...] = (
     units_are_used,
     groups_are_used,
-    *wire_checks.WARNINGS,
-    *security_checks.WARNINGS,
-    *limit_checks.WARNINGS,
-    *range_checks.WARNINGS,
-    *plausible_checks.WARNINGS,
+    *wires.WARNINGS,
+    *security.WARNINGS,
+    *limits.WARNINGS,
+    *ranges.WARNINGS,
+    *plausible.WARNINGS,
 )
