@@ -153,7 +153,7 @@ async def test_connections_are_reset_once(plant: SimulatedPlant) -> None:
 
 PROCESS = """\
 units:
-  R-201: {head_start: 1h55min}
+  R-201: {recipe: quick.yaml, head_start: 2min}
 timeline:
   - {at: 0, upset: stirrer_trip, target: R-201, for: 2min}
   - {at: 3min, upset: abort, target: R-201}
@@ -163,8 +163,8 @@ timeline:
 
 async def test_a_scenario_file_run_twice_gives_the_same_values_at_the_same_plant_seconds(tmp_path: Path) -> None:
     told = scenario(tmp_path, PROCESS)
-    first = await _run(SimulatedPlant(PLANT, 120, ports="free", scenario=told))
-    second = await _run(SimulatedPlant(PLANT, 300, ports="free", scenario=told))
+    first = await _run(SimulatedPlant(PLANT, 120, ports="free", scenario=told, folder=tmp_path))
+    second = await _run(SimulatedPlant(PLANT, 300, ports="free", scenario=told, folder=tmp_path))
     assert first == second
     assert first[0][0][0] == 0.0, "the stirrer stands"
     assert first[0][0][1] == pytest.approx(50, abs=1) and first[0][1][1] == pytest.approx(20, abs=1)

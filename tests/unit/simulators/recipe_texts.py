@@ -83,41 +83,48 @@ def at_rest(**changed: float | bool) -> Readings:
 
 
 class Second(NamedTuple):
-    """One plant second of a run on the reactor; `shown` holds the truth and the context."""
+    """One plant second of a run on the reactor."""
 
     plant_s: int
     run: Run
     state: State
-    shown: Readings
+    recipe: Recipe
+    true: Readings
+    """What ideal instruments show."""
+
+    @property
+    def shown(self) -> Readings:
+        """The truth and the context."""
+        return self.true | context(self.run, self.recipe)
 
     @property
     def phase(self) -> str:
-        return str(self.shown["phase"])
+        return self.recipe.phases[self.run.phase_index].name
 
 
 Disturbance = Callable[[int, Run, Inputs], Inputs]
 """Plant second, run, what is asked -> what the reactor gets."""
 
 
-def seconds(recipe: Recipe, disturb: Disturbance | None = None) -> Iterator[Second]:
-    """Second by second, as a simulated unit does it, without end."""
+def seconds(recipe: Recipe, disturb: Disturbance | None = None, since: Second | None = None) -> Iterator[Second]:
+    """Second by second, as a simulated unit does it, without end; from the beginning, or on from a second of another run."""
     conditions = recipe.parameters
-    state, run = initial_state(conditions), begun(recipe)
-    for plant_s in count(1):
+    begins_s, run, state = (since.plant_s, since.run, since.state) if since else (0, begun(recipe), initial_state(conditions))
+    for plant_s in count(begins_s + 1):
         asked = inputs(run, recipe)
         state = step(state, disturb(plant_s, run, asked) if disturb else asked, 1.0, conditions)
-        shown = readings(state, conditions)
-        run = advance(run, recipe, shown)
-        yield Second(plant_s, run, state, shown | context(run, recipe))
+        true = readings(state, conditions)
+        run = advance(run, recipe, true)
+        yield Second(plant_s, run, state, recipe, true)
 
 
 _EVERY_S = 10
 
 
-def batch(recipe: Recipe, disturb: Disturbance | None = None, most_s: int = 100_000) -> list[Second]:
+def batch(recipe: Recipe, disturb: Disturbance | None = None, since: Second | None = None, most_s: int = 100_000) -> list[Second]:
     """The first batch and the idling after it: every tenth second, and each first and last one of a phase and a state."""
     found: list[Second] = []
-    for second in seconds(recipe, disturb):
+    for second in seconds(recipe, disturb, since):
         if second.run.batch > 1:
             return found
         if len(found) > 1 and found[-1].plant_s % _EVERY_S and _stretch(found[-2]) == _stretch(found[-1]) == _stretch(second):

@@ -1,4 +1,4 @@
-"""A plant of two units on two protocols, for tests of scenarios."""
+"""A plant of two units on two protocols, and a recipe that is soon through, for tests of scenarios."""
 
 from __future__ import annotations
 
@@ -37,6 +37,49 @@ PLANT = Plant.model_validate(
     }
 )
 
+QUICK = """\
+product: Q-1
+version: "1"
+description: A batch of forty minutes, for tests
+chemistry: demo_17
+vessel: production_1600l
+batch_id: Q-##
+procedure:
+  Make Q-1:
+    React:
+      Charge:
+        number: 1
+        temperature: {setpoint_c: 20}
+        stirrer_speed_rpm: 80
+        charge: {kg_per_h: 36000}
+        until: [{role: contents_mass, low: 800}]
+      Heat:
+        number: 3
+        temperature: {setpoint_c: 65, ramp_k_per_min: 0.5}
+        stirrer_speed_rpm: 80
+        minimum_s: 200
+      Dose:
+        number: 4
+        temperature: {setpoint_c: 25}
+        stirrer_speed_rpm: 80
+        dose: {kg_per_h: 100}
+        until: [{role: dosed_mass, low: 40}]
+idle:
+  temperature: {setpoint_c: 20}
+  discharge: {kg_per_h: 6000}
+  until: [{role: contents_mass, high: 0.5}]
+hold:
+  when: [{role: stirrer_running, equals: false, for_s: 10}]
+  until: [{role: dosing_rate, high: 1}]
+restart:
+  when: [{role: stirrer_running, equals: true, for_s: 600}]
+stop:
+  minimum_s: 5
+abort:
+  when: [{role: product_temperature, low: 90}]
+"""
+"""Of a recipe, in less than 3,000 plant seconds: a batch and the next one's beginning."""
+
 
 def at_ports_of_its_own() -> Plant:
     """Where its endpoints can be had again at the same port after a restart."""
@@ -45,6 +88,8 @@ def at_ports_of_its_own() -> Plant:
 
 
 def scenario(tmp_path: Path, text: str) -> Scenario:
+    """Of a file whose units may run the recipe `quick.yaml`."""
+    (tmp_path / "quick.yaml").write_text(QUICK, encoding="utf-8")
     file = tmp_path / "scenario.yaml"
     file.write_text(text, encoding="utf-8")
     return load_scenario(file, PLANT)

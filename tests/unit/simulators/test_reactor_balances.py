@@ -8,6 +8,7 @@ import pytest
 
 from simulators.reactor import VESSELS, Inputs, Parameters, State, TemperatureMode, initial_state, parameters, step
 from simulators.reactor.state import booked_j, stored_j
+from tests.thorough import THOROUGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ BATCHES = {
     "distilling": ("distillation_31", distilling),
     "running away": ("demo_17", running_away),
 }
-CASES = [(name, scale) for name in BATCHES for scale in VESSELS]
+CASES = [(name, scale) for name in BATCHES for scale in VESSELS if THOROUGH or name == "dosing" or scale == "production_1600l"]
+"""The dosing batch has most of what can go wrong: it is in vessels of every size, the others in the largest."""
 
 
 @cache

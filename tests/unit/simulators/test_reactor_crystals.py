@@ -27,10 +27,10 @@ def cooled(state: State, from_c: float, to_c: float, k_per_min: float) -> State:
 
 def test_a_suspension_dissolves_up_to_its_solubility_and_takes_heat_for_it() -> None:
     start = replace(initial_state(MODEL, 900.0, 20.0), stirrer_rpm=60.0)
-    warm = step(start, replace(STIRRED, temperature_setpoint_c=40.0), 4 * 3600.0, MODEL)
+    warm = step(start, replace(STIRRED, temperature_setpoint_c=40.0), 2.5 * 3600.0, MODEL)
     assert warm.dissolved_kg == pytest.approx(solubility(warm.product_temperature_c, MODEL) * 675.0, rel=0.01)
     assert warm.crystallisation_j == pytest.approx(-120e3 * warm.dissolved_kg, rel=1e-9)
-    hot = step(warm, replace(STIRRED, temperature_setpoint_c=65.0), 4 * 3600.0, MODEL)
+    hot = step(warm, replace(STIRRED, temperature_setpoint_c=65.0), 2.5 * 3600.0, MODEL)
     assert hot.crystals_kg == pytest.approx(0.0, abs=1e-6)
     assert hot.dissolved_kg + hot.crystals_kg == pytest.approx(225.0)
 
@@ -42,7 +42,7 @@ def test_the_solution_is_saturated_where_solubility_says() -> None:
 
 
 def test_inside_the_metastable_zone_nothing_happens_without_seed() -> None:
-    held = step(solution(50.0), replace(STIRRED, temperature_setpoint_c=50.0), 4 * 3600.0, MODEL)
+    held = step(solution(50.0), replace(STIRRED, temperature_setpoint_c=50.0), 3600.0, MODEL)
     assert held.crystals_kg == 0.0
     seeded = step(solution(50.0), replace(STIRRED, temperature_setpoint_c=50.0, seed_kg_per_h=12.0), 600.0, MODEL)
     grown = step(seeded, replace(STIRRED, temperature_setpoint_c=50.0), 4 * 3600.0, MODEL)

@@ -12,7 +12,7 @@ import pytest
 
 from config.load import load
 from simulators.reactor import VESSELS, Inputs
-from simulators.recipe.recipe import STATE_NAMES, BatchState, Recipe, Run, library, load_recipe
+from simulators.recipe.recipe import STATE_NAMES, BatchState, Run, library, load_recipe
 from tests.thorough import THOROUGH
 from tests.unit.simulators.recipe_texts import Disturbance, Second, batch
 
@@ -197,14 +197,17 @@ def test_the_demonstrations_tags_have_a_word_for_every_state_and_phase() -> None
     assert all(states == (STATE_NAMES if role == "batch_state" else phases) for (role, _), states in words.items())
 
 
-def disturbed(recipe: Recipe, phase: str, after_s: int, lasts_s: int, **what: Any) -> Disturbance:
-    """From `after_s` of a phase on, for a while."""
-    begins: list[int] = []
+def before(name: str, phase: str, after_s: int) -> Second:
+    """Of the undisturbed batch: a second of the phase, at most ten before `after_s` of it."""
+    return [second for second in in_phase(ran(name), phase) if second.run.phase_s <= after_s][-1]
 
-    def disturb(plant_s: int, run: Run, asked: Inputs) -> Inputs:
-        if not begins and recipe.phases[run.phase_index].name == phase and run.phase_s >= after_s:
-            begins.append(plant_s)
-        return replace(asked, **what) if begins and plant_s < begins[0] + lasts_s else asked
+
+def disturbed(since: Second, after_s: int, lasts_s: int, **what: Any) -> Disturbance:
+    """From `after_s` of the phase on, for a while."""
+    begins_s = since.plant_s + after_s - since.run.phase_s
+
+    def disturb(plant_s: int, _run: Run, asked: Inputs) -> Inputs:
+        return replace(asked, **what) if begins_s < plant_s <= begins_s + lasts_s else asked
 
     return disturb
 
@@ -221,23 +224,23 @@ def disturbed(recipe: Recipe, phase: str, after_s: int, lasts_s: int, **what: An
 def test_an_upset_holds_the_batch_and_when_it_is_over_the_batch_comes_to_its_end(
     name: str, phase: str, what: dict[str, Any], why: str
 ) -> None:
-    recipe = load_recipe(name)
-    seconds = batch(recipe, disturbed(recipe, phase, 1200, 1500, **what))
+    since = before(name, phase, 1200)
+    seconds = batch(load_recipe(name), disturbed(since, 1200, 1500, **what), since)
     assert states(seconds) == ["Running", "Holding", "Held", "Restarting", "Running", "Complete", "Idle"]
     held = [second for second in seconds if second.run.state is BatchState.HELD]
     assert {second.phase for second in held} == {phase}
     assert held[0].run.message.startswith(f"HOLD because {why}")
     fed = [float(second.shown["dosed_mass"]) + float(second.shown["distillate_mass"]) for second in held]
     assert fed[-1] - fed[0] <= 1.0, "flows stand while it is held"
-    assert all(before.run.phase_s == after.run.phase_s for before, after in pairwise(held))
+    assert all(earlier.run.phase_s == later.run.phase_s for earlier, later in pairwise(held))
     assert float(at_end(seconds).shown["contents_mass"]) == pytest.approx(
         float(at_end(ran(name)).shown["contents_mass"]), abs=2.0
     )
 
 
 def test_a_runaway_aborts_the_batch_dumps_it_and_the_next_one_starts() -> None:
-    recipe = load_recipe("exothermic-dosing")
-    seconds = batch(recipe, disturbed(recipe, "Hold", 600, 7200, decomposition_factor=1e5))
+    since = before("exothermic-dosing", "Hold", 600)
+    seconds = batch(load_recipe("exothermic-dosing"), disturbed(since, 600, 7200, decomposition_factor=1e5), since)
     assert states(seconds) == ["Running", "Holding", "Held", "Aborting", "Aborted", "Idle"]
     aborting = [second for second in seconds if second.run.state is BatchState.ABORTING]
     assert aborting[0].run.message.startswith("ABORT because product_temperature is ")
@@ -249,6 +252,6 @@ def test_a_runaway_aborts_the_batch_dumps_it_and_the_next_one_starts() -> None:
 
 
 def test_a_gmp_batch_stays_held_until_a_person_restarts_it() -> None:
-    recipe = load_recipe("exothermic-dosing-gmp")
+    since = before("exothermic-dosing-gmp", "Dose", 1200)
     with pytest.raises(AssertionError, match="still Held in Dose: HOLD because stirrer_running is false"):
-        batch(recipe, disturbed(recipe, "Dose", 1200, 60, stirrer_available=False), most_s=20_000)
+        batch(load_recipe("exothermic-dosing-gmp"), disturbed(since, 1200, 60, stirrer_available=False), since, most_s=8_000)

@@ -15,7 +15,7 @@ from tests.unit.simulators.virtual import VirtualPlant
 
 TIMELINE = """\
 units:
-  R-201: {head_start: 1h55min}
+  R-201: {recipe: quick.yaml, head_start: 2min}
 timeline:
   - {at: 1min, upset: flat_line, target: TT-201A, for: 20s}
   - {at: 1min, upset: flat_line, target: EXTRA, value: 42, for: 20s}
@@ -32,8 +32,12 @@ timeline:
 """
 
 
+def plant(tmp_path: Path, text: str = TIMELINE, speed: float = 1.0) -> VirtualPlant:
+    return VirtualPlant(PLANT, scenario(tmp_path, text), speed=speed, folder=tmp_path)
+
+
 def happened_in(tmp_path: Path, step_s: int, until_s: int = 1800) -> VirtualPlant:
-    virtual = VirtualPlant(PLANT, scenario(tmp_path, TIMELINE))
+    virtual = plant(tmp_path)
     for second in range(0, until_s + 1, step_s):
         virtual.advance_to(second)
     return virtual
@@ -73,18 +77,15 @@ def test_the_log_is_the_timeline(tmp_path: Path) -> None:
 
 def test_values_and_log_are_the_same_however_time_is_advanced(tmp_path: Path) -> None:
     seconds = [60, 71, 100, 106, 121, 600, 1500, 1740]
-    wide = VirtualPlant(PLANT, scenario(tmp_path, TIMELINE)).all_at(seconds)
-    narrow = VirtualPlant(PLANT, scenario(tmp_path, TIMELINE), speed=7.0)
+    wide = plant(tmp_path).all_at(seconds)
+    narrow = plant(tmp_path, speed=7.0)
     every = narrow.all_at(range(1, 1741))
     assert [every[second - 1] for second in seconds] == wide
     assert happened_in(tmp_path, 60, 1740).happenings == narrow.happenings
 
 
 def test_every_instrument_upset_has_its_effect_and_ends(tmp_path: Path) -> None:
-    upset, quiet = (
-        VirtualPlant(PLANT, scenario(tmp_path, TIMELINE)),
-        VirtualPlant(PLANT, scenario(tmp_path, TIMELINE.partition("timeline")[0])),
-    )
+    upset, quiet = plant(tmp_path), plant(tmp_path, TIMELINE.partition("timeline")[0])
     rows = {}
     for second in range(58, 125):
         upset.advance_to(second)
@@ -111,7 +112,7 @@ def test_every_instrument_upset_has_its_effect_and_ends(tmp_path: Path) -> None:
 
 
 def test_process_upsets_act_on_the_process_and_operators_on_the_recipe(tmp_path: Path) -> None:
-    virtual = VirtualPlant(PLANT, scenario(tmp_path, TIMELINE))
+    virtual = plant(tmp_path)
     virtual.advance_to(119)
     assert virtual.value("ST-201") > 50
     virtual.advance_to(200)
@@ -125,8 +126,9 @@ def test_process_upsets_act_on_the_process_and_operators_on_the_recipe(tmp_path:
 def test_an_entry_in_a_phase_begins_in_every_batch_or_in_the_one_it_names(tmp_path: Path) -> None:
     every = "{in: {unit: R-201, phase: Charge, after: 30s}, upset: noise, target: TT-201A, for: 10s}"
     second = "{in: {unit: R-201, phase: Charge, after: 30s, batch: 2}, upset: noise, target: TT-201B, for: 10s}"
-    virtual = VirtualPlant(PLANT, scenario(tmp_path, f"timeline: [{every}, {second}]\n"))
-    virtual.advance_to(23_000)
+    units = "units: {R-201: {recipe: quick.yaml}}\n"
+    virtual = plant(tmp_path, f"{units}timeline: [{every}, {second}]\n")
+    virtual.advance_to(3_000)
     found = {
         target: [(plant_s, what) for plant_s, what, _, at in virtual.happenings if at.endswith(target)]
         for target in ("TT-201A", "TT-201B")
@@ -178,7 +180,7 @@ def test_an_operator_is_told_what_the_recipe_refuses() -> None:
 
 
 def test_an_operator_leads_a_recipe_that_does_nothing_by_itself(tmp_path: Path) -> None:
-    virtual = VirtualPlant(PLANT, scenario(tmp_path, "units: {R-201: {recipe: exothermic-dosing-gmp}}\ntimeline: []\n"))
+    virtual = plant(tmp_path, "units: {R-201: {recipe: exothermic-dosing-gmp}}\ntimeline: []\n")
     board, states = virtual.simulation.board, []
     commands = {10: "pause", 1000: "resume", 1010: "hold", 1100: "restart", 1500: "abort", 4000: "reset"}
     for second, command in commands.items():
