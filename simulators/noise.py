@@ -25,17 +25,25 @@ class Noise:
         self._seed = (seed, zlib.crc32(unit.encode()))
         self._keys = [zlib.crc32(role.encode()) for role in roles]
         self._shifts = np.array([key % _BLOCK_S for key in self._keys], dtype=np.int64)
-        self._rows = np.arange(len(roles))
         self._held = np.full(len(roles), -1, dtype=np.int64)
         self._drawn = np.zeros((len(roles), _BLOCK_S))
+        self._places = np.zeros(len(roles), dtype=np.int64)
+        """Of second 0 in the blocks that are held, as if these went on for ever."""
+        self._held_s = range(0)
+        """Seconds of which every role's block is held."""
 
     def at(self, plant_s: int) -> NDArray[np.float64]:
         """float64[role] of second `plant_s`, not negative."""
-        position = plant_s + self._shifts
-        block = position // _BLOCK_S
+        if plant_s not in self._held_s:
+            self._hold(plant_s)
+        return self._drawn.take(self._places + plant_s)
+
+    def _hold(self, plant_s: int) -> None:
+        block, at = np.divmod(plant_s + self._shifts, _BLOCK_S)
         for row in np.flatnonzero(block != self._held):
             generator = np.random.default_rng((*self._seed, self._keys[row], int(block[row])))
             self._drawn[row] = generator.standard_normal(_BLOCK_S)
         self._held = block
-        drawn: NDArray[np.float64] = self._drawn[self._rows, position % _BLOCK_S]
-        return drawn
+        self._places = np.arange(len(block)) * _BLOCK_S + at - plant_s
+        least, most = (int(at.min()), int(at.max())) if len(at) else (0, 0)
+        self._held_s = range(plant_s - least, plant_s + _BLOCK_S - most)

@@ -52,26 +52,28 @@ def vapour_bar(state: State, parameters: Parameters) -> float:
     return share * pure_vapour_bar(state.product_temperature_c, parameters)
 
 
-def bar_per_mol(state: State, parameters: Parameters) -> float:
-    """R·T/V of the headspace."""
-    gas_m3 = parameters.vessel.volume_m3 - liquid_m3(state.contents_kg, state.product_temperature_c, parameters)
-    return GAS_CONSTANT * 1e-5 * (state.product_temperature_c + KELVIN) / gas_m3
+def _bar_per_mol(state: State, volume_m3: float, parameters: Parameters) -> float:
+    """R·T/V of the headspace over a volume of contents."""
+    return GAS_CONSTANT * 1e-5 * (state.product_temperature_c + KELVIN) / (parameters.vessel.volume_m3 - volume_m3)
+
+
+def pressure_and_oxygen(state: State, volume_m3: float, parameters: Parameters) -> tuple[float, float]:
+    """bar(a), and oxygen in % by volume of all that is in the headspace over a volume of contents."""
+    vapour, per_mol = vapour_bar(state, parameters), _bar_per_mol(state, volume_m3, parameters)
+    gas_mol = state.inert_mol + state.oxygen_mol
+    return vapour + gas_mol * per_mol, 100.0 * state.oxygen_mol / (gas_mol + vapour / per_mol)
 
 
 def headspace_pressure_bar(state: State, parameters: Parameters) -> float:
     """bar(a)."""
-    return vapour_bar(state, parameters) + (state.inert_mol + state.oxygen_mol) * bar_per_mol(state, parameters)
+    volume_m3 = liquid_m3(state.contents_kg, state.product_temperature_c, parameters)
+    return pressure_and_oxygen(state, volume_m3, parameters)[0]
 
 
-def oxygen_percent(state: State, parameters: Parameters) -> float:
-    """By volume, of all that is in the headspace."""
-    vapour_mol = vapour_bar(state, parameters) / bar_per_mol(state, parameters)
-    return 100.0 * state.oxygen_mol / (state.inert_mol + state.oxygen_mol + vapour_mol)
-
-
-def breathe(state: State, asked: Inputs, h: float, parameters: Parameters) -> Breathed:
-    """One sub-step. Flows are proportional to the pressure difference and implicit in the gas they move."""
-    vessel, per_mol = parameters.vessel, bar_per_mol(state, parameters)
+def breathe(state: State, asked: Inputs, volume_m3: float, h: float, parameters: Parameters) -> Breathed:
+    """One sub-step over a volume of contents. Flows are proportional to the pressure difference and implicit in the gas
+    they move."""
+    vessel, per_mol = parameters.vessel, _bar_per_mol(state, volume_m3, parameters)
     vapour, setpoint = vapour_bar(state, parameters), max(asked.pressure_setpoint_bar, 0.01)
     came_mol = asked.purge_nm3_per_h * MOL_PER_NORMAL_M3 / 3600.0 * h
     gas_mol = state.inert_mol + state.oxygen_mol + came_mol

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulators.reactor import transfer
-from simulators.reactor.headspace import headspace_pressure_bar, oxygen_percent
+from simulators.reactor.headspace import pressure_and_oxygen
 from simulators.reactor.inputs import Readings
 from simulators.reactor.parameters import Parameters
 from simulators.reactor.state import State, liquid_m3
@@ -16,7 +16,9 @@ _JACKET_BAR = 2.0
 def readings(state: State, parameters: Parameters) -> Readings:
     """Role -> value. Probe B sits lower and reads a little less when the jacket is warmer."""
     asked, vessel = state.inputs, parameters.vessel
-    product_c, pressure = state.product_temperature_c, headspace_pressure_bar(state, parameters)
+    product_c = state.product_temperature_c
+    volume_m3 = liquid_m3(state.contents_kg, product_c, parameters)
+    pressure, oxygen = pressure_and_oxygen(state, volume_m3, parameters)
     span_k = vessel.jacket_high_c - vessel.jacket_low_c
     return {
         "product_temperature": product_c,
@@ -29,16 +31,16 @@ def readings(state: State, parameters: Parameters) -> Readings:
         "headspace_pressure": pressure,
         "jacket_pressure": jacket_pressure_bar(state, parameters),
         "stirrer_speed": state.stirrer_rpm,
-        "stirrer_power": transfer.motor_w(state, parameters) / 1000.0,
+        "stirrer_power": transfer.motor_w(state, volume_m3, parameters) / 1000.0,
         "contents_mass": state.contents_kg,
-        "level": 100.0 * liquid_m3(state.contents_kg, product_c, parameters) / vessel.volume_m3,
+        "level": 100.0 * volume_m3 / vessel.volume_m3,
         "dosing_rate": state.dosing_kg_per_h,
         "dosed_mass": state.dosed_kg,
         "jacket_flow": vessel.jacket_flow_w_per_k / FLUID_J_PER_M3_K * 3600.0,
         "ph": _ph(state, parameters),
         "vapour_temperature": state.vapour_temperature_c,
         "nitrogen_flow": state.nitrogen_nm3_per_h,
-        "oxygen": oxygen_percent(state, parameters),
+        "oxygen": oxygen,
         "distillate_rate": state.distillate_kg_per_h,
         "distillate_mass": state.distillate_kg,
         "charge_valve_open": asked.charge_kg_per_h > 0.0,

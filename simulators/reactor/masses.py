@@ -9,7 +9,7 @@ from simulators.reactor.headspace import Breathed
 from simulators.reactor.inputs import Inputs
 from simulators.reactor.parameters import Parameters
 from simulators.reactor.reaction import decomposed_mol, reacted_mol, unmixed_after
-from simulators.reactor.state import LEAST_HEADSPACE, State, liquid_m3
+from simulators.reactor.state import LEAST_HEADSPACE, State
 
 _FLOW_CUT_OFF_PER_H = 0.02
 """Of a dosing flow, kg/h per m³ of the vessel: below it the valve is shut."""
@@ -53,11 +53,10 @@ class Contents(NamedTuple):
     intact_mol: float
 
 
-def moved(state: State, asked: Inputs, h: float, parameters: Parameters) -> Moved:
-    """Nothing comes into a vessel that is full."""
+def moved(state: State, asked: Inputs, volume_m3: float, h: float, parameters: Parameters) -> Moved:
+    """Nothing comes into a vessel that is full. `volume_m3`: of the contents."""
     vessel, hours = parameters.vessel, h / 3600.0
-    limit_m3 = (1.0 - LEAST_HEADSPACE) * vessel.volume_m3
-    room = liquid_m3(state.contents_kg, state.product_temperature_c, parameters) < limit_m3
+    room = volume_m3 < (1.0 - LEAST_HEADSPACE) * vessel.volume_m3
     target = asked.dosing_kg_per_h * asked.dosing_factor if room else 0.0
     dosing = state.dosing_kg_per_h + (target - state.dosing_kg_per_h) * h / (h + vessel.dosing_lag_s)
     if target <= 0.0 and dosing < _FLOW_CUT_OFF_PER_H * vessel.volume_m3:
@@ -77,10 +76,9 @@ def moved(state: State, asked: Inputs, h: float, parameters: Parameters) -> Move
     )
 
 
-def turned(state: State, asked: Inputs, h: float, parameters: Parameters) -> Turned:
+def turned(state: State, asked: Inputs, volume_m3: float, h: float, parameters: Parameters) -> Turned:
     """Reactions and crystals, at the temperature before the sub-step."""
     unmixed = unmixed_after(state, h, parameters)
-    volume_m3 = liquid_m3(state.contents_kg, state.product_temperature_c, parameters)
     reacted = reacted_mol(state, unmixed, volume_m3, h, parameters)
     decomposed = decomposed_mol(state, asked.decomposition_factor, h, parameters)
     grown, nuclei = crystals.grown_kg(state, h, parameters)

@@ -20,7 +20,7 @@ from simulators.reactor.headspace import Breathed, breathe
 from simulators.reactor.inputs import Inputs
 from simulators.reactor.masses import Moved, Turned, contents_after, evaporated_kg, moved, turned
 from simulators.reactor.parameters import Parameters
-from simulators.reactor.state import State, contents_j_per_k
+from simulators.reactor.state import State, contents_j_per_k, liquid_m3
 from simulators.reactor.vessel import FLUID_J_PER_KG_K
 
 LONGEST_SUBSTEP_S = 1.0
@@ -60,10 +60,11 @@ class _Heats(NamedTuple):
 
 
 def _substep(state: State, asked: Inputs, h: float, parameters: Parameters) -> State:
-    flow, turn = moved(state, asked, h, parameters), turned(state, asked, h, parameters)
-    air = breathe(state, asked, h, parameters)
+    volume_m3 = liquid_m3(state.contents_kg, state.product_temperature_c, parameters)
+    flow, turn = moved(state, asked, volume_m3, h, parameters), turned(state, asked, volume_m3, h, parameters)
+    air = breathe(state, asked, volume_m3, h, parameters)
     contents = contents_after(state, flow, turn, evaporated_kg(air, asked), parameters)
-    fill, viscosity = transfer.of_state(state, parameters)
+    fill, viscosity = transfer.of_volume(state, volume_m3, parameters)
     stirred_j = transfer.stirring_w(fill, state.stirrer_rpm, viscosity, parameters) * h
     heats = _heats(state, asked, flow, turn, air, stirred_j, parameters)
     capacity = contents.contents_kg * parameters.chemistry.heat_capacity_j_per_kg_k + parameters.vessel.internals_j_per_k

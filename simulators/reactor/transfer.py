@@ -49,11 +49,11 @@ def stirring_w(fill: float, rpm: float, viscosity: float, parameters: Parameters
     return number * density * turns_per_s**3 * parameters.stirrer_m5 * min(1.0, 2.0 * fill)
 
 
-def motor_w(state: State, parameters: Parameters) -> float:
-    """What the drive takes: the contents' part and its own losses."""
+def motor_w(state: State, volume_m3: float, parameters: Parameters) -> float:
+    """What the drive takes: the part of `volume_m3` of contents and its own losses."""
     if state.stirrer_rpm <= 1.0:
         return 0.0
-    fill, viscosity = of_state(state, parameters)
+    fill, viscosity = of_volume(state, volume_m3, parameters)
     return stirring_w(fill, state.stirrer_rpm, viscosity, parameters) + _DRIVE_W_PER_M3 * parameters.volume_m3
 
 
@@ -66,7 +66,10 @@ def heat_transfer_w_per_k(state: State, parameters: Parameters) -> float:
 
 def of_state(state: State, parameters: Parameters) -> tuple[float, float]:
     """(filled share, viscosity Pa·s)."""
-    temperature_c = state.product_temperature_c
-    fill = liquid_m3(state.contents_kg, temperature_c, parameters) / parameters.vessel.volume_m3
+    return of_volume(state, liquid_m3(state.contents_kg, state.product_temperature_c, parameters), parameters)
+
+
+def of_volume(state: State, volume_m3: float, parameters: Parameters) -> tuple[float, float]:
+    """The same where the volume of the contents is known."""
     solids = state.crystals_kg / state.contents_kg if state.crystals_kg > 0.0 else 0.0
-    return fill, viscosity_pa_s(temperature_c, solids, parameters)
+    return volume_m3 / parameters.vessel.volume_m3, viscosity_pa_s(state.product_temperature_c, solids, parameters)

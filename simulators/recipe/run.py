@@ -10,8 +10,8 @@ from simulators.recipe.file import Feed, Settings, Temperature, numbered
 from simulators.recipe.plan import Recipe, Response
 from simulators.recipe.states import BatchState
 
-PHASE_RUNS = frozenset({BatchState.RUNNING, BatchState.PAUSING})
-_FLOWS_RUN = PHASE_RUNS | {BatchState.IDLE}
+PHASE_RUNS = (BatchState.RUNNING, BatchState.PAUSING)
+_FLOWS_RUN = (*PHASE_RUNS, BatchState.IDLE)
 _MODES = {"off": TemperatureMode.OFF, "jacket": TemperatureMode.JACKET, "product": TemperatureMode.PRODUCT}
 
 
@@ -97,6 +97,8 @@ def settings_of(run: Run, recipe: Recipe) -> tuple[Settings, bool]:
 
 def response_of(state: BatchState, recipe: Recipe) -> Response | None:
     """What the recipe has for a state in which no phase runs; None for the others."""
+    if state in _FLOWS_RUN:
+        return None
     if state in (BatchState.HOLDING, BatchState.HELD):
         return recipe.hold
     if state in (BatchState.STOPPING, BatchState.STOPPED):
