@@ -18,6 +18,7 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from asyncua import ua
+from asyncua.client.client import Client
 from asyncua.common.utils import Buffer
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.server import Server
@@ -28,6 +29,7 @@ from asyncua.ua.object_ids import ObjectIds
 
 from config.model import OpcUaEndpoint
 from drivers.base import Scan, scan_groups
+from drivers.opcua import wire
 from drivers.opcua.session import connect
 from tests.system.opcua_standard import QuickServer
 
@@ -54,6 +56,13 @@ def endpoint_of(url: str, tags: dict[str, dict[str, Any]], **settings: Any) -> O
     return OpcUaEndpoint.model_validate({"name": "south", "url": url, "devices": {"plc": device}, "timeout_s": 30.0} | settings)
 
 
+def stock_client(url: str, timeout_s: float = 30.0) -> Client:
+    """asyncua's own, without its watchdogs: they give a connection up when a machine stands still for a second."""
+    client = Client(url, timeout=timeout_s, watchdog_intervall=3600.0)
+    client._stale_check_interval = 3600.0
+    return client
+
+
 async def scan_of(endpoint: OpcUaEndpoint) -> Scan:
     """Connect, read once, close."""
     (group,) = scan_groups(endpoint)
@@ -62,12 +71,14 @@ async def scan_of(endpoint: OpcUaEndpoint) -> Scan:
 
 
 @asynccontextmanager
-async def nothing_left_behind() -> AsyncIterator[None]:
-    """No task, no exception that nobody fetched, and (warnings being errors) no open socket is left."""
+async def nothing_left_behind(close_s: float = 60.0) -> AsyncIterator[None]:
+    """No task, no exception that nobody fetched, and (warnings being errors) no open socket is left. And a server has `close_s`
+    to let go, so that what it has or is told at the end says nothing of how busy the machine is."""
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     gc.freeze()  # what was there before need not be looked through
-    yield
+    with patch.object(wire, "CLOSE_S", close_s):
+        yield
     gc.collect()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert not complaints

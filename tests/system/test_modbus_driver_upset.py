@@ -21,6 +21,7 @@ from simulators.upset import Disturbable, Upset
 from simulators.wire.wire import KINDS_OF_WIRE, Wire
 from tests.servers import free_port
 from tests.system.modbus_peer import FixedClock
+from tests.wire.lateness import where_it_is_prompt
 
 TIMEOUT_S, PATIENCE_S = 1.0, 30.0
 VALUES = {"delay": 3.0, "slow": 0.02}
@@ -102,6 +103,7 @@ async def attempt(at: Plant, timeout_s: float) -> int:
 
 
 @pytest.mark.parametrize("kind", [*KINDS_OF_DEVICE, *KINDS_OF_WIRE])
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_an_upset_costs_values_never_their_truth_and_all_is_well_afterwards(kind: str) -> None:
     async with plant() as at:
         async with at.reader() as reader:

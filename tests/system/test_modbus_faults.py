@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from drivers.base import DeviceError, Driver, Quality, Scan, ScanGroup, Status
 from drivers.modbus.session import connect
 from tests.servers import free_port
 from tests.system.modbus_peer import CLOSE, FixedClock, Peer, Request, Script, Step, plant, right, serving, value_at
+from tests.wire.lateness import where_it_is_prompt
 from tests.wire.sockets import held_sockets
 
 TAGS = {"A": "holding:100 uint16", "B": "holding:109 uint16"}
@@ -117,6 +119,7 @@ SILENT: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("script", SILENT.values(), ids=SILENT.keys())
+@where_it_is_prompt(SILENT_S / 5)  # it must be connected within it
 async def test_silence_ends_the_connection_after_the_timeout(script: Script) -> None:
     async with serving(at_first(script)) as peer:
         async with driving(*plant(peer.port, TAGS, timeout_s=SILENT_S)) as (driver, group):
@@ -125,10 +128,12 @@ async def test_silence_ends_the_connection_after_the_timeout(script: Script) -> 
             assert (caught.value.status, caught.value.connection_lost) == (Status.BAD_TIMEOUT, True)
             with pytest.raises(DeviceError):
                 await driver.read(group, 1)
+            await peer.asked.wait()
             assert len(peer.requests) == 1
         assert (await first_scan(peer)).values.tolist() == RIGHT
 
 
+@where_it_is_prompt(SILENT_S / 5)
 async def test_a_late_answer_reaches_nobody() -> None:
     late = HOLD()
     async with serving(at_first(lambda r: [late, r.answer(bytes(20))])) as peer:
@@ -159,6 +164,7 @@ async def test_request_numbers_differ_between_connections() -> None:
         assert len({request.transaction for request in peer.requests}) > 1
 
 
+@where_it_is_prompt(SHORT_S / 2)
 async def test_damaged_answers_never_become_wrong_values() -> None:
     """Heads changed, answers cut, doubled or shifted, at random from a fixed seed; the data itself has no checksum."""
     chance = random.Random(20)
@@ -271,7 +277,16 @@ async def test_a_cancelled_connect_is_prompt() -> None:
     ("host", "text"),
     [("127.0.0.1", r"refused or unreachable: is the device on, and does it listen on port \d+"), ("nowhere.invalid", "resolved")],
 )
-async def test_an_unreachable_host_is_named(host: str, text: str) -> None:
+async def test_an_unreachable_host_is_named(host: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = socket.getaddrinfo
+
+    def resolved(name: str, *more: Any, **named: Any) -> Any:
+        """Without asking anybody, who might be slow to answer here."""
+        if str(name).endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return stock(name, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
     port = free_port()
     endpoint, groups = plant(port, TAGS)
     there = endpoint.model_copy(update={"url": f"modbus://{host}:{port}"})

@@ -17,6 +17,7 @@ from drivers.base import DeviceError, Driver, Scan, ScanGroup, Status
 from drivers.modbus.session import connect
 from tests.system.modbus_peer import FixedClock, value_at
 from tests.system.rtu_peer import Request, RtuPeer, Script, Step, Way, bus, right, rtu_serving, with_crc
+from tests.wire.lateness import where_it_is_prompt
 
 pytestmark = pytest.mark.parametrize("way", ["rtu", "serial"])
 
@@ -65,6 +66,7 @@ async def recovers(peer: RtuPeer) -> bool:
     return False
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_right_answers_however_they_are_cut(way: Way) -> None:
     scripts: list[Script] = [
         right,
@@ -83,6 +85,7 @@ def late(which: range, delay_s: float) -> Script:
 
 @pytest.mark.parametrize("share", [0.9, 0.98, 1.0, 1.02, 1.1, 1.5, 2.0, 2.1, 2.5, 3.5])
 @pytest.mark.parametrize("which", [range(2, 3), range(3, 4), range(1, 9)], ids=["one", "the next", "many"])
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_an_answer_late_by_any_time_is_nobody_elses(way: Way, share: float, which: range) -> None:
     async with rtu_serving(way, late(which, share * TIMEOUT_S)) as peer:
         outcomes = await endure(peer, 4)
@@ -107,6 +110,7 @@ WRONG: dict[str, tuple[Script, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_any_other_answer_ends_the_connection(way: Way, name: str) -> None:
     for _ in range(MOST_ATTEMPTS):
         if await _ends_the_connection(way, *WRONG[name]):
@@ -133,6 +137,7 @@ async def _ends_the_connection(way: Way, script: Script, text: str) -> bool:
     return True
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_bytes_before_a_request_end_the_connection(way: Way) -> None:
     async with rtu_serving(way) as peer:
         endpoint, groups = bus(peer.url, {3: ALIKE}, 2 * PATIENCE_S)
@@ -145,6 +150,7 @@ async def test_bytes_before_a_request_end_the_connection(way: Way) -> None:
             assert len(peer.requests) == asked
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_random_mischief_never_gives_a_wrong_value(way: Way) -> None:
     chance = random.Random(7)
     scripts = [script for script, _ in WRONG.values()]
@@ -164,6 +170,7 @@ async def test_random_mischief_never_gives_a_wrong_value(way: Way) -> None:
     assert {True, False} == set(outcomes)
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_a_line_that_never_falls_silent_is_told(way: Way) -> None:
     async with rtu_serving(way) as peer:
         endpoint, groups = bus(peer.url, {3: ALIKE}, 0.5)
@@ -193,6 +200,7 @@ async def outcome(driver: Driver, group: ScanGroup) -> str:
         return "connection lost" if exc.connection_lost else "unit lost"
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_a_silent_unit_costs_one_timeout_and_its_neighbours_nothing_else(way: Way) -> None:
     async with rtu_serving(way, lambda r: [] if r.unit == 2 else right(r)) as peer:
         endpoint, groups = bus(peer.url, THREE, timeout_s := 6 * TIMEOUT_S)  # as much again for a busy machine
@@ -207,6 +215,7 @@ async def test_a_silent_unit_costs_one_timeout_and_its_neighbours_nothing_else(w
             assert peer.connections <= 1
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_the_late_answer_of_a_neighbour_is_known_and_dropped(way: Way) -> None:
     timeout_s = 6 * TIMEOUT_S
 
@@ -223,6 +232,7 @@ async def test_the_late_answer_of_a_neighbour_is_known_and_dropped(way: Way) -> 
             assert [await outcome(driver, groups[name]) for name in ("D2", "D3")] == ["right", "right"]
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_when_nobody_answers_the_connection_is_made_anew(way: Way) -> None:
     async with rtu_serving(way, lambda r: []) as peer:
         endpoint, groups = bus(peer.url, {1: THREE[1], 2: THREE[2]}, 0.05)
@@ -230,6 +240,7 @@ async def test_when_nobody_answers_the_connection_is_made_anew(way: Way) -> None
             assert [await outcome(driver, group) for group in groups.values()] == ["unit lost", "connection lost"]
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_refusals_are_the_units_and_the_connection_stays(way: Way) -> None:
     async with rtu_serving(way, lambda r: [r.refusal(11 if r.unit == 2 else 2)] if r.unit > 1 else right(r)) as peer:
         endpoint, groups = bus(peer.url, THREE, 2 * PATIENCE_S)
@@ -239,6 +250,7 @@ async def test_refusals_are_the_units_and_the_connection_stays(way: Way) -> None
             assert scan.status.tolist() == [Status.BAD_NODE_ID_UNKNOWN] * 2
 
 
+@where_it_is_prompt(TIMEOUT_S / 4)
 async def test_a_cancelled_read_ends_the_connection(way: Way) -> None:
     async with rtu_serving(way, lambda r: []) as peer:
         endpoint, groups = bus(peer.url, {3: ALIKE}, 0.3)

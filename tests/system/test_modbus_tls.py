@@ -70,7 +70,8 @@ async def tls_peer(pki: Path, name: str, *, asks_for_certificate: bool = False) 
 
 def plant(port: int, **keys: object) -> tuple[ModbusEndpoint, tuple[ScanGroup, ...]]:
     tags = {"A": {"address": "holding:100", "type": "uint16"}}
-    fields = {"name": "bus", "url": f"modbus+tls://127.0.0.1:{port}", "devices": {"PLC": {"unit": "R-201", "tags": tags}}}
+    url, devices = f"modbus+tls://127.0.0.1:{port}", {"PLC": {"unit": "R-201", "tags": tags}}
+    fields = {"name": "bus", "url": url, "timeout_s": 60.0, "devices": devices}
     endpoint = ModbusEndpoint.model_validate(fields | {key: str(value) for key, value in keys.items()})
     return endpoint, scan_groups(endpoint)
 

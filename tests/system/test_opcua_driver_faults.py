@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from config.model import OpcUaEndpoint
 from drivers.base import DeviceError, Driver, ScanGroup, Status, scan_groups
-from drivers.opcua import wire
+from drivers.opcua import upkeep, wire
 from drivers.opcua.session import connect
 from drivers.opcua.wire import Connection
 from tests.servers import free_port
@@ -52,7 +52,7 @@ def plant() -> Iterator[PlantServer]:
 @pytest.fixture(autouse=True)
 async def nothing_left(plant: PlantServer) -> AsyncIterator[None]:
     """Nothing is left on this side, and after every fault a healthy server is read as ever."""
-    async with nothing_left_behind():
+    async with nothing_left_behind(wire.CLOSE_S):  # there are servers here that do not let go
         yield
         await works(plant)
 
@@ -78,25 +78,27 @@ async def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
 
 
 @pytest.mark.parametrize(
-    ("talk", "status"),
+    ("talk", "status", "timeout_s"),
     [
-        (silent, Status.BAD_TIMEOUT),
-        (hang_up, None),
-        (garbage(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None),
-        (garbage(bytes(64)), None),
-        (garbage(b"ACKF\x08\x00\x00\x00"), None),
-        (garbage(struct.pack("<4sI5I", b"ACKF", 28, 0, 1, 1, 1, 1)), None),
-        (garbage(b"MSGF" + bytes(range(200))), None),
-        (garbage(b"\xff" * 100_000), None),
-        (garbage(ERROR), StatusCodes.BadTcpServerTooBusy),
+        (silent, Status.BAD_TIMEOUT, DEADLINE_S),
+        (hang_up, None, DEADLINE_S),
+        (garbage(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None, DEADLINE_S),
+        (garbage(bytes(64)), None, DEADLINE_S),
+        (garbage(b"ACKF\x08\x00\x00\x00"), None, DEADLINE_S),
+        (garbage(struct.pack("<4sI5I", b"ACKF", 28, 0, 1, 1, 1, 1)), None, DEADLINE_S),
+        (garbage(b"MSGF" + bytes(range(200))), None, DEADLINE_S),
+        (garbage(b"\xff" * 100_000), None, DEADLINE_S),
+        (garbage(ERROR), StatusCodes.BadTcpServerTooBusy, 6 * MARGIN_S),
     ],
     ids=["silent", "hangs up", "HTTP", "zeros", "short", "senseless limits", "message first", "much", "error message"],
 )
-async def test_a_peer_that_is_no_server_is_a_device_error_in_time(plant: PlantServer, talk: Talk, status: int | None) -> None:
+async def test_a_peer_that_is_no_server_is_a_device_error_in_time(
+    plant: PlantServer, talk: Talk, status: int | None, timeout_s: float
+) -> None:
     with peer(talk) as port:
         began_s = time.monotonic()
         with pytest.raises(DeviceError, match=rf"south \(opc.tcp://127.0.0.1:{port}/plant\): connecting: ") as error:
-            await scan_of(endpoint_at(plant, port, timeout_s=DEADLINE_S))
+            await scan_of(endpoint_at(plant, port, timeout_s=timeout_s))
         assert time.monotonic() - began_s < DEADLINE_S + MARGIN_S
     assert error.value.connection_lost
     assert error.value.status in (
@@ -162,7 +164,8 @@ async def test_a_frozen_server_costs_one_timeout_and_is_left(plant: PlantServer)
     await until(lambda: plant.sessions == 0)
 
 
-async def test_the_way_out_closes_session_and_socket(plant: PlantServer) -> None:
+async def test_the_way_out_closes_session_and_socket(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "CLOSE_S", 6 * MARGIN_S)
     with plant.counting() as services:
         await works(plant)
     assert services["CreateSession"] == services["ActivateSession"] == services["CloseSession"] == 1
@@ -170,7 +173,8 @@ async def test_the_way_out_closes_session_and_socket(plant: PlantServer) -> None
     await until(lambda: plant.connections == 0)
 
 
-async def test_a_read_that_is_cancelled_closes_the_session(plant: PlantServer) -> None:
+async def test_a_read_that_is_cancelled_closes_the_session(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "CLOSE_S", 6 * MARGIN_S)
     asked, answer = threading.Event(), threading.Event()
 
     def hold_back(parameters: ua.ReadParameters) -> list[ua.DataValue]:
@@ -240,14 +244,17 @@ async def test_a_cancellation_is_heeded_wherever_it_strikes(plant: PlantServer) 
     await until(lambda: plant.sessions == plant.connections == 0)
 
 
-async def test_the_session_is_kept_alive_where_polls_are_rare(plant: PlantServer) -> None:
+async def test_the_session_is_kept_alive_where_polls_are_rare(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many times in what the server grants: it grants so much that a machine that stands still does not use it up."""
+    monkeypatch.setattr(upkeep, "KEEP_ALIVE_SHARE", 1 / 400)
     server = plant.server.iserver
     stock = server.min_session_timeout_ms, server.max_session_timeout_ms
-    server.min_session_timeout_ms = server.max_session_timeout_ms = 300
+    server.min_session_timeout_ms = server.max_session_timeout_ms = 40_000
     endpoint = endpoint_at(plant, period_s=3600)
     (group,) = scan_groups(endpoint)
     try:
         async with connect(endpoint, [group], CLOCK) as driver:
+            assert driver.connection.session_timeout_s == 40, "what the server grants, not what was asked for"
             plant.reads.clear()
             await until(lambda: len(plant.reads) >= 5)
             assert set(plant.reads) == {1}
@@ -257,9 +264,10 @@ async def test_the_session_is_kept_alive_where_polls_are_rare(plant: PlantServer
 
 
 async def test_the_channel_is_renewed(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "TOKEN_LIFE_MS", 100)
+    monkeypatch.setattr(upkeep, "RENEW_SHARE", 1e-9)  # as often as may be; long before its end, which a busy machine would miss
     endpoint = endpoint_at(plant)
     (group,) = scan_groups(endpoint)
+    await until(lambda: plant.connections == 0)  # that of the test before has ended here, not yet there
     async with connect(endpoint, [group], CLOCK) as driver:
         (server_side,) = plant.sockets
         assert server_side.processor is not None
@@ -272,7 +280,7 @@ async def test_the_channel_is_renewed(plant: PlantServer, monkeypatch: pytest.Mo
 
 
 async def test_a_renewal_that_fails_gives_the_connection_up(plant: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "TOKEN_LIFE_MS", 100)
+    monkeypatch.setattr(upkeep, "RENEW_SHARE", 1e-9)
     endpoint = endpoint_at(plant, timeout_s=2 * FROZEN_S)
     (group,) = scan_groups(endpoint)
     async with connected_at_last(endpoint, group) as driver:

@@ -30,7 +30,7 @@ from collector.terms import Event, EventKind
 from config.model import Device, OpcUaEndpoint
 from config.tags import Tag
 from drivers.base import Clock, Driver, Endpoint, Quality, Scan, ScanGroup, scan_groups
-from drivers.opcua import subscribe, subscription, upkeep
+from drivers.opcua import subscribe, subscription, upkeep, wire
 from drivers.opcua.faults import refused
 from drivers.opcua.session import connect
 from drivers.opcua.wire import Connection, Question
@@ -57,7 +57,7 @@ DEADLINE_S = 60.0
 
 @pytest.fixture(autouse=True)
 async def nothing_left() -> AsyncIterator[None]:
-    async with nothing_left_behind():
+    async with nothing_left_behind(wire.CLOSE_S):  # there are servers here that do not let go
         yield
 
 

@@ -28,6 +28,7 @@ from simulators.plant import SimulatedPlant
 from simulators.source import SimulationError
 from tests.servers import free_port
 from tests.simulated_source import Changeable, opcua_endpoint
+from tests.system.opcua_peers import stock_client
 
 CLIENT_URI = "urn:reactorwatch:test:client"
 SIGN, ENCRYPT = ua.MessageSecurityMode.Sign, ua.MessageSecurityMode.SignAndEncrypt
@@ -110,7 +111,7 @@ async def served(endpoint: OpcUaEndpoint, keys: Keys, trusted: Path | None = Non
 async def client_of(
     url: str, secure: tuple[type[security_policies.SecurityPolicy], ua.MessageSecurityMode] | None, pair: Pair
 ) -> Client:
-    client = Client(url, timeout=30.0)
+    client = stock_client(url)
     client.application_uri = CLIENT_URI
     if secure:
         await client.set_security(secure[0], pair.certificate, pair.key, mode=secure[1])
@@ -142,7 +143,7 @@ async def by_certificate(client: Client, pair: Pair) -> Client:
 
 async def test_every_policy_and_mode_is_offered_and_lets_anonymous_clients_and_certificates_in(keys: Keys) -> None:
     async with served(endpoint_with(), keys) as url:
-        offered = await Client(url).connect_and_get_server_endpoints()
+        offered = await stock_client(url).connect_and_get_server_endpoints()
         assert [(endpoint.SecurityPolicyUri, endpoint.SecurityMode) for endpoint in offered] == [
             (security_policies.SecurityPolicyNone.URI, ua.MessageSecurityMode.None_),
             *((policy.URI, mode) for policy, mode in SECURE),
@@ -160,7 +161,7 @@ async def test_every_policy_and_mode_is_offered_and_lets_anonymous_clients_and_c
 
 async def test_a_plant_with_a_user_name_takes_that_user_and_no_other(keys: Keys, with_user: OpcUaEndpoint) -> None:
     async with served(with_user, keys) as url:
-        offered = await Client(url).connect_and_get_server_endpoints()
+        offered = await stock_client(url).connect_and_get_server_endpoints()
         for endpoint in offered:
             (token,) = tuple(endpoint.UserIdentityTokens or ())
             assert token.TokenType == ua.UserTokenType.UserName
@@ -234,7 +235,7 @@ async def test_a_certificate_issued_by_a_trusted_authority_gets_in(keys: Keys, t
 async def test_its_key_is_its_owners_alone_and_used_again_while_it_fits(keys: Keys) -> None:
     async def certificate() -> bytes:
         async with served(endpoint_with(), keys) as url:
-            return bytes((await Client(url).connect_and_get_server_endpoints())[0].ServerCertificate)
+            return bytes((await stock_client(url).connect_and_get_server_endpoints())[0].ServerCertificate)
 
     first = await certificate()
     key_path, certificate_path = keys.folder / "opc.pem", keys.folder / "opc.der"
@@ -262,7 +263,7 @@ async def test_what_cannot_be_a_folder_of_keys_or_certificates_is_told(keys: Key
 
 async def test_without_security_there_is_no_certificate() -> None:
     async with OpcUaServer(endpoint_with(), Changeable()) as server:
-        (only,) = await Client(server.url).connect_and_get_server_endpoints()
+        (only,) = await stock_client(server.url).connect_and_get_server_endpoints()
     assert only.SecurityMode == ua.MessageSecurityMode.None_ and not only.ServerCertificate
 
 
@@ -274,5 +275,5 @@ async def test_a_plant_served_as_configured_offers_every_policy_unless_told_othe
     endpoint = endpoint_with(url=f"opc.tcp://127.0.0.1:{port}/plant")
     plant = Plant.model_validate({"site": "s", "units": {"R-201": {}}, "endpoints": {"opc": endpoint}})
     async with SimulatedPlant(plant, security=security) as simulated:
-        offered = await Client(simulated.urls["opc"]).connect_and_get_server_endpoints()
+        offered = await stock_client(simulated.urls["opc"]).connect_and_get_server_endpoints()
     assert [one.EndpointUrl for one in offered] == [f"opc.tcp://127.0.0.1:{port}/plant"] * count

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaStatusCodeError
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
@@ -22,6 +21,7 @@ from simulators.opcua.node_map import namespace_uris, node_map
 from simulators.plant import SimulatedPlant
 from simulators.source import BAD_NODE_ID_UNKNOWN, BAD_SENSOR_FAILURE
 from simulators.upset import KINDS, Level, Upset
+from tests.system.opcua_peers import stock_client
 from tests.unit.simulators.small_plant import PLANT, at_ports_of_its_own, scenario
 
 OPCUA, MODBUS = "r201-opcua", "r301-modbus"
@@ -39,7 +39,7 @@ class Seen:
 
 
 async def over_opcua(plant: SimulatedPlant, timeout_s: float = PATIENCE_S) -> Seen:
-    client = Client(plant.urls[OPCUA], timeout=timeout_s)
+    client = stock_client(plant.urls[OPCUA], timeout_s)
     try:
         async with asyncio.timeout(3 * timeout_s):
             await client.connect()
@@ -96,7 +96,7 @@ TAG_KINDS: list[tuple[str, float | str | None, Judge, Judge | None]] = [
     ("flat_line", 42.0, lambda seen: seen.value == 42, None),
     ("spike", 40.0, lambda seen: seen.value is not None and seen.value > 55, None),
     ("offset", -30.0, lambda seen: seen.value is not None and seen.value < 0, None),
-    ("noise", 1000.0, lambda seen: seen.value is not None and abs(seen.value - 20) > 0.5, None),
+    ("noise", 1e6, lambda seen: seen.value is not None and abs(seen.value - 20) > 0.5, None),
     ("dropout", None, lambda seen: seen.code == BAD_SENSOR_FAILURE, lambda seen: seen.code == 4),
     ("node_gone", None, lambda seen: seen.code == BAD_NODE_ID_UNKNOWN, lambda seen: seen.code == 2),
     ("uncertain", None, lambda seen: seen.code >> 30 == 1 and IN_ORDER(Seen(seen.value)), None),
@@ -236,7 +236,7 @@ async def test_every_node_of_the_map_is_there(plant: SimulatedPlant) -> None:
     endpoint = plant.plant.endpoints[0]
     assert isinstance(endpoint, OpcUaEndpoint)
     rows = list(node_map(endpoint))
-    async with Client(plant.urls[OPCUA]) as client:
+    async with stock_client(plant.urls[OPCUA]) as client:
         assert await client.get_namespace_array() == list(namespace_uris(endpoint))
         for _, address, type_name, *_, tag in rows:
             value = await client.get_node(address).read_data_value()

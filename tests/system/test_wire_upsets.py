@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from asyncua.client.client import Client
 from structlog.testing import capture_logs
 
 from config.model import Device, OpcUaEndpoint
@@ -21,6 +20,7 @@ from simulators.source import Point, Reading, SimulationError
 from simulators.upset import End, Upset
 from simulators.wire.wire import Wire
 from tests.servers import free_port
+from tests.system.opcua_peers import stock_client
 
 SOON_S = 30.0
 NOTHING_S = 0.04
@@ -476,7 +476,7 @@ async def test_an_opcua_server_behind_the_wire_answers_and_freezes() -> None:
     endpoint = OpcUaEndpoint.model_validate({"name": "opc", "url": "opc.tcp://h:1", "devices": {"plc": {"tags": tags}}})
     async with OpcUaServer(endpoint, Steady()) as server, Wire("opc") as wire:
         wire.target = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-        async with Client(f"opc.tcp://127.0.0.1:{wire.port}", timeout=SOON_S) as client:
+        async with stock_client(f"opc.tcp://127.0.0.1:{wire.port}", SOON_S) as client:
             assert await client.get_node("ns=2;s=T").read_value() == 1.5
             end = wire.disturb(Upset("freeze", "opc"))
             reading = asyncio.create_task(client.get_node("ns=2;s=T").read_value())
