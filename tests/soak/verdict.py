@@ -16,7 +16,8 @@ GROWTH_FROM_S = 120.0
 """A shorter run tells nothing of what grows: devices that come back at its end are files and threads too."""
 MEMORY_MB = 5.0
 """± around the median."""
-LINES_PER_FAULT, LINES_BESIDES = 12, 200
+LINES_PER_FAULT, LINES_PER_GAP, LINES_BESIDES = 12, 4, 200
+"""A machine that is busy makes gaps of its own: they are told as they begin and end."""
 TASKS_BESIDES, TASKS_PER_DEVICE = 15, 5
 MORE_FILES, MORE_THREADS = 10, 2
 
@@ -104,8 +105,9 @@ def _of_growth(measured: Measured, devices: int) -> list[str]:
         early, late = series[: len(series) // 2], series[len(series) // 2 :]
         if measured.seconds >= GROWTH_FROM_S and early and max(late) > max(early) + more:
             found.append(f"{figure} grow: at most {max(early)} in the first half, {max(late)} in the second")
-    if len(measured.log) > LINES_BESIDES + LINES_PER_FAULT * measured.begun.total():
-        found.append(f"{len(measured.log)} lines of log for {measured.begun.total()} faults")
+    gaps = sum(len(account.gaps) for account in measured.accounts.values())
+    if len(measured.log) > LINES_BESIDES + LINES_PER_FAULT * measured.begun.total() + LINES_PER_GAP * gaps:
+        found.append(f"{len(measured.log)} lines of log for {measured.begun.total()} faults and {gaps} gaps")
     return found
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.wire.account import Account, accounts, silent_ends
 from tests.wire.collecting import collecting
 from tests.wire.devices import devices
+from tests.wire.lateness import lateness
 from tests.wire.lines import Line, Pace, plant
 
 PACE = Pace(period_s=0.2, timeout_s=0.3, backoff_s=1.2)
@@ -31,13 +32,13 @@ async def test_a_silent_unit_costs_the_others_one_timeout_a_backoff(tmp_path: Pa
     names = [device for line in LINES for device in line.devices]
     neighbours = [name for name in names if not name.endswith("-2")]
     silent = [name for name in names if name.endswith("-2")]
-    async with devices() as served:
+    async with devices() as served, lateness() as late:
         fields = [line.fields(PACE, await served.serve(line.fields(PACE))) for line in LINES]
         async with collecting(plant(fields), tmp_path) as watch:
             assert await watch.until(lambda: watch.have(names, 3), 60)
-            before = await served.ask("counts")
             begun = [await served.begin(line.name, "silent", target=f"{line.name}-2") for line in LINES]
             began_ns = time.time_ns()
+            before = await served.ask("counts")
             assert await watch.until(lambda: watch.have(neighbours, 14, began_ns), 60), "the neighbours are read all the while"
             after = await served.ask("counts")
             silent_s = (time.time_ns() - began_ns) / 1e9
@@ -50,6 +51,8 @@ async def test_a_silent_unit_costs_the_others_one_timeout_a_backoff(tmp_path: Pa
     assert not [slot_ns for name in silent for slot_ns in found[name].good if began_ns < slot_ns < ended_ns - 1e9 * PACE.period_s]
     for line in LINES:
         asked = after[line.name]["asked"]["2"] - before[line.name]["asked"]["2"]
-        assert 1 < asked <= 2 + silent_s / SHORTEST_BACKOFF_S, "not asked more often than once a backoff"
+        assert 1 <= asked <= 2 + silent_s / SHORTEST_BACKOFF_S, "not asked more often than once a backoff"
         for name in (f"{line.name}-1", f"{line.name}-3"):
-            assert lost_to_the_unit(found[name]) <= asked * SLOTS_PER_TIMEOUT, name
+            # It was asked once more, at the most, before it was counted and once after; and a wait ends late on a late machine.
+            most = (asked + 2) * SLOTS_PER_TIMEOUT + late.sum_s / PACE.period_s
+            assert lost_to_the_unit(found[name]) <= most, name

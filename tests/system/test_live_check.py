@@ -30,6 +30,7 @@ from tests.system.described_plant import DescribedPlant
 from tests.system.modbus_peer import Request, Step, serving
 from tests.system.modbus_peer import plant as modbus_plant
 from tests.system.opcua_peers import endpoint_of, peer, silent
+from tests.wire.lateness import where_it_is_prompt
 
 V = ua.VariantType
 
@@ -89,7 +90,7 @@ def placed(plant: DescribedPlant, tags: dict[str, dict[str, Any]]) -> dict[str, 
 def plant_file(folder: Path, plant: DescribedPlant, tags: dict[str, dict[str, Any]], *more: str) -> Path:
     file = folder / "plant.yaml"
     devices = json.dumps({"plc": {"unit": "R-201", "tags": placed(plant, tags)}}, ensure_ascii=False)
-    endpoints = [f"  south: {{url: '{plant.url}', devices: {devices}}}", *more]
+    endpoints = [f"  south: {{url: '{plant.url}', timeout_s: 60, devices: {devices}}}", *more]
     file.write_text("\n".join(["site: T", "units: {R-201: , R-301: }", "endpoints:", *endpoints, ""]), encoding="utf-8")
     return file
 
@@ -97,7 +98,7 @@ def plant_file(folder: Path, plant: DescribedPlant, tags: dict[str, dict[str, An
 def check(file: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "collector", "check", str(file), "--live", *options]
     clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | environment
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, env=clean, check=False)
 
 
 def remarks_of(result: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
@@ -269,7 +270,8 @@ async def test_subscribed_tags_are_read_like_others(plant: DescribedPlant) -> No
     assert plant.server.iserver.subscription_service.subscriptions == {}
 
 
-async def test_the_way_out_is_orderly(plant: DescribedPlant) -> None:
+async def test_the_way_out_is_orderly(plant: DescribedPlant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.opcua.wire.CLOSE_S", 60.0)
     before = plant.sessions
     await visited(plant, TAGS)
     assert plant.sessions == before
@@ -295,7 +297,7 @@ async def test_a_modbus_device_that_lacks_addresses(words: DriversWords, lacking
     tags = {f"N{number}": f"holding:{number} uint16" for number in range(100)}
     async with serving(script) as there:
         endpoint, _ = modbus_plant(there.port, tags)
-        told = await visit(endpoint, PlantClock(), 20.0, words)
+        told = await visit(endpoint, PlantClock(), 60.0, words)
     bad = [reading for reading in told.readings if reading.quality is not Quality.GOOD]
     assert [reading.tag.name for reading in bad] == [f"N{number}" for number in lacking]
     assert all("illegal data address" in reading.advice for reading in bad)
@@ -303,6 +305,7 @@ async def test_a_modbus_device_that_lacks_addresses(words: DriversWords, lacking
     assert len(there.requests) < 1000
 
 
+@where_it_is_prompt(0.05)
 async def test_a_silent_modbus_device_is_told_and_the_next_one_is_read() -> None:
     def only_unit_4(request: Request) -> list[Step]:
         return [request.answer()] if request.unit == 4 else []
@@ -319,6 +322,7 @@ async def test_a_silent_modbus_device_is_told_and_the_next_one_is_read() -> None
     assert [(reading.device, reading.value) for reading in told.readings] == [("PLC-4", 270)]
 
 
+@where_it_is_prompt(0.05)
 async def test_what_a_device_gave_before_the_deadline_is_kept() -> None:
     def only_unit_3(request: Request) -> list[Step]:
         return [request.answer()] if request.unit == 3 else []
