@@ -2,7 +2,8 @@
 is too large for them, and the same request on the next one would end that too, again and again.
 
     BadResponseTooLarge, and the connection is closed ──> the request is cut in pieces from then on, at the same places each time
-                                                      └─> a node that stands alone, again and again: not asked for any more
+                                                      └─> a node that stands alone, again and again: not asked for any more,
+                                                          but once more after a while, in case its value is smaller now
 
 The server does not say which of the requests under way it means. It is one of many nodes rather than one of a single node, and
 the one that was sent first rather than another. So a node is given up after some such closings, and its answer clears it.
@@ -19,6 +20,10 @@ from asyncua.ua.status_codes import StatusCodes
 from drivers.base import ScanGroup
 
 STRIKES, PIECES = 4, 8
+FIRST_WAIT_S, LONGEST_WAIT_S = 900.0, 86_400.0
+"""Until a tag that is not asked for any more is asked for once more: twice as long each time, for it may cost the connection."""
+APART_S = 300.0
+"""Between two such attempts, whosever."""
 OF_THE_FIRST, OF_ANOTHER = 2, 1
 """Strikes for a node, by whether its request was the first of those under way."""
 TOO_LARGE = frozenset(
@@ -41,7 +46,11 @@ class Learned:
     strikes: dict[int, int] = field(default_factory=dict)
     """Of tags that were asked for alone when the connection ended, and were not answered since."""
     refused: dict[int, int] = field(default_factory=dict)
-    """Tags that are not asked for any more, and the status that tells why."""
+    """Tags that are not asked for now, and the status that tells why."""
+    retry_ns: dict[int, int] = field(default_factory=dict)
+    """When they are to be asked for again, on a monotonic clock."""
+    waits_s: dict[int, float] = field(default_factory=dict)
+    """How long that took the last time."""
     notifications: int = 0
     """The most in one message of a subscription; 0: no bound."""
     too_large_alone: int = 0
@@ -72,6 +81,20 @@ class Learned:
         if self.strikes:
             for column in columns:
                 self.strikes.pop(column, None)
+                self.waits_s.pop(column, None)
+
+    def retries(self, now_ns: int) -> bool:
+        """Whether one of `refused` is asked for again from now on; when the connection ends over it, it is refused at once."""
+        for column in self.refused.keys() - self.retry_ns.keys():
+            wait_s = self.waits_s[column] = min(2 * self.waits_s.get(column, FIRST_WAIT_S / 2), LONGEST_WAIT_S)
+            self.retry_ns[column] = now_ns + round(wait_s * 1e9)
+        due = [column for column, retry_ns in self.retry_ns.items() if retry_ns <= now_ns]
+        if not due:
+            return False
+        self.retry_ns.update((column, now_ns + round(APART_S * 1e9)) for column in due[1:])
+        self.strikes[due[0]] = STRIKES - OF_ANOTHER
+        del self.retry_ns[due[0]], self.refused[due[0]]
+        return True
 
 
 @dataclass(slots=True)

@@ -200,20 +200,24 @@ class GroupReader:
         self, connection: Connection, group: ScanGroup, namespaces: Sequence[str], nodes_per_read: int | None, clock: Clock
     ) -> None:
         self._connection, self._group, self._clock, self._nodes_per_read = connection, group, clock, nodes_per_read
-        self._faults = TagFaults(group)
+        self._faults, self._learned = TagFaults(group), learned_of(group)
         self._unresolved: Parted[Samples] = []
         self.unresolved: list[tuple[int, int]] = []
         """Columns without a node, and the status that tells why."""
         self.nodes = self._resolve(namespaces)
         """NodeIds by column, of those that could be resolved."""
-        doing = f"reading {group.name}"
-        learned = learned_of(group)
-        for column, status in learned.refused.items():
-            self._unresolved.append((np.array([column]), self._decoder((column,)).refused(status)))
+        self._learned.retries(clock.monotonic_ns())
+        self._divide()
+
+    def _divide(self) -> None:
+        """What is asked for, in as many requests as the server wants."""
+        connection, refused, doing = self._connection, self._learned.refused, f"reading {self._group.name}"
+        self._withheld = [(np.array([column]), self._decoder((column,)).refused(status)) for column, status in refused.items()]
+        for column, status in refused.items():
             self._faults.tell(column, status)
-        self._reader = PartReader(connection, doing, self.nodes, nodes_per_read, self._decoder, learned=learned)
+        self._reader = PartReader(connection, doing, self.nodes, self._nodes_per_read, self._decoder, learned=self._learned)
         # With no node to ask for, the server itself is asked: or its restart, which may bring them, would go unseen.
-        asked_for = self.nodes.keys() - learned.refused.keys()
+        asked_for = self.nodes.keys() - refused.keys()
         self._server = None if asked_for else NodeReader(connection, doing, {0: SERVER_STATE}, None)
 
     def _resolve(self, namespaces: Sequence[str]) -> dict[int, ua.NodeId]:
@@ -239,9 +243,11 @@ class GroupReader:
 
     async def read(self, slot_ns: int) -> Scan:
         """The scan of `slot_ns`. Raises DeviceError."""
+        if self._withheld and self._learned.retries(self._clock.monotonic_ns()):
+            self._divide()
         if self._server:
             await self._server.answers()
-        parts = self._unresolved + await self._reader.read()
+        parts = self._unresolved + self._withheld + await self._reader.read()
         received_ns = self._clock.now_ns()
         samples = joined(self._group.layout, parts)
         scan = samples.scan(self._group.layout, slot_ns, received_ns)

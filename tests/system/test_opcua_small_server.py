@@ -15,11 +15,11 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import uatcp_to_binary
 
 from config.model import OpcUaEndpoint
-from drivers.base import DeviceError, Quality, Scan, ScanGroup, scan_groups
+from drivers.base import Clock, DeviceError, Quality, Scan, ScanGroup, scan_groups
 from drivers.opcua.browse import Browser, start_of, walk
-from drivers.opcua.learned import STRIKES, learned_of
+from drivers.opcua.learned import FIRST_WAIT_S, STRIKES, learned_of
 from drivers.opcua.session import connect
-from tests.system.opcua_peers import CLOCK, SLOT_NS, PlantServer, endpoint_of, nothing_left_behind
+from tests.system.opcua_peers import CLOCK, SLOT_NS, PlantServer, SystemClock, endpoint_of, nothing_left_behind
 
 MANY = 100
 NAMES = [f"{'a long name for a node, as controllers have them ':.50}{number:03}" for number in range(MANY)]
@@ -56,11 +56,11 @@ def hang_up(plant: PlantServer) -> None:
         client.transport.close()
 
 
-async def first_scan(endpoint: OpcUaEndpoint, group: ScanGroup, most: int) -> tuple[Scan, int]:
+async def first_scan(endpoint: OpcUaEndpoint, group: ScanGroup, most: int, clock: Clock = CLOCK) -> tuple[Scan, int]:
     """As the endpoint's task does it: connect again until there is a scan. And how often it took."""
     for attempt in range(1, most + 1):
         try:
-            async with connect(endpoint, [group], CLOCK) as driver:
+            async with connect(endpoint, [group], clock) as driver:
                 return await driver.read(group, SLOT_NS), attempt
         except DeviceError as exc:
             assert exc.status == StatusCodes.BadResponseTooLarge
@@ -87,6 +87,46 @@ async def test_a_value_too_great_for_its_server_costs_itself_only(plant: PlantSe
         assert each.status[70] == StatusCodes.BadResponseTooLarge
         assert each.quality.tolist() == [Quality.BAD if column == 70 else Quality.GOOD for column in range(MANY)]
         assert each.values[each.quality == Quality.GOOD].tolist() == [float(n) for n in range(MANY) if n != 70]
+
+
+class Hurried(SystemClock):
+    """Of which time can be let pass."""
+
+    ahead_s = 0.0
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() + round(self.ahead_s * 1e9)
+
+
+async def test_a_value_that_was_too_great_is_asked_for_again_after_a_while(plant: PlantServer) -> None:
+    """It was bad until the daemon was started anew, though the server was set up better long ago."""
+    too_great = [True]
+
+    def answers(parameters: ua.ReadParameters) -> list[ua.DataValue]:
+        if too_great[0] and any(each.NodeId == plant.node(GREAT) for each in parameters.NodesToRead):
+            hang_up(plant)
+            raise ServiceError(StatusCodes.BadResponseTooLarge)
+        return plant.stock_answers(parameters)
+
+    endpoint, clock = endpoint_at(plant), Hurried()
+    (group,) = scan_groups(endpoint)
+    with plant.answering(answers):
+        scan, _ = await first_scan(endpoint, group, most=6, clock=clock)
+        assert scan.status[70] == StatusCodes.BadResponseTooLarge
+        async with connect(endpoint, [group], clock) as driver:
+            clock.ahead_s += FIRST_WAIT_S
+            with pytest.raises(DeviceError, match="BadResponseTooLarge"):
+                await driver.read(group, SLOT_NS)
+        scan, _ = await first_scan(endpoint, group, most=1, clock=clock)
+        assert scan.status[70] == StatusCodes.BadResponseTooLarge, "one connection is enough to see that it still is"
+        async with connect(endpoint, [group], clock) as driver:
+            too_great[0] = False
+            clock.ahead_s += 2 * FIRST_WAIT_S - 1
+            assert (await driver.read(group, SLOT_NS)).status[70] == StatusCodes.BadResponseTooLarge
+            clock.ahead_s += 1
+            for _ in range(2):
+                assert (await driver.read(group, SLOT_NS)).values.tolist() == [float(n) for n in range(MANY)]
+    assert not learned_of(group).waits_s
 
 
 async def test_a_tag_that_is_asked_for_beside_the_one_that_is_too_great_is_asked_for_again(plant: PlantServer) -> None:
