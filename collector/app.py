@@ -156,9 +156,8 @@ class Daemon:
         self._painter = self._new_painter()
 
     def _build_upkeep(self) -> None:
-        self.upkeep = Upkeep(
-            self.data, self.journal, self.registry, self.live, self.clock, self._tell, self._keep(), self._outside.file
-        )
+        parts = (self.data, self.journal, self.registry, self.live, self.clock, self._tell)
+        self.upkeep = Upkeep(*parts, self._keep(), self._outside.file, self.keeping.suspect)
         self.room = Room(
             self.data,
             self.plant.disk,

@@ -40,7 +40,7 @@ from collector.store.daily import DailyFile
 from collector.store.files import Damaged, StoreError, journal_files, reading
 from collector.store.losses import losses
 from collector.store.registry import Registry, site_of
-from collector.store.retention import ARCHIVED, Note, Stored, held, stored
+from collector.store.retention import ARCHIVED, UNSOUND, Note, Stored, held, stored
 from collector.terms import Json
 
 
@@ -129,6 +129,7 @@ class _Archiving:
                 self._check_neighbours(found, file, manifest)
                 entry = self._archived(found, file)
         except (Damaged, _Unsound) as exc:
+            self._tell_daemon(path, str(exc))
             return Outcome(path.stem, State.UNSOUND, str(exc))
         except sqlite3.Error as exc:
             raise StoreError(f"{path} can't be read: {exc}") from exc
@@ -253,6 +254,11 @@ class _Archiving:
             archived_ns=self.now_ns(),
             version=self.version,
         )
+
+    def _tell_daemon(self, path: Path, cause: str) -> None:
+        """It sets aside what it finds unsound as well. A registry that refuses: the next run tells it again."""
+        with suppress(sqlite3.Error):
+            self.registry.put_states(UNSOUND, {path.name: {"cause": cause}})
 
     def _notes(self) -> dict[str, dict[str, Json]]:
         try:

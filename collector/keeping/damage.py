@@ -20,7 +20,7 @@ import structlog
 
 from collector.keeping.rescue import Rescued, begin_anew, write_copy
 from collector.store.daily import Totals
-from collector.store.files import Connect, Damaged, StoreError, connect, inode_of, tells_damage
+from collector.store.files import Connect, Damaged, StoreError, connect, day_of, inode_of, journal_files, tells_damage
 from collector.store.journal import Journal
 from collector.store.losses import Loss, losses
 from collector.store.recovery import holes
@@ -133,14 +133,15 @@ class Keeping:
             self._loop.call_soon_threadsafe(self._aside.tell_rescue, rescued, ["each sink goes on where it was"])
 
     async def run(self) -> None:
-        """Look at the edges of all files, soon and then once a day; copy each minute what the registry knows."""
+        """Look at the edges of all files: soon, once a day, and when one is there that can't be ours. Copy each minute what the
+        registry knows."""
         next_look_s, turn_s = FIRST_LOOK_S, 0.0
         while True:
             wait_s = min(COPY_INTERVAL_S, next_look_s - turn_s)
             await asyncio.sleep(wait_s)
             turn_s += wait_s
             await asyncio.to_thread(self.copy)
-            if turn_s >= next_look_s:
+            if turn_s >= next_look_s or await asyncio.to_thread(self._is_ahead):
                 next_look_s, turn_s = LOOK_INTERVAL_S, 0.0
                 await self._look()
 
@@ -150,6 +151,13 @@ class Keeping:
             if self._registry.is_gone():
                 self.look_at_registry()
             write_copy(self._data, self._registry)
+
+    def _is_ahead(self) -> bool:
+        """A daily file has a name that is none of ours yet: readers would take it for the newest."""
+        with contextlib.suppress(OSError, sqlite3.Error):
+            head = End.from_json(self._registry.states("journal").get("head") or {})
+            return bool(head.time_ns) and any(path.stem > day_of(head.time_ns) for path in journal_files(self._data)[-1:])
+        return False
 
     async def _look(self) -> None:
         """Set aside what can't be opened, put down what is gone."""

@@ -80,7 +80,7 @@ class Room:
         self._rate: float | None = None
         self._looks = 0
         self._freed_bytes = 0
-        self._given_back = False
+        self._given_back, self._fault = False, ""
         self.runway = Runway()
         self.short = False
 
@@ -90,8 +90,11 @@ class Room:
             try:
                 for state, cause in await asyncio.to_thread(lambda: list(self._look())):
                     self._tell_of(state, cause)
+                self._fault = ""
             except (StoreError, sqlite3.Error, OSError) as exc:
-                log.warning("room on the disk can't be looked up", cause=str(exc))
+                if not self._fault:
+                    log.warning("room on the disk can't be looked up", cause=str(exc))
+                self._fault = str(exc)
             await asyncio.sleep(INTERVAL_S)
 
     def state(self) -> dict[str, Json]:

@@ -11,17 +11,19 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
+from collector.keeping.doubts import Doubts
 from collector.ledger import pass_by
 from collector.show.live import Live
 from collector.store.compactor import Compactor
-from collector.store.files import Connect, StoreError, connect, inode_of, journal_files
+from collector.store.files import Connect, Damaged, StoreError, connect, identity_of, journal_files
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.registry import Registry
@@ -43,6 +45,8 @@ from drivers.base import Clock
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 FIRST_S = 15.0
 """After a start, devices and sinks come first."""
 INTERVAL_S = 5.0
@@ -60,6 +64,14 @@ def leisurely(work: Iterator[None], stop: threading.Event) -> None:
         began_s = time.perf_counter()
 
 
+async def _ignore(exc: Exception) -> None:
+    pass
+
+
+class _Stopped(Exception):
+    """In the middle of a step that takes long."""
+
+
 class Upkeep:
     """Of one daemon."""
 
@@ -73,16 +85,19 @@ class Upkeep:
         tell: Callable[[Event], None],
         keep: Keep = Keep(),  # noqa: B008  frozen
         connect: Connect = connect,
+        suspect: Callable[[Exception], Awaitable[None]] = _ignore,
     ) -> None:
-        """`tell` is called in the event loop."""
+        """`tell` is called in the event loop; `suspect` is told what is damaged, and has it set aside."""
         self._data, self._registry, self._live, self._clock, self._tell = data, registry, live, clock, tell
         self._keep, self._connect = keep, connect
+        self._suspect = suspect
         self._compactor = Compactor(data, journal.turn, connect)
         self._stop = threading.Event()
+        self._doubts = Doubts(data, registry, connect, self._rest)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._told: set[tuple[str, str]] = set()
-        self._closed: dict[int, Stored] = {}
-        """Of closed files, by inode: what is asked of them here does not change any more."""
+        self._closed: dict[tuple[str, int], Stored] = {}
+        """Of closed files: what is asked of them here does not change any more."""
         self._fault = ""
 
     async def run(self) -> None:
@@ -92,7 +107,9 @@ class Upkeep:
             await asyncio.sleep(FIRST_S)
             while True:
                 await self._in_thread(self._compact)
-                if turn % ROUNDS_PER_LOOK == 0 and not self._keep.everything:
+                if turn % ROUNDS_PER_LOOK == 0:
+                    for damaged in await self._in_thread(self._doubts.look):
+                        await self._suspect(damaged)
                     for event in await self._in_thread(self._look):
                         self._tell(event)
                 turn += 1
@@ -101,17 +118,23 @@ class Upkeep:
             self._stop.set()
             self._thread.shutdown(wait=True)
 
-    async def _in_thread(self, work: Callable[[], list[Event]]) -> list[Event]:
-        """What it tells. A disk that refuses is logged once, and tried again."""
+    async def _in_thread(self, work: Callable[[], list[T]]) -> list[T]:
+        """What it gives. A disk that refuses is logged once, and tried again; what is damaged is suspected."""
         try:
-            events = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            given = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (sqlite3.Error, StoreError, OSError) as exc:
             if not self._fault:
                 log.error("daily files can't be looked after now", cause=str(exc))
             self._fault = str(exc)
+            if isinstance(exc, Damaged):
+                await self._suspect(exc)
             return []
         self._fault = ""
-        return events
+        return given
+
+    def _rest(self) -> None:
+        if self._stop.wait(_LEAST_REST_S):
+            raise _Stopped
 
     def _compact(self) -> list[Event]:
         leisurely(self._compactor.work(self._clock.now_ns()), self._stop)
@@ -119,10 +142,13 @@ class Upkeep:
             if (path.name, cause) not in self._told:
                 self._told.add((path.name, cause))
                 log.error("daily file can't be compacted, and stays as it is", file=path.name, cause=cause)
+                self._doubts.about(path, cause)
         return []
 
     def _look(self) -> list[Event]:
         """Take away what may go; what was, and why what should may not, once."""
+        if self._keep.everything:
+            return []
         decision = self._decide()
         with free_to_remove(self._data) as is_free:  # else at the next look: a copy is being made
             events = [self._remove(file) for file in decision.remove if is_free and not self._stop.is_set()]
@@ -147,9 +173,9 @@ class Upkeep:
         paths = journal_files(self._data)[:-1]
         known, self._closed = self._closed, {}
         for path in paths:
-            inode = inode_of(path)
+            identity = identity_of(path)
             with suppress(StoreError):  # one that can't be read is told by who looks at the edges of all
-                self._closed[inode] = known.get(inode) or stored(path, self._connect)
+                self._closed[identity] = known.get(identity) or stored(path, self._connect)
         return sum(file.is_gmp and not file.noted(notes).is_archived for file in self._closed.values())
 
     def _decide(self) -> Decision:

@@ -197,7 +197,11 @@ def _between(proof: Proof) -> Iterator[Finding]:
     for older, newer in pairwise(opened):
         if newer.before in known:
             continue
-        if newer.before.seq != older.end.seq:
+        if newer.before.seq < older.end.seq:
+            last_seq = min(older.end.seq, newer.end.seq)
+            what = f"rows {newer.before.seq + 1} to {last_seq} are in both: one is a copy, or of another record"
+            yield Finding(f"{older.name}, {newer.name}", what, _STOP_AND_START)
+        elif newer.before.seq != older.end.seq:
             what = f"rows {older.end.seq + 1} to {newer.before.seq} are in no file"
             yield Finding(f"{older.name}, {newer.name}", what, f"a file between them is gone: {_BRING_BACK}")
         elif newer.before != older.end:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from collector.store.appended import Appended, joined
 from collector.store.daily import DailyFile
-from collector.store.files import Connect, StoreError, connect, inode_of, journal_files, open_compactor
+from collector.store.files import Connect, StoreError, connect, identity_of, is_of_the_disk, journal_files, open_compactor
 from collector.store.quarantine import ROWS_NEVER_GIVEN
 from collector.store.rows import DamagedRow
 from collector.store.segment_writer import Segment, SegmentWriter
@@ -40,26 +40,35 @@ class Compactor:
     def __init__(self, data: Path, turn: AbstractContextManager[object], connect: Connect = connect) -> None:
         """`turn` is the journal's lock: who holds it may write."""
         self._data, self._turn, self._connect = data, turn, connect
-        self._left: set[int] = set()
-        """Inodes of files that are finished and compacted, or can't be: there may be another of the same name."""
+        self._left: set[tuple[str, int]] = set()
+        """Files that are finished and compacted, or can't be."""
         self._bytes_at_once = 1 << 16
         self._layouts: dict[str, Layout] = {}
         self.faults: dict[Path, str] = {}
         """Files that can't be compacted, and why: they stay as they are."""
 
     def work(self, now_ns: int) -> Iterator[None]:
-        """Do what is to be done at plant time `now_ns`, a short step at each `next`; may be left off at any."""
+        """Do what is to be done at plant time `now_ns`, a short step at each `next`; may be left off at any.
+
+        What the disk refused is raised at the end: StoreError, sqlite3.Error, OSError.
+        """
         files = journal_files(self._data)
+        self._left &= {identity_of(path) for path in files}
+        self.faults = {path: fault for path, fault in self.faults.items() if path in files}
+        refused: Exception | None = None
         for path in files:
-            if (inode := inode_of(path)) in self._left:
+            if (identity := identity_of(path)) in self._left:
                 continue
             try:
                 yield from self._file(path, now_ns, finished=path != files[-1])
-            except (sqlite3.OperationalError, OSError):
-                raise  # the disk: it may be better next time
-            except (StoreError, DamagedRow, sqlite3.Error) as exc:
+            except (StoreError, DamagedRow, sqlite3.Error, OSError) as exc:
+                if is_of_the_disk(exc):
+                    refused = refused or exc  # it may be better next time; one bad sector is no matter of the other files
+                    continue
                 self.faults[path] = str(exc)
-                self._left.add(inode)
+                self._left.add(identity)
+        if refused is not None:
+            raise refused
 
     def _file(self, path: Path, now_ns: int, *, finished: bool) -> Iterator[None]:
         with (
@@ -72,7 +81,7 @@ class Compactor:
                 yield from self._segment(writing, file, segment)
             if finished:
                 yield from writing.give_back()
-                self._left.add(inode_of(path))
+                self._left.add(identity_of(path))
             writing.checkpoint()
             self._bytes_at_once = writing.bytes_at_once
 

@@ -60,6 +60,12 @@ def inode_of(path: Path) -> int:
         return 0
 
 
+def identity_of(path: Path) -> tuple[str, int]:
+    """By which a file is known again among all that were ever there: a file system soon gives the inode of one that was removed
+    to the next that is made."""
+    return path.name, inode_of(path)
+
+
 _OF_DAMAGE = ("Could not decode to UTF-8", "no such table", "no such column")
 """A statement of ours names what the schema of a daily file has: without it the schema is not what was written."""
 
@@ -71,6 +77,12 @@ def tells_damage(exc: BaseException) -> bool:
         return True
     told = isinstance(exc, sqlite3.OperationalError) and str(exc).startswith(_OF_DAMAGE)
     return told or isinstance(exc, UnicodeDecodeError)  # of a text, or of the name of a column
+
+
+def is_of_the_disk(exc: BaseException) -> bool:
+    """The disk, a lock or a right refused, and may not the next time: nothing is known of what the file holds."""
+    cause = exc.__cause__ if isinstance(exc, StoreError) and not isinstance(exc, Damaged) else exc
+    return isinstance(cause, (sqlite3.OperationalError, OSError)) and not tells_damage(cause)
 
 
 @contextmanager

@@ -83,6 +83,8 @@ class Quarantine:
 
     def _loss(self, path: Path, name: str, kept: str, cause: str) -> Loss:
         before, after = self._edge_before(path, kept), self._edge_after(path)
+        if after and after.totals.seq < before.totals.seq:  # what it says of its own beginning can't be
+            before = after
         return Loss(
             name=name,
             file=path.name,
@@ -149,6 +151,8 @@ class Quarantine:
     def _beyond(self, before: Totals, told: Totals | None) -> Totals:
         """Where to go on: beyond all that is known, and what the damaged file tells where that can be true."""
         known = self.known
+        if self.exact and known == before:  # nothing of it was ever ours: the file that is written goes on without a hole
+            return before
         sure = known if known.seq >= before.seq and known.samples >= before.samples else before
         if told and not self.exact and _plausible(sure, told):
             sure = told

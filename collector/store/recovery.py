@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from collector.store.daily import DailyFile, Totals
-from collector.store.files import Connect, Damaged, connect, journal_files, reading
+from collector.store.files import Connect, Damaged, connect, day_of, journal_files, reading
 from collector.store.losses import Loss, losses, quarantine
 from collector.store.quarantine import Quarantine
 from collector.store.reader import Reader
@@ -38,9 +38,10 @@ def recover(
     for orphan in _orphans(data):
         aside.put_down(*orphan)
     while files := journal_files(data):
-        if not (damage := damage_at_end(files[-1], connect)):
+        if damage := damage_at_end(files[-1], connect) or _copy_of_another(files, connect):
+            aside.set_aside(files[-1], damage)
+        else:
             break
-        aside.set_aside(files[-1], damage)
     with closing(Reader(data, connect)) as reader:
         end = reader.totals()
     if known.seq > end.seq:
@@ -48,6 +49,14 @@ def recover(
         aside.put_down_end(end, f"{missing}: it was deleted, cut short, or put back from an older copy")
     _recover_beginning(data, aside, removed, connect)
     return [loss for loss in losses(data) if loss not in before]
+
+
+def _copy_of_another(files: Sequence[Path], connect: Connect) -> str:
+    """What is wrong with the newest file, beside the one before it. One that can't be opened is found by whoever reads it."""
+    with suppress(Damaged):
+        for older in files[-2:-1]:
+            return next((what for path, what in _misplaced(older, files[-1], connect) if path == files[-1]), "")
+    return ""
 
 
 def _recover_beginning(data: Path, aside: Quarantine, removed: Totals, connect: Connect) -> None:
@@ -105,6 +114,23 @@ def _check_size(file: DailyFile) -> None:
         raise Damaged(file.path, f"it is cut short: {size_bytes} bytes of {pages * page_bytes}")
 
 
+def _misplaced(older: Path, newer: Path, connect: Connect) -> Iterator[tuple[Path, str]]:
+    """Of two neighbours the one that is there twice: it has rows of the other, and begins on another day than its name says."""
+    (_, end), (first, _) = _edges(older, connect), _edges(newer, connect)
+    if first < end:
+        for path in (newer, older):
+            if (day := _first_day(path, connect)) not in ("", path.stem):
+                yield path, f"it begins on {day}, and has rows that are in another file too: it is a copy under another name"
+                return
+
+
+def _first_day(path: Path, connect: Connect) -> str:
+    """That of its first commit: a file is made for it. Empty where there is none."""
+    with reading(path), closing(DailyFile.open(path, connect)) as file:
+        first = file.connection.execute("SELECT time_ns FROM commits ORDER BY seq LIMIT 1").fetchone()
+    return day_of(first[0]) if first else ""
+
+
 def _check_end(file: DailyFile, end: Totals) -> None:
     if end.seq < file.before.seq or end.samples < file.before.samples or end.scans < file.before.scans:
         raise Damaged(file.path, f"it ends ({end}) before it begins ({file.before})")
@@ -129,13 +155,17 @@ def _orphans(data: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def holes(data: Path, connect: Connect = connect) -> Iterator[tuple[Path, str]]:
-    """Daily files that can't be opened, and those that must have been there, for the one behind goes on beyond the one
-    before: with what is wrong. Reads the edges of every file: seconds for years of them. Raises StoreError."""
+    """Daily files that can't be opened, those that are there twice, and those that must have been there, for the one behind goes
+    on beyond the one before: with what is wrong. Reads the edges of every file: seconds for years of them. Raises StoreError."""
     before: Path | None = None
     for path in journal_files(data):
         try:
             first, _ = _edges(path, connect)
             if before is not None:
+                if copies := list(_misplaced(before, path, connect)):
+                    yield from copies
+                    before = path if copies[0][0] == before else before
+                    continue
                 _, end = _edges(before, connect)  # now, not when it was the newest and still grew
                 if end < first and first not in {loss.after.seq for loss in losses(data)}:
                     yield _between(before, path), f"it is gone: it had the rows {end + 1} to {first}"

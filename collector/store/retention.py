@@ -25,6 +25,8 @@ REMOVED = "retention"
 """Kind of the registry's states: under `removed`, what was taken away last."""
 ARCHIVED = "archive"
 """Kind of the registry's states: by daily file, the `Note` of its archived copy."""
+UNSOUND = "unsound"
+"""Kind of the registry's states: by daily file, the `cause` why `archive` found it unsound; the daemon looks at it."""
 _DAY_NS = 86_400_000_000_000
 _SUFFIXES = ("", "-wal", "-shm")
 

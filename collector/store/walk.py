@@ -7,7 +7,7 @@ commit, and the walk goes on from what is stored there: one change gives one bre
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from heapq import merge
@@ -45,8 +45,9 @@ class Walked:
     breaks: tuple[Break, ...]
 
 
-def walk(path: Path, connect: Connect = connect) -> Walked:
-    """Check every commit of a file. Raises StoreError when it can't be opened, sqlite3.Error when commits can't be read."""
+def walk(path: Path, connect: Connect = connect, after_each: Callable[[], None] = lambda: None) -> Walked:
+    """Check every commit of a file, `after_each` called behind it. Raises StoreError when it can't be opened, sqlite3.Error when
+    commits can't be read."""
     with closing(DailyFile.open(path, connect)) as file:
         before = at = file.before_head
         commits = unchained = 0
@@ -57,6 +58,7 @@ def walk(path: Path, connect: Connect = connect) -> Walked:
             at = Head(commit.seq, commit.hash)
             commits += 1
             unchained += commit.hash is None
+            after_each()
         if late := _rows_beyond(file, at.seq):
             breaks.append(Break(at.seq, late, "rows that no commit holds"))
     return Walked(before, at, commits, unchained, tuple(breaks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,14 +22,14 @@ from collector.show.live import Live
 from collector.store import compactor
 from collector.store.cursors import Cursor
 from collector.store.daily import DailyFile
-from collector.store.files import journal_files
+from collector.store.files import Damaged, journal_files
 from collector.store.journal import Journal
 from collector.store.losses import losses
 from collector.store.registry import Registry
-from collector.store.retention import Keep, held, stored
+from collector.store.retention import UNSOUND, Keep, held, stored
 from collector.terms import Event, EventKind, Stamp
 from tests.journal_rows import SECOND_NS, SLOT_NS
-from tests.unit.archive.archived import archived, days_of, notes, record
+from tests.unit.archive.archived import archived, days_of, notes, record, states
 from tests.unit.store.simple import DAY_NS, one
 
 
@@ -63,11 +64,17 @@ class Bench:
             for second in range(30):
                 time_ns = SLOT_NS + day * DAY_NS + second * SECOND_NS
                 self.journal.append([one(second / 10, time_ns)], time_ns)
-        self.upkeep = Upkeep(data, self.journal, self.registry, self.live, Still(), self.tell, keep)
+        parts = (data, self.journal, self.registry, self.live, Still(), self.tell)
+        self.upkeep = Upkeep(*parts, keep, suspect=self.suspect)
 
     def tell(self, event: Event) -> None:
         self.told.append(event)
         self.came.set()
+
+    async def suspect(self, exc: Exception) -> None:
+        """As the daemon does it."""
+        assert isinstance(exc, Damaged)
+        self.journal.set_aside(exc.path, exc.what, SLOT_NS + 4 * DAY_NS)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -216,6 +223,70 @@ def test_a_damaged_day_does_not_keep_the_others_from_being_counted(tmp_path: Pat
     assert bench.upkeep.to_archive() == 2
     bench.journal.close()
     bench.registry.close()
+
+
+def _change_a_row(path: Path) -> None:
+    """Of a row that no sink will read again: only who reads all of it notices."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE events SET body = '{}' WHERE seq = (SELECT min(seq) FROM events)")
+        connection.commit()
+
+
+async def test_a_gmp_day_that_is_not_sound_is_set_aside_and_those_behind_it_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module, "ROUNDS_PER_LOOK", 1)
+    monkeypatch.setattr(upkeep_module, "INTERVAL_S", 0.02)
+    data, to = record(tmp_path / "data"), tmp_path / "archive"
+    _change_a_row(journal_files(data)[0])
+    bench = Bench(data, Keep(days=0.5), days=0)
+    async with bench.running():
+        await until(lambda: bool(bench.told))
+        assert bench.told[0].body["state"] == "held"
+        assert states(await asyncio.to_thread(archived, data, to)) == ["unsound", "archived", "archived", "waiting"]
+        await until(lambda: days_of(data) == ["2024-11-25"])
+        await until(lambda: not bench.registry.states(UNSOUND))
+    (loss,) = losses(data)
+    assert (loss.file, loss.samples, bool(loss.kept)) == ("2024-11-22.db", 40, True)
+    assert "not those that were appended" in loss.cause
+    removed = [event.body["file"] for event in bench.told if event.body["state"] == "removed"]
+    assert removed == ["2024-11-23.db", "2024-11-24.db"]
+    assert prove(data).sound
+    open_record(data, SLOT_NS + 9 * DAY_NS).registry.close()
+    assert losses(data) == (loss,)
+
+
+async def test_a_day_that_could_not_be_archived_and_is_sound_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was the memory, or the way."""
+    monkeypatch.setattr(upkeep_module, "ROUNDS_PER_LOOK", 1)
+    monkeypatch.setattr(upkeep_module, "INTERVAL_S", 0.02)
+    data = record(tmp_path / "data")
+    bench = Bench(data, Keep(), days=0)
+    bench.registry.put_states(UNSOUND, {"2024-11-22.db": {"cause": "row 7"}, "2020-01-01.db": {"cause": "gone since"}})
+    async with bench.running():
+        await until(lambda: not bench.registry.states(UNSOUND))
+    assert len(journal_files(data)) == 4
+    assert losses(data) == ()
+
+
+async def test_a_day_that_can_not_be_compacted_for_damage_is_set_aside(data: Path) -> None:
+    bench = Bench(data, Keep())
+    with closing(sqlite3.connect(journal_files(data)[1])) as connection:
+        connection.execute("DELETE FROM scans WHERE seq = 35")
+        connection.commit()
+    async with bench.running():
+        await until(lambda: len(journal_files(data)) == 3)
+    (loss,) = losses(data)
+    assert (loss.file, loss.samples) == ("2024-11-23.db", 30)
+
+
+async def test_a_day_whose_stamps_are_damaged_does_not_end_keeping(data: Path) -> None:
+    bench = Bench(data, Keep(days=0.5))
+    with closing(sqlite3.connect(journal_files(data)[2])) as connection:
+        connection.execute("DROP TABLE stamps")
+        connection.commit()
+    async with bench.running():
+        await until(lambda: [loss.file for loss in losses(data)] == ["2024-11-24.db"])
 
 
 async def test_a_batch_that_runs_keeps_its_days(data: Path) -> None:

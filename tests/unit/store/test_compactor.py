@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from collector.store import blocks, chunks, segment_writer
 from collector.store import compactor as compactor_module
+from collector.store import files as files_module
 from collector.store.blobs import Columns
 from collector.store.blocks import Index
 from collector.store.chunks import Chunk
 from collector.store.compactor import Compactor
 from collector.store.daily import DailyFile, Totals
-from collector.store.files import Damaged, journal_files, open_compactor
+from collector.store.files import Damaged, StoreError, journal_files, open_compactor
 from collector.store.journal import Entry, Journal, Stamped
 from collector.store.reader import Reader
 from collector.store.recovery import recover
@@ -472,3 +473,40 @@ def test_a_damaged_day_does_not_keep_the_others_from_being_compacted(data: Path)
     compactor = compacted(data, SLOT_NS + 3 * DAY_NS)
     assert list(compactor.faults) == [first]
     assert table(second, "scans") == 0
+
+
+def test_a_new_day_that_gets_the_inode_of_one_that_was_removed_is_compacted(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most file systems give it to the next file that is made."""
+    monkeypatch.setattr(files_module, "inode_of", lambda path: 7)
+    compactor = Compactor(data, threading.Lock())
+    for day in range(3):
+        with journal_of(data) as journal:
+            journal.append([one(1.0)], SLOT_NS + day * DAY_NS)
+            journal.append([one(2.0)], SLOT_NS + (day + 1) * DAY_NS)
+        first = journal_files(data)[0]
+        for _ in compactor.work(SLOT_NS + (day + 1) * DAY_NS):
+            pass
+        assert table(first, "scans") == 0
+        first.unlink()
+
+
+def test_a_file_that_the_disk_refuses_does_not_keep_the_others_and_is_tried_again(data: Path) -> None:
+    with journal_of(data) as journal:
+        for day in range(3):
+            journal.append([one(float(day))], SLOT_NS + day * DAY_NS)
+    first, second, _ = journal_files(data)
+    broken = True
+
+    def connect(path: Path, mode: str) -> sqlite3.Connection:
+        if broken and path == first:
+            raise sqlite3.OperationalError("disk I/O error")
+        return files_module.connect(path, mode)
+
+    compactor = Compactor(data, threading.Lock(), connect)
+    with pytest.raises(StoreError, match="disk I/O error"):
+        list(compactor.work(SLOT_NS + 2 * DAY_NS))
+    assert (table(first, "scans"), table(second, "scans")) == (1, 0)
+    broken = False
+    list(compactor.work(SLOT_NS + 2 * DAY_NS))
+    assert table(first, "scans") == 0
+    assert compactor.faults == {}

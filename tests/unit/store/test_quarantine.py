@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from collector.store.quarantine import ROWS_NEVER_GIVEN, Quarantine
 from collector.store.reader import Reader
 from collector.store.recovery import damage_at_end, holes, recover
 from collector.store.rows import ScanRow
+from collector.store.walk import walk
 from tests.journal_rows import SLOT_NS
 from tests.unit.store.damages import OBVIOUS, deleted, put_back_older
 from tests.unit.store.simple import DAY_NS, all_rows, journal_of, one, values
@@ -253,6 +255,49 @@ def test_a_full_disk_is_no_damage(data: Path) -> None:
         with pytest.raises(sqlite3.Error, match="full"):
             journal.append([one(float(n)) for n in range(2000)], SLOT_NS + 1)
     assert losses(data) == ()
+
+
+# --- files that are none of the record's
+
+
+@pytest.mark.parametrize("name", ["2031-01-01.db", "2001-01-01.db"])
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_foreign_file_is_set_aside_beside_the_writer_and_leaves_no_hole(data: Path, name: str, copied: bool) -> None:
+    oldest, newest = days(data, 2)
+    foreign = data / "journal" / name
+    foreign.write_bytes((newest if name < oldest.name else oldest).read_bytes() if copied else b"nothing of ours" * 1000)
+    with closing(Journal(data)) if name < oldest.name else closing(_writing(data, foreign)) as journal:
+        ((path, cause),) = holes(data)
+        assert path == foreign
+        assert not copied or "a copy under another name" in cause
+        loss = journal.set_aside(path, cause, LATER_NS)
+        assert (loss.samples, loss.before.seq) == (0, loss.after.seq)
+        assert journal.append([one(1.0)], SLOT_NS + DAY_NS + 9) == totals(9), "the numbers go on where they were"
+    assert seqs(data) == list(range(1, 10))
+    assert list(holes(data)) == []
+    assert all(not walk(each).breaks for each in journal_files(data))
+    assert recovered(data, totals(9)) == []
+
+
+def _writing(data: Path, foreign: Path) -> Journal:
+    """A journal that was open before the file came."""
+    aside = foreign.rename(data / "aside")
+    journal = Journal(data)
+    aside.rename(foreign)
+    return journal
+
+
+@pytest.mark.parametrize("known", [0, 8])
+def test_a_copy_under_the_name_of_a_day_to_come_is_not_gone_on_with(data: Path, known: int) -> None:
+    oldest, newest = days(data, 2)
+    shutil.copy(oldest, data / "journal" / "2031-01-01.db")
+    (loss,) = recovered(data, totals(known))
+    assert (loss.file, loss.samples) == ("2031-01-01.db", 0)
+    with journal_of(data) as journal:
+        assert journal.totals.samples == 8
+        assert journal.append([one(1.0)], SLOT_NS + DAY_NS + 9).samples == 9
+    assert journal_files(data) == [oldest, newest]
+    assert len(set(seqs(data))) == len(seqs(data)) == 9
 
 
 # --- looked for
