@@ -11,7 +11,6 @@ chance, then everything is closed. A bug in any part ends all of them, after wha
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -33,15 +32,13 @@ from collector.desk.service import Desk
 from collector.gateway import Gateway
 from collector.keeping.damage import Keeping, loss_event, unnoted
 from collector.keeping.opening import open_record
-from collector.keeping.owner import expect_site, known_site
+from collector.keeping.owner import Owner, expect_site, known_site
 from collector.keeping.rescue import Rescued
 from collector.keeping.room import Room
 from collector.keeping.upkeep import Upkeep
 from collector.ledger import Ledger, ledger_of
 from collector.loading import loaded
-from collector.memory.alarms import AlarmMemory
-from collector.memory.figures import accumulated_before
-from collector.memory.slots import left_by, look_back_ns
+from collector.memory.before import RunBefore
 from collector.protocols import connect_driver, load_drivers
 from collector.recorder import Recorder
 from collector.show.live import Live
@@ -49,13 +46,12 @@ from collector.show.painter import Painter
 from collector.show.picture import Picture
 from collector.show.trend import Trend, trend
 from collector.store import files
-from collector.store.files import StoreError, locked
+from collector.store.files import locked
 from collector.store.journal import Journal
 from collector.store.losses import Loss
 from collector.store.reader import Reader
 from collector.store.retention import Keep
-from collector.store.rows import DamagedRow
-from collector.terms import CauseClass, Event, EventKind, Json, Stamp
+from collector.terms import Event, EventKind, Json
 from collector.uplink.sending import Sending
 from collector.version import VERSION
 from config.model import Plant, Unit
@@ -100,7 +96,6 @@ class Daemon:
         self.live = Live()
         self.url: str | None = None
         self._page_port, self._outside, self._renamed = page_port, outside, renamed
-        self._about: dict[str, Json] = {}
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -110,10 +105,11 @@ class Daemon:
             connect = self._outside.file
             if not self._renamed:
                 expect_site(self.data, self.plant.site, connect)
-            self._site_before = known_site(self.data, connect)
+            site_before = known_site(self.data, connect)
             self._begun = open_record(self.data, self._outside.wall_ns(), connect)
             self.registry = self._begun.registry
             stack.callback(self.registry.close)
+            self._owner = Owner(self.registry, self.plant.site, site_before)
             self.keeping = Keeping(self.data, self.registry, self, self._outside.wall_ns, connect)
             self.journal = Journal(self.data, connect, self.keeping.heard)
             stack.callback(self.journal.close)
@@ -129,29 +125,27 @@ class Daemon:
     def _build(self) -> None:
         load_drivers(self.plant.endpoints)
         self.reader.know(group.layout for endpoint in self.plant.endpoints for group in scan_groups(endpoint))
-        self._stopped_ns = max(self.reader.last_commit_ns() or 0, self._begun.end.time_ns) or None
-        self.clock = PlantClock((self._stopped_ns or 0) + 1, self._outside.wall_ns)
+        self._before = RunBefore(self.plant, self.journal, self.reader, self.registry, self._begun.end.time_ns)
+        self.clock = PlantClock((self._before.stopped_ns or 0) + 1, self._outside.wall_ns)
         self.sending = Sending(self.plant, self.reader, self.registry, self.clock, self._tell, self.keeping.suspect)
-        context = ContextTracker(self.plant, self._known_context())
-        alarm_memory = self._alarm_memory()
+        alarms = self._before.alarms
         self.recorder = Recorder(
             self.plant,
             self.journal,
-            context,
+            ContextTracker(self.plant, self._before.context),
             self.live,
             self.clock,
             self.sending.committed,
-            alarm_memory.alarms(),
-            self._accumulated(),
+            alarms.alarms(),
+            self._before.accumulated,
         )
-        self._devices_before = self.registry.states("device")
         self.health = Health(self.recorder.tell)
         units = {unit.name: unit for unit in self.plant.units}
         self._endpoints = [self._endpoint(endpoint, units) for endpoint in self.plant.endpoints]
         self._build_upkeep()
         clocks = ClockWatch(self.clock, self._outside.kernel, self.plant.endpoints, self._tell)
         look = self.keeping.look_at_registry
-        parts = (self.recorder, self.health, self.sending, self.room, self.clock, clocks, look, alarm_memory)
+        parts = (self.recorder, self.health, self.sending, self.room, self.clock, clocks, look, alarms)
         self.gateway = Gateway(self.live, self.registry, *parts)
         self._painter = self._new_painter()
 
@@ -211,25 +205,6 @@ class Daemon:
         """See `damage.Aside`."""
         await self.recorder.set_aside(path, cause)
 
-    def _alarm_memory(self) -> AlarmMemory:
-        memory = AlarmMemory(self.reader, self.registry)
-        try:
-            memory.catch_up(self.journal.totals.seq)
-        except (StoreError, DamagedRow, sqlite3.Error) as exc:  # collecting matters more
-            log.error("the alarms of before can't be read on from the journal", cause=str(exc))
-        return memory
-
-    def _accumulated(self) -> list[Event]:
-        try:
-            return accumulated_before(self.reader, self.plant.limits)
-        except (StoreError, DamagedRow) as exc:  # collecting matters more
-            log.error("what limits had summed up can't be read from the journal", cause=str(exc))
-            return []
-
-    def _known_context(self) -> dict[str, Stamp]:
-        states = self.registry.states("context")
-        return {unit: Stamp(**{name: str(value) for name, value in body.items()}) for unit, body in states.items()}
-
     def _endpoint(self, endpoint: Endpoint, units: Mapping[str, Unit]) -> EndpointTask:
         groups = scan_groups(endpoint)
         context = frozenset(group.name for group in groups if tells_context(group.layout, units))
@@ -274,13 +249,6 @@ class Daemon:
             raise JournalRefused(refusal)
         return ledger_of(self.reader, self.registry, self.sending.names)
 
-    def _resume(self) -> None:
-        """Tell each group's slots of which the run before could not tell."""
-        groups = [group for endpoint in self.plant.endpoints for group in scan_groups(endpoint)]
-        left = left_by(groups, self.reader.newest_slots(look_back_ns(groups)), self._devices_before)
-        for endpoint in self._endpoints:
-            endpoint.resume(left)
-
     def _begin(self) -> None:
         now_ns = self.clock.now_ns()
         if rescued := self._begun.rescued:
@@ -288,45 +256,20 @@ class Daemon:
             self.tell_rescue(rescued, self._begun.resumed)
         for loss in unnoted(self.data):
             self.tell_loss(loss)
-        if self._stopped_ns is not None:
-            body: dict[str, Json] = {
-                "from_ns": self._stopped_ns,
-                "to_ns": now_ns,
-                "cause": "gateway down: the daemon did not run",
-                "cause_class": CauseClass.GATEWAY_DOWN.value,
-            }
-            self.recorder.tell(Event(EventKind.GAP, now_ns, body=body))
-            self._resume()
-        self._about = {
-            "site": self._site_before or self.plant.site,  # a new name follows, once the record tells of it
-            "version": VERSION,
-            "config_hash": self.config_hash,
-            "started_ns": now_ns,
-        }
-        self.registry.put_states("daemon", {"about": self._about})
-        self.recorder.tell(Event(EventKind.DAEMON, now_ns, body=self._started()))
+        if gap := self._before.gap(now_ns):
+            self.recorder.tell(gap)
+            left = self._before.left()
+            for endpoint in self._endpoints:
+                endpoint.resume(left)
+        about: dict[str, Json] = {"version": VERSION, "config_hash": self.config_hash}
+        self._owner.begin({**about, "started_ns": now_ns})
+        self.recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "started", **about, **self._owner.new_name}))
         self._started_told = self.recorder.told()
         self.recorder.retire_alarms()
 
-    def _started(self) -> dict[str, Json]:
-        body: dict[str, Json] = {"state": "started", "version": VERSION, "config_hash": self.config_hash}
-        renamed = self._site_before not in ("", self.plant.site)
-        return body | ({"site": self.plant.site, "site_before": self._site_before} if renamed else {})
-
     async def _name(self) -> None:
         await self._started_told
-        self._put_name()
-
-    def _put_name(self) -> None:
-        """The site's new name: a kill before that leaves the old one, and the next start tells of it again."""
-        if self._about["site"] == self.plant.site:
-            return
-        self._about["site"] = self.plant.site
-        try:
-            self.registry.put_states("daemon", {"about": self._about})
-        except (sqlite3.Error, StoreError) as exc:  # collecting matters more
-            log.error("the site's new name can't be remembered", cause=str(exc))
-            self._about["site"] = self._site_before
+        self._owner.put_new_name()
 
     async def _serve(self) -> None:
         web = self.plant.web
@@ -348,7 +291,7 @@ class Daemon:
         durable = await self.recorder.close(now_ns)
         self.gateway.remember()
         if durable:
-            self._put_name()
+            self._owner.put_new_name()
         self.keeping.copy()
         if durable:
             return ""
