@@ -21,6 +21,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import orjson
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -39,6 +40,8 @@ UNREAD_MS = 20_000
 """A browser that takes nothing for so long is cut off, by the kernel."""
 STOP_S = 1
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+log = structlog.get_logger()
 
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
@@ -168,6 +171,7 @@ async def serve(picture: Callable[[], Picture], past: Past, host: str, port: int
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]), name="page")
+    serving.add_done_callback(lambda ended: None if stopping.is_set() else _tell_end(ended))
     try:
         yield f"http://{_in_url(socket.gethostname() if ip_address(address).is_unspecified else address)}:{actual_port}"
     finally:
@@ -178,6 +182,12 @@ async def serve(picture: Callable[[], Picture], past: Past, host: str, port: int
         finally:
             server.abort_connections()
             listener.close()
+
+
+def _tell_end(ended: asyncio.Task[None]) -> None:
+    """At once, and not with the end of the daemon, whose collecting goes on."""
+    cause = "cancelled" if ended.cancelled() else repr(ended.exception() or "it returned")
+    log.error("the page is not served any more: a defect, please report it", cause=cause)
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -18,6 +18,8 @@ from pathlib import Path
 import aiohttp
 import orjson
 import pytest
+import uvicorn
+from structlog.testing import capture_logs
 
 from collector.show.picture import (
     AlarmPicture,
@@ -299,6 +301,20 @@ async def test_what_ends_the_context_comes_out_as_it_was() -> None:
     with pytest.raises(ZeroDivisionError):
         async with serve(Easel().paint, past, "127.0.0.1", 0):
             raise ZeroDivisionError
+
+
+async def test_a_server_that_ends_by_itself_is_told_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = asyncio.Event()
+
+    async def ticks(*_: object) -> bool:
+        asyncio.get_running_loop().call_later(0.01, ended.set)
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(uvicorn.Server, "on_tick", ticks)
+    with capture_logs() as logs, pytest.raises(ZeroDivisionError):
+        async with serve(Easel().paint, past, "127.0.0.1", 0):
+            await ended.wait()
+            assert [log["cause"] for log in logs] == ["ZeroDivisionError('a bug')"]
 
 
 async def test_signals_stay_the_daemons(http: aiohttp.ClientSession) -> None:
