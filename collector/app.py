@@ -261,6 +261,8 @@ class Daemon:
             left = self._before.left()
             for endpoint in self._endpoints:
                 endpoint.resume(left)
+            for ended in self._before.left_open:
+                self.recorder.tell(ended)
         about: dict[str, Json] = {"version": VERSION, "config_hash": self.config_hash}
         self._owner.begin({**about, "started_ns": now_ns})
         self.recorder.tell(Event(EventKind.DAEMON, now_ns, body={"state": "started", **about, **self._owner.new_name}))

@@ -12,6 +12,8 @@ import structlog
 
 from collector.acquire.slots import Left
 from collector.memory.alarms import AlarmMemory
+from collector.memory.excursions import KIND as EXCURSION
+from collector.memory.excursions import left_open
 from collector.memory.figures import accumulated_before
 from collector.memory.slots import left_by, look_back_ns
 from collector.store.files import StoreError
@@ -36,6 +38,8 @@ class RunBefore:
         self.context = {unit: _stamp(body) for unit, body in registry.states("context").items()}
         self.alarms = _alarms(reader, registry, journal.totals.seq)
         self.accumulated = _accumulated(reader, plant)
+        self.left_open = _left_open(reader, registry)
+        """The ends of excursions that it could not tell."""
         self._devices = registry.states("device")
 
     def gap(self, now_ns: int) -> Event | None:
@@ -74,4 +78,12 @@ def _accumulated(reader: Reader, plant: Plant) -> list[Event]:
         return accumulated_before(reader, plant.limits)
     except (StoreError, DamagedRow) as exc:
         log.error("what limits had summed up can't be read from the journal", cause=str(exc))
+        return []
+
+
+def _left_open(reader: Reader, registry: Registry) -> list[Event]:
+    try:
+        return left_open(reader, registry.states(EXCURSION))
+    except (StoreError, DamagedRow) as exc:
+        log.error("which excursions were left open can't be read from the journal", cause=str(exc))
         return []

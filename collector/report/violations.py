@@ -38,7 +38,8 @@ class Violation:
     """Of the limits that say so."""
     runs: int = 0
     samples: int = 0
-    seconds: float = 0.0
+    ns: int = 0
+    """How long, together; whole, so that a sum does not depend on how many parts it is made of."""
     worst: float | None = None
     worst_ns: int = 0
     left: int = 0
@@ -50,6 +51,11 @@ class Violation:
     def is_counted(self) -> bool:
         """Whether it is about samples, whose runs can be counted."""
         return self.statistic in ("value", DEVIATION)
+
+    @property
+    def seconds(self) -> float:
+        """How long, together."""
+        return self.ns / 1e9
 
     @property
     def any(self) -> bool:
@@ -103,7 +109,7 @@ class Violations:
         if outside:
             of.outside_since_ns = event.slot_ns
         elif of.outside_since_ns is not None:
-            of.seconds += (event.slot_ns - of.outside_since_ns) / 1e9
+            of.ns += event.slot_ns - of.outside_since_ns
             of.outside_since_ns = None
 
 
@@ -179,7 +185,7 @@ class RawRules:
         times_before = np.r_[course.last_ns, times[:-1]]
         of.runs += int(np.count_nonzero(outside & ~before))
         of.samples += int(np.count_nonzero(outside))
-        of.seconds += int((times - times_before)[before].sum()) / 1e9
+        of.ns += int((times - times_before)[before].sum())
         course.last_ns, course.outside = int(times[-1]), bool(outside[-1])
         if outside.any():
             at = int(np.argmax(value) if rule.side == "high" else np.argmin(value))
@@ -195,7 +201,7 @@ class RawRules:
         self._innermost()
 
     def _end(self, course: _Course, slot_ns: int) -> None:
-        course.of.seconds += max(0, slot_ns - course.last_ns) / 1e9
+        course.of.ns += max(0, slot_ns - course.last_ns)
         course.outside = False
 
 

@@ -155,3 +155,5 @@ async def test_alarms_through_kill_start_and_stop(tmp_path: Path) -> None:
         await running.until({NOR: "returned, unacknowledged"})
         figures = json.loads((await running.alarms("figures", "--json")).stdout)
         assert (figures["calls"], figures["top"]) == (4, {NOR: 3, PAR: 1})
+        excursions = [event.body["ended"] for event in running.events(EventKind.EXCURSION)]
+        assert excursions == ["", "stopped", "", "stopped"], "the second start told what the kill had left open"
