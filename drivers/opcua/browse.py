@@ -27,6 +27,8 @@ REFERENCES_PER_NODE = 1000
 """Asked for; a server may give fewer, and a continuation point for the rest."""
 REFERENCE_BYTES, FEW_NODES_BYTES = 200, 16_000
 """Of a reference with its names; and for each node of a request, of a server that bounds its messages."""
+MOST_EMPTY = 10
+"""Answers in a row without a reference, each of which promises more: the server never ends."""
 OBJECTS = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
 _HIERARCHICAL = ua.NodeId(ua.Int32(ObjectIds.HierarchicalReferences))
 _CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable | ua.NodeClass.Method
@@ -126,7 +128,7 @@ class Browser:
         """All references of a node, with those that did not fit into the first answer."""
         if result.StatusCode.value == StatusCodes.BadNoContinuationPoints:
             (result,) = await self._browse([asked])
-        references = list(result.References or ())
+        references, empty = list(result.References or ()), 0
         while result.StatusCode.is_good() and result.ContinuationPoint:
             parameters = ua.BrowseNextParameters(
                 ReleaseContinuationPoints=False,  # asyncua's default is to let go of them: no more would be told
@@ -134,8 +136,9 @@ class Browser:
             )
             body = await self._connection.ask(ua.BrowseNextRequest(Parameters=parameters), "browsing on")
             (result,) = browse_next_results(body, 1, f"{self._connection.place}: browsing on")
-            if not result.References and result.ContinuationPoint:
-                break  # a server that never ends
+            empty = 0 if result.References else empty + 1
+            if empty == MOST_EMPTY:
+                return references, int(StatusCodes.BadContinuationPointInvalid)
             references += result.References or ()
         return references, result.StatusCode.value
 

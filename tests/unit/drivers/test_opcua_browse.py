@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.base import DeviceError
-from drivers.opcua.browse import OBJECTS, Browser, Found, NoSuchPath, start_of, walk
+from drivers.opcua.browse import MOST_EMPTY, OBJECTS, Browser, Found, NoSuchPath, start_of, walk
 from drivers.opcua.wire import Bounds, Connection
 
 Graph = dict[int, list[int]]
@@ -100,6 +100,30 @@ async def test_every_variable_of_any_graph_is_found_once(graph: Graph, most_node
         number for number in reachable(graph) if number % 2
     )
     assert not found.cut_short and not server.held, "no continuation point is left with the server"
+
+
+class Hesitant(GraphServer):
+    """Answers with nothing, and promises more, a few times before it gives what is left."""
+
+    def __init__(self, graph: Graph, times: int) -> None:
+        super().__init__(graph, most_references=1)
+        self._times = times
+
+    def _result(self, references: list[ua.ReferenceDescription]) -> ua.BrowseResult:
+        if not self.held and self._times and len(references) == 1:
+            self._times -= 1
+            self.held[b"more"] = references
+            return ua.BrowseResult(ContinuationPoint=ua.ByteString(b"more"))
+        return super()._result(references)
+
+
+async def test_a_server_that_promises_more_and_gives_nothing_is_asked_on_and_not_for_ever() -> None:
+    graph = {0: [1, 3, 5]}
+    found = await walked(Hesitant(graph, MOST_EMPTY - 1))
+    assert len(found.variables) == 3 and not found.faults
+    found = await walked(Hesitant(graph, 1000))
+    assert len(found.variables) == 2
+    assert found.faults == ["the start: BadContinuationPointInvalid"]
 
 
 async def test_a_walk_that_is_cut_short_says_by_what() -> None:
