@@ -19,7 +19,7 @@ from collector.commands.terms import failed, output, seconds, wrong_input
 from config.modbus_line import EXAMPLES, TRANSPORTS
 from config.model import ModbusEndpoint
 from drivers.base import DeviceError
-from drivers.modbus.probe import ORDERS, WIDE, Decoding, one, texts, wide
+from drivers.modbus.probe import BYTE_ORDERS, ORDERS, WIDE, Decoding, one, texts, wide
 from drivers.modbus.registers import Found, read_registers
 
 _MOST = 1000
@@ -86,13 +86,8 @@ def _endpoint(url: str, address: str, timeout_s: float) -> ModbusEndpoint:
 def _show(found: Found, refused: Mapping[int, str], what: str) -> None:
     """A table a type, none wider than a narrow terminal."""
     output.print(f"{what}; * is plausible, a value begins at its address", markup=False)
-    single = _table("one register", "address", "hex", "uint16", "int16", "bcd16", "text", "bits")
-    for address, raw in sorted(found.items()):
-        if raw is None:
-            single.add_row(str(address), "refused")
-        else:
-            single.add_row(str(address), raw.hex(), *(_cell(decoding) for decoding in one(raw).values()))
-    output.print(single)
+    for order, title in zip(BYTE_ORDERS, ("one register", "one register, its bytes swapped: BADC"), strict=True):
+        output.print(_single(found, order, title))
     for kind in WIDE:
         rows = [(address, decodings) for address in sorted(found) if (decodings := wide(found, address, kind))]
         if rows:
@@ -105,6 +100,16 @@ def _show(found: Found, refused: Mapping[int, str], what: str) -> None:
     for text in texts(found):
         order = "BADC" if text.swapped else "ABCD"
         output.print(f"text {text.first}-{text.last} {order}: {text.text!r}", markup=False)
+
+
+def _single(found: Found, order: str, title: str) -> Table:
+    table = _table(title, "address", "hex", "uint16", "int16", "bcd16", "float16", "text", "bits")
+    for address, raw in sorted(found.items()):
+        if raw is None:
+            table.add_row(str(address), "refused")
+        else:
+            table.add_row(str(address), raw.hex(), *(_cell(decoding) for decoding in one(raw, order).values()))
+    return table
 
 
 def _table(title: str, *headings: str) -> Table:
@@ -137,7 +142,8 @@ def _register_facts(found: Found, refused: Mapping[int, str]) -> Iterator[dict[s
         if raw is None:
             yield {"address": address, "refused": refused[address]}
             continue
-        decodings: dict[str, object] = {kind: _fact(decoding) for kind, decoding in one(raw).items()}
+        single = {order: one(raw, order) for order in BYTE_ORDERS}
+        decodings = {kind: {order: _fact(told[kind]) for order, told in single.items()} for kind in single["ABCD"]}
         for kind in WIDE:
             if by_order := wide(found, address, kind):
                 decodings[kind] = {order: _fact(decoding) for order, decoding in by_order.items()}

@@ -3,8 +3,9 @@
     address   raw    uint16 ...      float32 ABCD  CDAB  BADC  DCBA      from this register on
     100      4281    17025           64.93*        ...
 
-A decoding is plausible when a person would write such a number: a finite float between 1e-4 and 1e6 in size, or 0; an integer of
-more than 16 bits below 1e9 in size; digits that are digits; printable text. Registers the device refuses are None.
+All types and orders that a tag may have are shown. A decoding is plausible when a person would write such a number: a finite
+float between 1e-4 and 1e6 in size, or 0; an integer of more than 16 bits below 1e9 in size; digits that are digits; printable
+text. Registers the device refuses are None.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
-WIDE = {"float32": (2, "f"), "int32": (2, "i"), "uint32": (2, "I"), "float64": (4, "d"), "int64": (4, "q")}
-"""Type -> registers, and its letter in `struct`."""
+BYTE_ORDERS = ("ABCD", "BADC")
+"""Of one register, which has no others."""
+WIDE = {"float32": 2, "int32": 2, "uint32": 2, "bcd32": 2, "float64": 4, "int64": 4, "uint64": 4}
+"""Type -> registers."""
+_LETTERS = {"float16": "e", "float32": "f", "int32": "i", "uint32": "I", "float64": "d", "int64": "q", "uint64": "Q"}
+"""In `struct`."""
 _SMALLEST, _LARGEST, _LARGEST_INTEGER = 1e-4, 1e6, 1e9
 _LEAST_TEXT = 4
 _TOO_LONG = 10**12
@@ -56,15 +61,16 @@ def ordered(raw: bytes, order: str) -> bytes:
     return b"".join(registers)
 
 
-def one(raw: bytes) -> dict[str, Decoding]:
-    """A register alone."""
+def one(register: bytes, order: str = "ABCD") -> dict[str, Decoding]:
+    """A register alone; `order` is one of `BYTE_ORDERS`."""
+    raw = ordered(register, order)
     unsigned, signed = int.from_bytes(raw, "big"), int.from_bytes(raw, "big", signed=True)
-    digits = raw.hex()
     letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in raw)
     return {
         "uint16": Decoding(unsigned, unsigned < 10_000),
         "int16": Decoding(signed, abs(signed) < 10_000),
-        "bcd16": Decoding(int(digits) if digits.isdecimal() else "-", digits.isdecimal()),
+        "bcd16": _decimal(raw),
+        "float16": _decoding(raw, "float16"),
         "text": Decoding(letters, all(32 <= byte < 127 for byte in raw)),
         "bits": Decoding(f"{unsigned >> 8:08b} {unsigned & 255:08b}", False),
     }
@@ -72,15 +78,23 @@ def one(raw: bytes) -> dict[str, Decoding]:
 
 def wide(registers: Mapping[int, bytes | None], first: int, kind: str) -> dict[str, Decoding]:
     """A value of several registers from `first` on, by word order; empty where one of them is not there."""
-    count, letter = WIDE[kind]
+    count = WIDE[kind]
     parts = [registers.get(first + n) for n in range(count)]
     raw = b"".join(part for part in parts if part is not None)
     if len(raw) != 2 * count:
         return {}
-    return {order: _decoding(struct.unpack(f">{letter}", ordered(raw, order))[0]) for order in ORDERS}
+    return {order: _decoding(ordered(raw, order), kind) for order in ORDERS}
 
 
-def _decoding(value: float | int) -> Decoding:
+def _decimal(raw: bytes) -> Decoding:
+    digits = raw.hex()
+    return Decoding(int(digits) if digits.isdecimal() else "-", digits.isdecimal())
+
+
+def _decoding(raw: bytes, kind: str) -> Decoding:
+    if kind == "bcd32":
+        return _decimal(raw)
+    value: float | int = struct.unpack(f">{_LETTERS[kind]}", raw)[0]
     if isinstance(value, int):
         return Decoding(value, abs(value) < _LARGEST_INTEGER)
     return Decoding(value, math.isfinite(value) and (value == 0 or _SMALLEST <= abs(value) < _LARGEST))
