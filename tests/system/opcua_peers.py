@@ -34,6 +34,8 @@ from drivers.opcua.session import connect
 from tests.system.opcua_standard import QuickServer
 
 PLANT = "urn:reactorwatch:test:plant"
+_SERVER_STATUS = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus))
+"""What the server's own clock reads by itself, each second."""
 SLOT_NS = 1795342831000000000
 Answers = Callable[[ua.ReadParameters], list[ua.DataValue]]
 
@@ -181,6 +183,8 @@ class PlantServer:
         """What Read gives from now on; may raise ServiceError."""
 
         def read(parameters: ua.ReadParameters) -> list[ua.DataValue]:
+            if [each.NodeId for each in parameters.NodesToRead] == [_SERVER_STATUS]:
+                return self.stock_answers(parameters)
             self.reads.append(len(parameters.NodesToRead))
             return answers(parameters)
 

@@ -109,10 +109,12 @@ async def rtu_serving(way: Way, script: Script = right) -> AsyncIterator[RtuPeer
     if way == "rtu":
         server = await loop.create_server(lambda: _Connection(peer), "127.0.0.1", 0)
         peer.url = f"modbus+rtu://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield peer
-        peer.stop()
-        server.close()
-        await server.wait_closed()
+        try:
+            yield peer
+        finally:
+            peer.stop()
+            server.close()
+            await server.wait_closed()
         return
     master, slave = os.openpty()
     tty.setraw(slave)

@@ -142,11 +142,13 @@ async def cabled() -> AsyncIterator[tuple[str, str]]:
         tty.setraw(port)
     for (here, _), (there, _) in (pairs, pairs[::-1]):
         loop.add_reader(here, lambda a=here, b=there: os.write(b, os.read(a, 4096)))  # type: ignore[misc]
-    yield os.ttyname(pairs[0][1]), os.ttyname(pairs[1][1])
-    for here, port in pairs:
-        loop.remove_reader(here)
-        os.close(here)
-        os.close(port)
+    try:
+        yield os.ttyname(pairs[0][1]), os.ttyname(pairs[1][1])
+    finally:
+        for here, port in pairs:
+            loop.remove_reader(here)
+            os.close(here)
+            os.close(port)
 
 
 @contextmanager

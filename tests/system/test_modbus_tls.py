@@ -61,9 +61,11 @@ async def tls_peer(pki: Path, name: str, *, asks_for_certificate: bool = False) 
     peer = Peer()
     server = await asyncio.start_server(peer.serve, "127.0.0.1", 0, ssl=context)
     peer.port = server.sockets[0].getsockname()[1]
-    yield peer
-    server.close()
-    await server.wait_closed()
+    try:
+        yield peer
+    finally:
+        server.close()
+        await server.wait_closed()
     while left := [task for task in asyncio.all_tasks() if "Peer.serve" in repr(task)]:
         await asyncio.wait(left, timeout=5)
 
@@ -125,8 +127,6 @@ async def test_a_server_without_tls_is_not_spoken_to(pki: Path) -> None:
         writer.write(b"\0\1\0\0\0\3\1\x83\2")
         writer.close()
 
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    with pytest.raises(DeviceError, match=r"no TLS|refused or unreachable"):
-        await read(*plant(server.sockets[0].getsockname()[1], ca=pki / "authority.pem"))
-    server.close()
-    await server.wait_closed()
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        with pytest.raises(DeviceError, match=r"no TLS|refused or unreachable"):
+            await read(*plant(server.sockets[0].getsockname()[1], ca=pki / "authority.pem"))

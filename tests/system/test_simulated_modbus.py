@@ -116,9 +116,11 @@ async def bus(port: int = 0) -> AsyncIterator[Bus]:
     shown = Shown()
     async with ModbusServer(endpoint(), shown, port=port) as server:
         made = Bus(server, shown)
-        yield made
-        for writer in made.opened:
-            writer.close()
+        try:
+            yield made
+        finally:
+            for writer in made.opened:
+                writer.close()
 
 
 SKID, SKID_SHOWN = "04 0000 0003", "0406" + "00003fc0" + "0258"
