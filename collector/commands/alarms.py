@@ -11,6 +11,7 @@ import orjson
 import typer
 
 from collector.commands.alarm_table import lines_of, time_of
+from collector.commands.data_folder import DATA, Data
 from collector.commands.terms import errors, expect_record, failed, output, seconds, time_ns, wrong_input
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 alarms = typer.Typer(help="Alarms of a running daemon: list, acknowledge, shelve, take out of service.", no_args_is_help=True)
 
 Ids = Annotated[list[str], typer.Argument(help="Ids as listed; * stands for anything, e.g. 'R-201/*'.", metavar="ALARM...")]
-Data = Annotated[Path, typer.Option(help="The data folder of the daemon.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
 Comment = Annotated[str | None, typer.Option("--reason", help="A comment; units of mode gmp ask for one to acknowledge.")]
@@ -29,7 +29,7 @@ Treated = Literal["acknowledge", "unshelve", "reset"]
 
 
 @alarms.command(name="list")
-def list_(data: Data = Path("data"), json: Json = False) -> None:
+def list_(data: Data = DATA, json: Json = False) -> None:
     """Print every alarm that is not normal, the most urgent first."""
     from collector.desk.messages import NobodyThere, Request, ask
     from collector.monitor.alarms.alarm import ADVISORY
@@ -54,7 +54,7 @@ def _treating(what: Treated, does: str) -> None:
     """One of the commands that need no reason but where the plant asks for one; `does` is its help."""
 
     @alarms.command(name=what, help=does)
-    def treat(ids: Ids, comment: Comment = None, data: Data = Path("data"), json: Json = False) -> None:
+    def treat(ids: Ids, comment: Comment = None, data: Data = DATA, json: Json = False) -> None:
         _do(what, ids, data, reason=comment or "", json=json)
 
 
@@ -66,7 +66,7 @@ def shelve(
     ids: Ids,
     time_limit: Annotated[str, typer.Option("--for", help="How long, at most 24h; it ends by itself.")],
     reason: Reason,
-    data: Data = Path("data"),
+    data: Data = DATA,
     json: Json = False,
 ) -> None:
     """Hide alarms for a time."""
@@ -82,7 +82,7 @@ def service(
     ids: Ids,
     reason: Reason,
     back: Annotated[bool, typer.Option("--back", help="Put them back in service instead.")] = False,
-    data: Data = Path("data"),
+    data: Data = DATA,
     json: Json = False,
 ) -> None:
     """Take alarms out of service while somebody works on the instrument, or put them back."""
@@ -93,7 +93,7 @@ def service(
 def figures(
     from_: Annotated[str, typer.Option("--from", help="Begin: ISO time (UTC if it names no zone), or -2h.")] = "-7d",
     to: Annotated[str, typer.Option("--to", help="End, itself not included: ISO time, now, or e.g. -1h.")] = "now",
-    data: Data = Path("data"),
+    data: Data = DATA,
     json: Json = False,
 ) -> None:
     """Print the figures of merit of a stretch of time: rate, floods, chattering, stale alarms, those that call most often."""

@@ -16,6 +16,7 @@ from rich.progress import DownloadColumn, Progress
 from collector.archive.copying import Outcome, State, bytes_to_archive
 from collector.archive.copying import archive as archive_days
 from collector.archive.folder import WrongFolder
+from collector.commands.data_folder import DATA, RunningData
 from collector.commands.terms import FAILED, counted, errors, expect_record, output, wrong_input
 from collector.store.files import StoreError
 from collector.version import VERSION
@@ -25,7 +26,7 @@ Show = Callable[[Outcome], None]
 
 def archive(
     to: Annotated[Path, typer.Argument(help="An archive, or the folder to make: on another disk, or a share.", metavar="TO")],
-    data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
+    data: RunningData = DATA,
     until: Annotated[str | None, typer.Option(help="The last day (UTC) to archive, e.g. 2026-11-23.")] = None,
     same_disk: Annotated[bool, typer.Option("--same-disk", help="TO may be on the disk of the data folder.")] = False,
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import DownloadColumn, Progress
 
+from collector.commands.data_folder import DATA, RunningData, data_option
 from collector.commands.terms import FAILED, errors, expect_record, failed, output
 from collector.commands.verify import proved, show
 from collector.store.backup import back_up, bytes_to_copy, manifest_of
@@ -19,7 +20,7 @@ from collector.version import VERSION
 
 def backup(
     to: Annotated[Path, typer.Argument(help="The folder to make; it must be empty or not there.", metavar="TO")],
-    data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
+    data: RunningData = DATA,
 ) -> None:
     """Copy the record while the daemon runs."""
     expect_record(data)
@@ -34,7 +35,7 @@ def backup(
 
 def restore(
     source: Annotated[Path, typer.Argument(help="A folder that `backup` made.", metavar="FROM")],
-    data: Annotated[Path, typer.Option(help="The data folder to make; it must be empty or not there.")] = Path("data"),
+    data: Annotated[Path, data_option("The data folder to make; it must be empty or not there.")] = DATA,
 ) -> None:
     """Make a data folder of a copy, and verify it."""
     try:

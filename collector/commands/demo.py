@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from collector.commands.data_folder import data_option
 from collector.commands.terms import seconds
 
 
 def demo(
     for_: Annotated[str | None, typer.Option("--for", help="End after this long, e.g. 20s or 5m; else on Ctrl-C.")] = None,
     speed: Annotated[float, typer.Option(help="Plant seconds per second.", min=0.01, max=3600)] = 60.0,
-    data: Annotated[Path | None, typer.Option(help="Data folder; default: a new one among the temporary files.")] = None,
+    data: Annotated[
+        Path | None,
+        data_option("Data folder; default: a new one among the temporary files."),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.", min=0, max=65535)] = 8480,
 ) -> None:
     """Watch a pilot batch on two simulated reactors, one behind OPC UA and one behind Modbus."""

@@ -14,6 +14,7 @@ from typing import IO, Annotated
 import typer
 from rich.progress import track
 
+from collector.commands.data_folder import DATA, Data
 from collector.commands.terms import FAILED, errors, failed, in_words, time_ns, wrong_input
 from collector.commands.whole_file import written
 from collector.report.export import HEADER, Selection, changes, gaps, iso, restricted, samples
@@ -34,7 +35,7 @@ class Format(StrEnum):
 
 
 def export(
-    data: Annotated[Path, typer.Option(help="The data folder of the daemon.")] = Path("data"),
+    data: Data = DATA,
     from_: Annotated[str, typer.Option("--from", help="First slot: ISO time (UTC if it names no zone), or -2h.")] = "1970-01-01",
     to: Annotated[str, typer.Option(help="End, itself not included: ISO time, now, or e.g. -1h.")] = "now",
     unit: Annotated[list[str] | None, typer.Option(help="Only this unit; may be given several times.")] = None,

@@ -14,6 +14,7 @@ import orjson
 import typer
 
 from collector.commands.aligned import aligned
+from collector.commands.data_folder import folder
 from collector.commands.judged_record import LATEST_NS, Asked, Found, batches, of_csv, of_folder
 from collector.commands.terms import FAILED, counted, errors, failed, faulty, in_words, output, seconds, time_ns, wrong_input
 from collector.commands.whole_file import written
@@ -50,7 +51,10 @@ class Dates(StrEnum):
 
 
 def judge(
-    record: Annotated[Path, typer.Option("--data", help="A data folder, or a CSV file of recorded batches.", metavar="DIR|CSV")],
+    record: Annotated[
+        Path,
+        typer.Option("--data", help="A data folder, or a CSV file of recorded batches.", parser=folder, metavar="DIR|CSV"),
+    ],
     limits: Annotated[Path, typer.Option(help="A plant file, or a limit table in YAML or CSV.")],
     from_: Annotated[str, typer.Option("--from", help="First slot: ISO time (UTC if it names no zone), or -2h.")] = _ALWAYS,
     to: Annotated[str, typer.Option(help="End, itself not included: ISO time, now, -1h, or the record's end.")] = _END,

@@ -11,6 +11,7 @@ import orjson
 import typer
 
 from collector.commands.aligned import aligned
+from collector.commands.data_folder import DATA, Data
 from collector.commands.terms import counted, expect_record, failed, output, wrong_input
 from collector.report.export import iso
 from collector.store.cursors import DeadLetter, KeptLetter, KnownSink
@@ -19,7 +20,6 @@ from collector.store.registry import Registry
 from collector.terms import Json
 
 letters = typer.Typer(help="Lines that sinks refused for good: what they are, why, and another try.", no_args_is_help=True)
-Data = Annotated[Path, typer.Option(help="The data folder of the daemon.")]
 OneSink = Annotated[str | None, typer.Option(help="Only this sink's.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")]
 _LINE_CHARACTERS = 100
@@ -50,7 +50,7 @@ def known(registry: Registry, sink: str | None) -> dict[str, KnownSink]:
 
 @letters.command("list")
 def list_(
-    data: Data = Path("data"),
+    data: Data = DATA,
     sink: OneSink = None,
     limit: Annotated[int, typer.Option(help="How many lines of each sink to show, the newest.", min=0)] = 20,
     json: AsJson = False,
@@ -71,7 +71,7 @@ def list_(
 
 
 @letters.command()
-def retry(data: Data = Path("data"), sink: OneSink = None, json: AsJson = False) -> None:
+def retry(data: Data = DATA, sink: OneSink = None, json: AsJson = False) -> None:
     """Have the lines that sinks refused sent once more."""
     with opened(data, read_only=False) as registry:
         names = known(registry, sink)

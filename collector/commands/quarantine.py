@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from collector.commands.aligned import aligned
+from collector.commands.data_folder import DATA, RunningData
 from collector.commands.terms import counted, failed, output, wrong_input
 from collector.report.export import iso
 from collector.store.files import StoreError
@@ -17,7 +18,7 @@ from collector.store.salvage import salvage
 
 
 def quarantine(
-    data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
+    data: RunningData = DATA,
     noted: Annotated[str | None, typer.Option("--acknowledge", help="You have taken note of this one.", metavar="NAME")] = None,
     note: Annotated[str | None, typer.Option(help="With --acknowledge: what you found out, who you are.")] = None,
     salvaged: Annotated[str | None, typer.Option("--salvage", help="Copy what is intact of this one.", metavar="NAME")] = None,

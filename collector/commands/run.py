@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from collector.commands.data_folder import DATA, data_option
 from collector.commands.terms import errors, failed, load_plant, log_to, stop_on_signals, wrong_input
 from collector.garbage import for_good, unsearched
 from collector.ledger import Ledger
@@ -18,7 +19,10 @@ from config.load import config_hash
 
 def run(
     plant: Annotated[Path, typer.Argument(help="The plant file.", metavar="PLANT.yaml")],
-    data: Annotated[Path, typer.Option(help="The data folder: journal and registry. Made when it is not there.")] = Path("data"),
+    data: Annotated[
+        Path,
+        data_option("The data folder: journal and registry. Made when it is not there."),
+    ] = DATA,
     renamed: Annotated[bool, typer.Option("--renamed", help="The site has another name now: go on in its record.")] = False,
 ) -> None:
     """Collect from a plant until SIGTERM or Ctrl-C; then drain, and print the ledger."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from collector.commands.data_folder import DATA, Data
 from collector.commands.letters import known, opened
 from collector.commands.terms import output, wrong_input
 from collector.store.files import is_locked
@@ -22,7 +22,7 @@ def _group() -> None:
 @sinks.command()
 def forget(
     name: Annotated[str, typer.Argument(help="Name of the sink, as status shows it.", metavar="NAME")],
-    data: Annotated[Path, typer.Option(help="The data folder of the daemon.")] = Path("data"),
+    data: Data = DATA,
 ) -> None:
     """Forget a sink that was taken out of the plant file: how far it had got, and its dead letters."""
     with opened(data, read_only=False) as registry:

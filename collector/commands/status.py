@@ -12,6 +12,7 @@ import typer
 
 from collector.commands.alarm_table import lines_of
 from collector.commands.aligned import aligned
+from collector.commands.data_folder import DATA, Data
 from collector.commands.terms import counted, expect_record, failed, output
 from collector.ledger import Ledger, ledger_of
 from collector.memory.alarms import KIND, alarms_of
@@ -30,7 +31,7 @@ SILENT_NS = 15_000_000_000
 
 
 def status(
-    data: Annotated[Path, typer.Option(help="The data folder of the daemon.")] = Path("data"),
+    data: Data = DATA,
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
 ) -> None:
     """Tell what was read and where it went, gaps, devices, alarms, and how long the disk lasts."""

@@ -13,6 +13,7 @@ import typer
 from rich.progress import Progress
 
 from collector.archive.proof import prove_archive
+from collector.commands.data_folder import DATA, RunningData
 from collector.commands.terms import FAILED, errors, failed, load_plant, output, wrong_input
 from collector.proof.as_json import as_json
 from collector.proof.readback import Hour, compare
@@ -28,7 +29,7 @@ from config.sinks import SecretError, Sink, VictoriaMetricsSink
 
 
 def verify(
-    data: Annotated[Path, typer.Option(help="The data folder of the daemon, which may run.")] = Path("data"),
+    data: RunningData = DATA,
     read_back: Annotated[str | None, typer.Option("--sink", help="Also read this sink back, and compare.")] = None,
     plant_file: Annotated[Path | None, typer.Option("--plant", help="With --sink: says where it is.")] = None,
     json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,

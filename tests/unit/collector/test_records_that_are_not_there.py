@@ -35,6 +35,33 @@ def test_a_folder_without_a_record_is_wrong_input(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["limits.csv", *(["data"] if there else [])])
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(
+            "run plant.yaml",
+            "demo",
+            "status",
+            "export",
+            "verify",
+            "quarantine",
+            "restore copy",
+            "backup copy",
+            "archive elsewhere",
+        ),
+        *("alarms list", "alarms figures", "alarms acknowledge x", "dead-letters list", "dead-letters retry", "sinks forget x"),
+        "judge --limits limits.csv",
+    ],
+)
+def test_a_folder_without_a_name_is_not_the_one_somebody_stands_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [*typed.split(), "--data", ""])
+    assert (result.exit_code, "the name is empty" in result.stderr) == (2, True), result.output
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("typed", ["status", "alarms list", "dead-letters list", "backup copy", "archive elsewhere --same-disk"])
 def test_an_archive_is_told_from_a_folder_that_nobody_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     monkeypatch.chdir(tmp_path)
