@@ -32,7 +32,6 @@ REMEMBER_INTERVAL_S = 2.0
 REMEMBERS_PER_EVENT = 5
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes() -> int:

@@ -86,10 +86,6 @@ class Board:
         for active in [active for active in self.active if active.ends_s is not None and active.ends_s <= now_s]:
             self._end(active, active.by)
 
-    def next_s(self) -> float | None:
-        """The plant second at which the next one ends by itself."""
-        return min((active.ends_s for active in self.active if active.ends_s is not None), default=None)
-
     def _end(self, active: Active, by: By) -> None:
         self.active.remove(active)
         active.end()
