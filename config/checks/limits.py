@@ -6,10 +6,11 @@ most specific holds, so a row for all phases and one for `Dose` are no conflict;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from config.common import Bounds
+from config.expressions.tree import operands
 from config.faults import did_you_mean
 from config.findings import Finding, PlacedTag, homeless_roles, placed_tags, roles_by_unit, tags_by_role
 from config.limit_statistics import DURATION
@@ -74,16 +75,23 @@ def limits_can_be_met(plant: Plant) -> Iterator[Finding]:
 
 
 def cpps_have_no_deadband(plant: Plant) -> Iterator[Finding]:
-    """What a GMP record must hold, no server may keep back."""
+    """What a GMP record must hold, no server may keep back: neither the parameter nor what it is made of."""
     gmp = {unit.name for unit in plant.units if unit.mode == "gmp"}
-    told = set()
+    by_role, told = tags_by_role(plant), set()
     for _, limit, tags in guarded(plant):
-        for tag in tags if limit.cpp else ():
+        for tag in (*tags, *_made_of(limit, by_role)) if limit.cpp else ():
             held_back = isinstance(tag.tag, OpcUaTag) and tag.tag.deadband is not None
             if held_back and tag.unit in gmp and tag.loc not in told:
                 told.add(tag.loc)
                 what = f"a deadband on a critical process parameter of {tag.unit}, which runs in gmp: leave the deadband out"
                 yield (*tag.loc, "deadband"), what
+
+
+def _made_of(limit: Limit, by_role: Mapping[str, list[PlacedTag]]) -> Iterator[PlacedTag]:
+    """The tags of an expression or a deviation, its setpoint too."""
+    for operand in operands(limit.tree) if limit.is_derived else ():
+        unit = operand.unit or limit.unit
+        yield from (tag for tag in by_role.get(operand.role, ()) if unit in (None, tag.unit))
 
 
 def apart(one: Bounds, other: Bounds) -> bool:

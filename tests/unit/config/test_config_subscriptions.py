@@ -36,6 +36,29 @@ def faults(tmp_path: Path, mode: str, deadband: str = "kind: real", unit: str = 
 
 
 @pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("role: pressure, sp_role: product_temperature, cpp: true, par: [-5, 5]", True),
+        ("name: d, expression: pressure - product_temperature, cpp: true, par: [-5, 5]", True),
+        ("name: d, expression: 'pressure - [R-201].product_temperature', cpp: true, par: [-5, 5]", True),
+        ("name: d, expression: pressure - product_temperature, par: [-5, 5]", False),
+        ("role: pressure, cpp: true, par: [0, 5]", False),
+    ],
+)
+def test_what_a_critical_parameter_is_made_of_has_no_deadband_either(tmp_path: Path, limit: str, told: bool) -> None:
+    path = tmp_path / "plant.yaml"
+    pressure = "          PT: {address: ns=2;s=PT, role: pressure}\nunits:"
+    text = PLANT.replace("MODE", "mode: subscribe").replace("DEADBAND", "deadband: 0.1").replace("UNIT", "gmp")
+    text = text.replace("units:", pressure).replace("role: product_temperature, cpp: true, par: [0, 90]", limit)
+    path.write_text(text, "utf-8")
+    if not told:
+        load(path)
+        return
+    with pytest.raises(ConfigError, match=r"TT\.deadband: a deadband on a critical process parameter of R-201"):
+        load(path)
+
+
+@pytest.mark.parametrize(
     ("mode", "deadband", "unit", "told"),
     [
         ("mode: subscribe, sampling_s: 0.1, queue_size: 20", "deadband: 0.1", "pilot", None),
