@@ -1,7 +1,8 @@
 """`make thorough` (`THOROUGH=yes`) looks at everything that the daily suite looks at in part:
 
 - properties with a thousand examples instead of thirty, but for those that name a number of their own;
-- the library's recipes in vessels of every size;
+- the library's recipes and the balances of their batches in vessels of every size, and for longer;
+- a silent and a late unit on each kind of Modbus line, not each on one;
 - all recorded batches through the whole daemon, not every third.
 """
 

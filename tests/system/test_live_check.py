@@ -25,6 +25,7 @@ from collector.survey.visit import DriversWords, visit
 from config.model import ModbusEndpoint
 from drivers.base import Quality
 from drivers.opcua.properties import Description, ToldUnit
+from tests.command_line import typed
 from tests.servers import free_port
 from tests.system.described_plant import DescribedPlant
 from tests.system.modbus_peer import Request, Step, serving
@@ -96,8 +97,12 @@ def plant_file(folder: Path, plant: DescribedPlant, tags: dict[str, dict[str, An
 
 
 def check(file: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return typed("check", str(file), "--live", *options, **environment)
+
+
+def check_in_a_process(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "collector", "check", str(file), "--live", *options]
-    clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | environment
+    clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(command, capture_output=True, text=True, timeout=100, env=clean, check=False)
 
 
@@ -108,7 +113,7 @@ def remarks_of(result: subprocess.CompletedProcess[str]) -> dict[str, list[str]]
 
 
 def test_every_contradiction_is_found_and_nothing_else(plant: DescribedPlant, tmp_path: Path) -> None:
-    result = check(plant_file(tmp_path, plant, TAGS), "--json")
+    result = check_in_a_process(plant_file(tmp_path, plant, TAGS), "--json")
     assert result.returncode == 1
     assert remarks_of(result) == EXPECTED
     facts = json.loads(result.stdout)

@@ -23,6 +23,7 @@ from drivers.modbus.session import connect
 from tests.system.libmodbus import compiled_device
 from tests.system.modbus_peer import value_at
 from tests.system.rtu_peer import Script, Way, bus, right, rtu_serving
+from tests.thorough import THOROUGH
 from tests.wire.lateness import lateness
 
 PERIOD_S, TIMEOUT_S, BACKOFF_S = 0.2, 0.3, 0.8
@@ -107,12 +108,19 @@ def late(unit: int) -> Script:
     return lambda request: [(1.4 * TIMEOUT_S, request.answer())] if request.unit == unit else right(request)
 
 
-@pytest.mark.parametrize("way", ["rtu", "serial"])
-@pytest.mark.parametrize("trouble", [silent(2), late(2)], ids=["silent", "late"])
-async def test_a_silent_unit_costs_its_neighbours_one_timeout_a_backoff(way: Way, trouble: Script) -> None:
+TROUBLES = [
+    (way, trouble)
+    for way in ("rtu", "serial")
+    for trouble in (silent, late)
+    if THOROUGH or (way, trouble) in (("rtu", late), ("serial", silent))
+]
+
+
+@pytest.mark.parametrize(("way", "trouble"), TROUBLES, ids=[f"{trouble.__name__}-{way}" for way, trouble in TROUBLES])
+async def test_a_silent_unit_costs_its_neighbours_one_timeout_a_backoff(way: Way, trouble: Callable[[int], Script]) -> None:
     async with rtu_serving(way) as peer, collecting(*on_the_bus(peer.url)) as output:
         await output.until(lambda scans: all(good(f"D{unit}", 1)(scans) for unit in (1, 2, 3)), 30)
-        peer.script = trouble
+        peer.script = trouble(2)
         await output.until(lost("D2"), 30)
         before = len(peer.requests)
         async with lateness() as late:

@@ -1,6 +1,7 @@
 """RTU frames, over TCP and on a serial line (a pty), with a peer that does everything wrong: a value is right, or it is bad.
 
 RTU has no transaction numbers, so a late answer of one block looks like the answer of another one: A and B below are alike.
+Cases of one kind run beside each other, each with a peer of its own: they do nothing but wait for silence.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,12 @@ async def recovers(peer: RtuPeer) -> bool:
     return False
 
 
+async def beside_each_other(cases: Iterable[Coroutine[Any, Any, None]]) -> None:
+    async with asyncio.TaskGroup() as running:
+        for case in cases:
+            running.create_task(case)
+
+
 @where_it_is_prompt(TIMEOUT_S / 4)
 async def test_right_answers_however_they_are_cut(way: Way) -> None:
     scripts: list[Script] = [
@@ -74,23 +82,28 @@ async def test_right_answers_however_they_are_cut(way: Way) -> None:
         lambda r: [(0.002 * n, bytes([byte])) for n, byte in enumerate(r.answer())],
         lambda r: [r.answer()[:4], (0.01, r.answer()[4:])],
     ]
-    for script in scripts:
+
+    async def answered(script: Script) -> None:
         async with rtu_serving(way, script) as peer:
             assert await endure(peer, 3, 2 * PATIENCE_S) == [True] * 3
+
+    await beside_each_other(map(answered, scripts))
 
 
 def late(which: range, delay_s: float) -> Script:
     return lambda request: [(delay_s, request.answer())] if request.number in which else right(request)
 
 
-@pytest.mark.parametrize("share", [0.9, 0.98, 1.0, 1.02, 1.1, 1.5, 2.0, 2.1, 2.5, 3.5])
 @pytest.mark.parametrize("which", [range(2, 3), range(3, 4), range(1, 9)], ids=["one", "the next", "many"])
 @where_it_is_prompt(TIMEOUT_S / 4)
-async def test_an_answer_late_by_any_time_is_nobody_elses(way: Way, share: float, which: range) -> None:
-    async with rtu_serving(way, late(which, share * TIMEOUT_S)) as peer:
-        outcomes = await endure(peer, 4)
-        peer.script = right
-        assert (await endure(peer, 6, PATIENCE_S))[-1] or await recovers(peer), outcomes
+async def test_an_answer_late_by_any_time_is_nobody_elses(way: Way, which: range) -> None:
+    async def nobody_elses(share: float) -> None:
+        async with rtu_serving(way, late(which, share * TIMEOUT_S)) as peer:
+            outcomes = await endure(peer, 4)
+            peer.script = right
+            assert (await endure(peer, 6, PATIENCE_S))[-1] or await recovers(peer), (share, outcomes)
+
+    await beside_each_other(map(nobody_elses, (0.9, 0.98, 1.0, 1.02, 1.1, 1.5, 2.0, 2.1, 2.5, 3.5)))
 
 
 WRONG: dict[str, tuple[Script, str]] = {
@@ -109,13 +122,15 @@ WRONG: dict[str, tuple[Script, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
 @where_it_is_prompt(TIMEOUT_S / 4)
-async def test_any_other_answer_ends_the_connection(way: Way, name: str) -> None:
-    for _ in range(MOST_ATTEMPTS):
-        if await _ends_the_connection(way, *WRONG[name]):
-            return
-    pytest.fail("the machine is too busy to answer in time")
+async def test_any_other_answer_ends_the_connection(way: Way) -> None:
+    async def ends_the_connection(name: str) -> None:
+        for _ in range(MOST_ATTEMPTS):
+            if await _ends_the_connection(way, *WRONG[name]):
+                return
+        raise AssertionError(f"{name}: the machine is too busy to answer in time")
+
+    await beside_each_other(map(ends_the_connection, WRONG))
 
 
 async def _ends_the_connection(way: Way, script: Script, text: str) -> bool:
