@@ -8,9 +8,11 @@ from typer.testing import CliRunner
 
 from collector.__main__ import COMMANDS, GROUPS, application
 
+_APPLICATION = application((*COMMANDS, *GROUPS))
+
 
 def typed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end. What a process would end with a traceback for is raised."""
     runner = CliRunner(env={"COLUMNS": "200", **environment})
-    result = runner.invoke(application((*COMMANDS, *GROUPS)), arguments, prog_name="reactorwatch", catch_exceptions=False)
+    result = runner.invoke(_APPLICATION, arguments, prog_name="reactorwatch", catch_exceptions=False)
     return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)

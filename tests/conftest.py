@@ -8,10 +8,14 @@ import inspect
 import os
 import sys
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
+import typer.main
+import typer.testing
 from hypothesis import settings
 
 from tests.thorough import THOROUGH
@@ -24,6 +28,9 @@ sys.dont_write_bytecode = False
 settings.register_profile("brief", settings(), deadline=None, max_examples=30)
 settings.register_profile("thorough", settings(), deadline=None, max_examples=1000)
 settings.load_profile("thorough" if THOROUGH else "brief")
+
+# A command that is typed in a test would be built anew each time, with all the others: 60 ms.
+patch.object(typer.testing, "_get_command", cache(typer.main.get_command)).start()
 
 ROOT = Path(__file__).resolve().parent
 DATA = ROOT.parents[1] / "shared" / "data"
