@@ -15,6 +15,7 @@ from asyncua.ua.status_codes import StatusCodes
 from config.model import OpcUaGroup
 from config.tags import OpcUaTag
 from drivers.base import DeviceError, ScanGroup, Status
+from drivers.opcua.decode import BAD
 from drivers.opcua.faults import status_name
 from drivers.opcua.queues import Queues, some
 from drivers.opcua.read import SMALLER_HELPS, GroupReader
@@ -36,6 +37,8 @@ _OF_FILTERS = frozenset(
     }
 )
 """Refusals of an item for its deadband."""
+_NO_NODE = frozenset({StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid})
+"""Refusals after which a Read gives no more."""
 
 
 def asked_group(group: ScanGroup) -> OpcUaGroup:
@@ -60,6 +63,8 @@ class MonitoredItems:
         """The server's numbers, by column."""
         self.refused: list[int] = []
         """Columns that the server does not monitor."""
+        self._perhaps_readable: list[int] = []
+        """Of the last `create`: those of them for which nothing says that there is no node."""
         self.without_deadband: set[int] = set()
         """Columns whose deadband the server does not take."""
 
@@ -98,18 +103,34 @@ class MonitoredItems:
 
     async def renew(self, columns: list[int], items_per_call: int | None) -> None:
         """Give them up, and ask for them anew. Raises DeviceError."""
-        request = ua.DeleteMonitoredItemsRequest()
-        request.Parameters.SubscriptionId = ua.IntegerId(self._number)
-        request.Parameters.MonitoredItemIds = [ua.IntegerId(self._ids.pop(column)) for column in columns if column in self._ids]
-        body = await self._connection.ask(request, self._doing)
-        answer(ua.DeleteMonitoredItemsResponse, body, f"{self._connection.place}: {self._doing}")
+        numbers = [ua.IntegerId(self._ids.pop(column)) for column in columns if column in self._ids]
+        size = items_per_call or ITEMS_PER_CALL
+        for first in range(0, len(numbers), size):
+            request = ua.DeleteMonitoredItemsRequest()
+            request.Parameters.SubscriptionId = ua.IntegerId(self._number)
+            request.Parameters.MonitoredItemIds = numbers[first : first + size]
+            body = await self._connection.ask(request, self._doing)
+            answer(ua.DeleteMonitoredItemsResponse, body, f"{self._connection.place}: {self._doing}")
         self.refused = sorted({*self.refused, *columns})
         await self.create(items_per_call)
+
+    async def let_read(self) -> str:
+        """The names of tags that the server did not monitor just now, and lets read. Raises DeviceError."""
+        columns = self._perhaps_readable
+        if not columns:
+            return ""
+        try:
+            read = await self._reader.look(columns)
+        except DeviceError as exc:
+            if exc.connection_lost:
+                raise
+            return ""  # nothing is known of them
+        return self._names(column for column, status in zip(columns, read.status.tolist(), strict=True) if status < BAD)
 
     async def create(self, items_per_call: int | None) -> list[float]:
         """Ask for those of `refused`; who is refused again stays there. Gives sampling intervals, s. Raises DeviceError."""
         sampling: list[float] = []
-        waiting, self.refused = self.refused, []
+        waiting, self.refused, self._perhaps_readable = self.refused, [], []
         size = items_per_call or ITEMS_PER_CALL
         if most_bytes := self._connection.bounds.message_bytes:
             widest = max((PreparedRead.bytes_of(self._reader.nodes[column]) for column in waiting), default=0)
@@ -154,6 +175,8 @@ class MonitoredItems:
     def _refused(self, column: int, status: int) -> None:
         self._refuse(column, status)
         self.refused.append(column)
+        if status not in _NO_NODE:
+            self._perhaps_readable.append(column)
         self._faults.tell(column, status, reason=f"not monitored: {status_name(status)}")
 
     def _item(self, column: int) -> ua.MonitoredItemCreateRequest:

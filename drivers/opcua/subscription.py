@@ -118,12 +118,15 @@ class Subscription:
         if self.items.without_deadband:
             told += f"; the server takes no deadband of {self._names(self.items.without_deadband)}: every change is told"
         self.notes.append(Note("subscribed", told + self.items.short_queues))
-        self._tell_queues()
+        await self._look_at_what_is_granted()
         self.polled = False
 
-    def _tell_queues(self) -> None:
+    async def _look_at_what_is_granted(self) -> None:
         if why := self.items.newest_only():
             self._note("changes lost", why)
+        if names := await self.items.let_read():
+            self.distrusted = True
+            self.end(f"the server does not monitor what it lets read: {names}")
 
     def _notifications(self) -> int:
         """The most in one message: of a server that bounds the messages it takes, we expect the same of those it sends."""
@@ -142,7 +145,7 @@ class Subscription:
     async def ask_again(self, items_per_call: int | None) -> None:
         """For what the server did not monitor. Raises DeviceError."""
         await self.items.create(items_per_call)
-        self._tell_queues()
+        await self._look_at_what_is_granted()
         self._freshness.watch(self.items.columns, self._now_s)
 
     async def verify(self, items_per_call: int | None) -> None:
@@ -179,7 +182,7 @@ class Subscription:
         self._told.withhold(columns)
         self._note("stale", why)
         await self.items.renew(columns, items_per_call)
-        self._tell_queues()
+        await self._look_at_what_is_granted()
         self._freshness.watch(self.items.columns, self._now_s)
         self._freshness.suspect(set(columns).intersection(self.items.columns), self._now_s)
 

@@ -330,6 +330,32 @@ async def test_a_server_that_takes_no_deadband_is_asked_without(plant: PlantServ
             await scan_until(driver, group, lambda scan: scan.values.tolist() == [20.125, 20.0])
 
 
+async def test_a_group_with_a_tag_that_can_be_read_and_not_monitored_is_polled(plant: PlantServer) -> None:
+    """A server that takes two monitored items, say: the third tag stayed bad, and its value was there to be read."""
+    for name in ("tt", "pt", "ft"):
+        write(plant, name, real(20.0))
+    stock = MonitoredItemService.create_monitored_items
+
+    async def create(service: MonitoredItemService, params: ua.CreateMonitoredItemsParameters) -> list[Any]:
+        results = await stock(service, params)
+        service.delete_monitored_items([results[2].MonitoredItemId])
+        results[2].StatusCode = ua.StatusCode(ua.UInt32(StatusCodes.BadTooManyMonitoredItems))
+        return results
+
+    tags = {name.upper(): {"address": plant.address(name)} for name in ("tt", "pt", "ft")}
+    endpoint = endpoint_at(plant, **tags)
+    (group,) = scan_groups(endpoint)
+    scans: list[Scan] = []
+    with patch.object(MonitoredItemService, "create_monitored_items", create):
+        async with connect(endpoint, [group], CLOCK) as driver:
+            await seen_until(driver, group, scans, lambda scan: scan.values.tolist() == [20.0, 20.0, 20.0])
+            write(plant, "ft", real(21.0))
+            await seen_until(driver, group, scans, lambda scan: scan.values.tolist() == [20.0, 20.0, 21.0])
+    notes = [note for scan in scans for note in scan.notes]
+    assert [note.state for note in notes] == ["subscribed", "polled"]
+    assert notes[1].cause == "the server does not monitor what it lets read: FT"
+
+
 @pytest.mark.parametrize(("kept", "asked"), [(1, 10), (3, 10), (10, 10), (1, 1)])
 async def test_a_server_that_keeps_fewer_values_than_asked_for_is_told_of(plant: PlantServer, kept: int, asked: int) -> None:
     """A queue of one drops values and sets no bit: the gap was silent."""
