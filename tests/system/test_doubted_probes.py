@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -17,13 +17,13 @@ from typer.testing import CliRunner
 from collector.__main__ import app
 from collector.app import Daemon
 from collector.monitor.plausibility.reasons import CODES, Reason
-from collector.store.reader import Reader
 from collector.store.rows import ScanRow
 from collector.terms import Event, EventKind
 from config.model import Plant
 from drivers.base import Quality, Scan
 from simulators.plant import SimulatedPlant
 from simulators.upset import Upset
+from tests.faults.recorded import rows_of
 from tests.servers import InfluxDB, running_influxdb
 
 DEADLINE_S = 60.0
@@ -153,8 +153,7 @@ async def test_probes_that_break_are_doubted_everywhere(tmp_path: Path, influxdb
     ):
         await break_probes(simulated, seen)
         assert {alarm.rule for alarm in seen.daemon.picture().alarms.shown} >= {"implausible range", "implausible rate"}
-    with closing(Reader(tmp_path)) as reader:
-        scans = [row.scan for row in reader.read(0, 100_000) if isinstance(row, ScanRow)]
+    scans = [row.scan for row in rows_of(tmp_path) if isinstance(row, ScanRow)]
     statuses = {int(status) for scan in scans if not scan.lost for status in scan.status.tolist() if status}
     assert statuses == set(CODES)
     pressures = [(float(scan.values[3]), int(scan.quality[3])) for scan in scans if not scan.lost and scan.values[3] > 7]
@@ -166,7 +165,8 @@ async def test_probes_that_break_are_doubted_everywhere(tmp_path: Path, influxdb
 def exported_as_recorded(data: Path, scans: list[Scan]) -> None:
     told = CliRunner().invoke(app, ["export", "--data", str(data), "--tags", "TT-201A", "--from", "-1h"])
     assert told.exit_code == 0, told.output
-    rows = [(float(row["value"]), row["quality"], int(row["status"], 16)) for row in csv.DictReader(io.StringIO(told.stdout))]
+    read = [row for row in csv.DictReader(io.StringIO(told.stdout)) if row["value"]]  # a busy machine loses a scan
+    rows = [(float(row["value"]), row["quality"], int(row["status"], 16)) for row in read]
     words = {Quality.GOOD: "good", Quality.UNCERTAIN: "uncertain"}
     expected = [
         (float(scan.values[0]), words[Quality(int(scan.quality[0]))], int(scan.status[0])) for scan in scans if not scan.lost

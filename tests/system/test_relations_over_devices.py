@@ -17,6 +17,7 @@ from collector.store.rows import EventRow
 from collector.terms import Event, EventKind
 from config.model import Plant
 from drivers.base import Scan
+from tests.faults.recorded import rows_of
 from tests.system.modbus_peer import CLOSE, Request, Step, serving
 
 DEADLINE_S = 60.0
@@ -149,8 +150,7 @@ def judged_alike(data: Path, of: Plant) -> None:
     """Slot by slot; of one slot in any order."""
     with closing(Reader(data)) as reader:
         offline = [event for _, told in replayed(reader, FinishedRecord(of.limits), 0, 1 << 62) for event in told]
-        rows = reader.read(0, 100_000)
-    daemon = [row.event for row in rows if isinstance(row, EventRow) and row.event.kind in TOLD]
+    daemon = [row.event for row in rows_of(data) if isinstance(row, EventRow) and row.event.kind in TOLD]
     assert len(daemon) >= 8
     assert by_slot(offline) == by_slot(daemon)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import re
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from collector import gateway
-from collector.app import Daemon
+from collector.app import Daemon, Outside
 from collector.keeping import damage
 from collector.store.files import journal_files
 from collector.store.losses import acknowledge, losses, quarantine
@@ -23,7 +24,14 @@ from config.model import Plant
 from tests.unit.store.damages import deleted
 
 DEADLINE_S = 60.0
+DAY_NS = 86_400_000_000_000
+TO_NOON_NS = DAY_NS // 2 - time.time_ns() % DAY_NS
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "events.md").read_text("utf-8")
+
+
+def at_noon_ns() -> int:
+    """A wall clock that is far from midnight: a run has one daily file."""
+    return time.time_ns() + TO_NOON_NS
 
 
 def plant() -> Plant:
@@ -57,7 +65,8 @@ async def run_until(data: Path, done: Callable[[Event], bool], delete: bool = Fa
         if isinstance(what, Event) and done(what):
             stop.set()
 
-    async with asyncio.timeout(DEADLINE_S), Daemon(plant(), data) as daemon, asyncio.TaskGroup() as group:
+    outside = Outside(wall_ns=at_noon_ns)
+    async with asyncio.timeout(DEADLINE_S), Daemon(plant(), data, outside=outside) as daemon, asyncio.TaskGroup() as group:
         daemon.live.listeners.append(listen)
         if delete:
             group.create_task(_delete_the_first(data, daemon))
