@@ -166,6 +166,11 @@ def journal_files(data: Path) -> list[Path]:
     return sorted((data / "journal").glob("????-??-??.db"))
 
 
+def lone_logs(data: Path) -> list[Path]:
+    """What belonged to daily files that are no longer there: SQLite would read it into the next file of that name."""
+    return [log for log in sorted((data / "journal").glob("????-??-??.db-*")) if not (log.parent / log.name[:13]).exists()]
+
+
 def create(
     path: Path,
     first_seq: int,
@@ -190,6 +195,9 @@ def create(
             connection.execute("PRAGMA journal_mode = OFF")
             schema.make(connection, (first_seq, samples_before, scans_before, hash_before))
             connection.execute("PRAGMA journal_mode = WAL")
+        for log in lone_logs(path.parent.parent):
+            if log.name.startswith(path.name):
+                log.replace(log.with_name(f"left-{log.name}"))
         unfinished.rename(path)
         sync_folder(path.parent)
     except (sqlite3.Error, OSError) as exc:

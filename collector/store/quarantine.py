@@ -55,6 +55,18 @@ class Quarantine:
         """The record of a daily file that is gone, or in the quarantine already as `kept`. Raises StoreError."""
         return self._written(self._loss(path, Path(kept).stem if kept else self._name(path), kept, cause))
 
+    def keep_log(self, log: Path, kept: str = "") -> None:
+        """Move what belonged to a daily file that is gone, or lies in the quarantine already as `kept`. Raises StoreError."""
+        day, suffix = log.name[:13], log.name[13:]
+        folder = quarantine(self.data)
+        try:
+            folder.mkdir(exist_ok=True)
+            log.rename(folder / f"{kept or f'{self._name(log.with_name(day))}.db'}{suffix}")
+            sync_folder(log.parent)
+            sync_folder(folder)
+        except OSError as exc:
+            raise StoreError(f"{log} belongs to a file that is gone, and can't be set aside: {exc}") from exc
+
     def put_down_end(self, end: Totals, cause: str) -> Loss:
         """The record of what was committed beyond `end`, where the journal's files end. Raises StoreError."""
         newest = journal_files(self.data)[-1:]

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from collector.store.daily import DailyFile, Totals
-from collector.store.files import Connect, Damaged, connect, day_of, journal_files, reading
+from collector.store.files import Connect, Damaged, connect, day_of, journal_files, lone_logs, reading
 from collector.store.losses import Loss, losses, quarantine
 from collector.store.quarantine import Quarantine
 from collector.store.reader import Reader
@@ -35,8 +35,12 @@ def recover(
     """
     aside = Quarantine(data, known, now_ns, connect=connect)
     before = losses(data)
-    for orphan in _orphans(data):
-        aside.put_down(*orphan)
+    for original, kept, cause in _orphans(data):
+        for log in (log for log in lone_logs(data) if log.name.startswith(original.name)):
+            aside.keep_log(log, kept)
+        aside.put_down(original, kept, cause)
+    for log in lone_logs(data):
+        aside.keep_log(log)
     while files := journal_files(data):
         if damage := damage_at_end(files[-1], connect) or _copy_of_another(files, connect):
             aside.set_aside(files[-1], damage)

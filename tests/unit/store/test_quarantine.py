@@ -300,6 +300,49 @@ def test_a_copy_under_the_name_of_a_day_to_come_is_not_gone_on_with(data: Path, 
     assert len(set(seqs(data))) == len(seqs(data)) == 9
 
 
+def _killed(data: Path) -> Path:
+    """A day of four rows that stand in its log only, as a daemon leaves it that was killed."""
+    with journal_of(data) as journal:
+        for n in range(4):
+            journal.append([one(float(n))], SLOT_NS + n)
+        (path,) = journal_files(data)
+        left = {each: each.read_bytes() for each in (path, path.with_name(f"{path.name}-wal"))}
+    for each, body in left.items():
+        each.write_bytes(body)
+    return path
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_log_of_a_file_that_is_gone_is_not_read_into_the_next(data: Path, kept: bool) -> None:
+    """Somebody deleted the file alone, or the daemon was killed between two renames when it set the file aside."""
+    path = _killed(data)
+    quarantine(data).mkdir()
+    if kept:
+        path.rename(quarantine(data) / f"{path.stem}-aside.db")
+    else:
+        path.unlink()
+    (loss,) = recovered(data, totals(4))
+    assert (loss.samples, loss.kept) == (4, f"{path.stem}-aside.db" if kept else "")
+    with journal_of(data) as journal:
+        assert journal.append([one(9.0)], SLOT_NS + 9).samples == 5
+    assert values(data) == [9.0]
+    assert not walk(path).breaks
+    (log,) = quarantine(data).glob("*-wal")
+    if kept:
+        with closing(sqlite3.connect(quarantine(data) / loss.kept)) as database:
+            assert log.name == f"{loss.kept}-wal"
+            assert database.execute("SELECT count(*) FROM scans").fetchone() == (4,)
+
+
+def test_a_new_file_never_takes_up_the_log_of_another(data: Path) -> None:
+    path = _killed(data)
+    path.unlink()
+    with journal_of(data) as journal:
+        journal.append([one(9.0)], SLOT_NS + 9)
+    assert values(data) == [9.0]
+    assert (path.parent / f"left-{path.name}-wal").exists()
+
+
 # --- looked for
 
 
