@@ -78,12 +78,14 @@ def test_a_step_forward_moves_plant_time_and_one_backward_does_not() -> None:
     assert clocks.watch.figures()["clock_offset_s"] == 0.0
 
 
-def test_a_start_behind_the_journal_is_no_step() -> None:
+def test_a_start_behind_the_journal_is_told() -> None:
+    """The wall clock was set back while no daemon ran: plant time is ahead, and nobody would know why."""
     clocks = Clocks()
     clock = PlantClock(SLOT_NS + 10**12, lambda: clocks.wall_ns, lambda: 0)
     watch = ClockWatch(clock, lambda: None, [], clocks._hear)
-    watch.look([])
-    assert clocks.told == []
+    for _ in range(2):
+        watch.look([])
+    assert clocks.told == [{"set_back_s": 1000.0, "offset_s": -1000.0}]
     assert watch.figures()["clock_offset_s"] == -1000.0
 
 

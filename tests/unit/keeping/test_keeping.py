@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import re
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -16,6 +17,7 @@ import pytest
 from collector import gateway
 from collector.app import Daemon, Outside
 from collector.keeping import damage
+from collector.proof.record import prove
 from collector.store.files import journal_files
 from collector.store.losses import acknowledge, losses, quarantine
 from collector.store.reader import Reader
@@ -56,8 +58,8 @@ def _devices() -> dict[str, object]:
     }
 
 
-async def run_until(data: Path, done: Callable[[Event], bool], delete: bool = False) -> None:
-    """One run, ended when an event is told that the test waits for; `delete` takes its file away once there is one."""
+async def run_until(data: Path, done: Callable[[Event], bool], harm: Callable[[Path], None] | None = None) -> None:
+    """One run, ended when an event is told that the test waits for; `harm` is done to its file once there is one."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     hurry.set()
 
@@ -68,15 +70,15 @@ async def run_until(data: Path, done: Callable[[Event], bool], delete: bool = Fa
     outside = Outside(wall_ns=at_noon_ns)
     async with asyncio.timeout(DEADLINE_S), Daemon(plant(), data, outside=outside) as daemon, asyncio.TaskGroup() as group:
         daemon.live.listeners.append(listen)
-        if delete:
-            group.create_task(_delete_the_first(data, daemon))
+        if harm:
+            group.create_task(_harm_the_first(data, daemon, harm))
         await daemon.run(stop, hurry)
 
 
-async def _delete_the_first(data: Path, daemon: Daemon) -> None:
+async def _harm_the_first(data: Path, daemon: Daemon, harm: Callable[[Path], None]) -> None:
     while not daemon.recorder.end.seq:  # noqa: ASYNC110  nobody is told of a commit
         await asyncio.sleep(0.01)
-    deleted(journal_files(data)[0], random.Random())
+    harm(journal_files(data)[0])
 
 
 def of_kind(kind: EventKind) -> Callable[[Event], bool]:
@@ -132,9 +134,25 @@ async def test_rows_that_the_registry_remembers_and_no_file_has_are_told(tmp_pat
 
 async def test_a_file_that_is_deleted_while_it_is_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "REMEMBER_INTERVAL_S", 0.02)  # soon something to write again
-    await run_until(tmp_path, of_kind(EventKind.DAMAGE), delete=True)
+    await run_until(tmp_path, of_kind(EventKind.DAMAGE), lambda path: deleted(path, random.Random()))
     (event,) = told(tmp_path)
     assert "taken away" in str(event.body["cause"])
+
+
+async def test_a_copy_under_the_name_of_a_day_to_come_is_soon_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers take it for the newest: sinks would wait at its end."""
+    monkeypatch.setattr(gateway, "REMEMBER_INTERVAL_S", 0.02)
+    monkeypatch.setattr(damage, "COPY_INTERVAL_S", 0.02)
+    monkeypatch.setattr(damage, "FIRST_LOOK_S", 1e9)
+
+    def copied(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as here, closing(sqlite3.connect(path.with_name("2999-01-01.db"))) as there:
+            here.backup(there)
+
+    await run_until(tmp_path, of_kind(EventKind.DAMAGE), copied)
+    (event,) = told(tmp_path)
+    assert (event.body["file"], event.body["samples"]) == ("2999-01-01.db", 0)
+    assert prove(tmp_path).sound
 
 
 async def test_what_is_gone_from_the_middle_is_looked_for_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
