@@ -57,7 +57,9 @@ class _Written:
 
 
 _DISK_FAULTS = (sqlite3.Error, StoreError, OSError)
-_REFUSALS = (TypeError, ValueError, OverflowError)
+_OF_A_VALUE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError)
+"""What SQLite says of a value that it does not take; also of a connection that is closed, when it takes none."""
+_REFUSALS = (TypeError, ValueError, OverflowError, *_OF_A_VALUE)
 
 
 class Commits:
@@ -131,10 +133,12 @@ class Commits:
         time_ns = self._clock.now_ns()
         try:
             return _Written(self._journal.append(entries, time_ns), len(entries))
+        except _REFUSALS as exc:
+            written = self._append_singly(entries, time_ns)
+            none_taken = len(written.refused) == len(entries)
+            return _Written(self._journal.totals, 0, fault=exc) if none_taken and isinstance(exc, _OF_A_VALUE) else written
         except _DISK_FAULTS as exc:
             return _Written(self._journal.totals, 0, fault=exc)
-        except _REFUSALS:
-            return self._append_singly(entries, time_ns)
 
     def _append_singly(self, entries: list[Entry], time_ns: int) -> _Written:
         refused: set[int] = set()
@@ -142,11 +146,11 @@ class Commits:
         for at, entry in enumerate(entries):
             try:
                 self._journal.append([entry], time_ns)
-            except _DISK_FAULTS as exc:
-                return _Written(self._journal.totals, at, frozenset(refused), error, exc)
             except _REFUSALS as exc:
                 refused.add(at)
                 error = error or exc
+            except _DISK_FAULTS as exc:
+                return _Written(self._journal.totals, at, frozenset(refused), error, exc)
         return _Written(self._journal.totals, len(entries), frozenset(refused), error)
 
     def _settle(

@@ -73,7 +73,7 @@ def back_up(data: Path, to: Path, version: str, now_ns: int, show: Show = lambda
             raise StoreError("a file was set aside while the copy was made: make another")
         manifest = {"version": version, "made_ns": now_ns, "files": [asdict(each) for each in copied]}
         _write(to / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-        for folder in (to / "journal", to, to.parent):
+        for folder in [path for path in to.rglob("*") if path.is_dir()] + [to, to.parent]:
             sync_folder(folder)
     except (sqlite3.Error, OSError) as exc:
         raise StoreError(f"{to}: the copy can't be made, and is not whole: {exc}") from exc
@@ -104,6 +104,8 @@ def restore(copy: Path, data: Path, show: Show = lambda size: None) -> list[Copi
             if found != each:
                 raise StoreError(f"{copy / each.path} is not what was copied: SHA-256 {found.sha256}, not {each.sha256}")
         (unfinished / "journal").mkdir(exist_ok=True)
+        for folder in [path for path in unfinished.rglob("*") if path.is_dir()] + [unfinished]:
+            sync_folder(folder)
         if data.exists():
             data.rmdir()
         unfinished.rename(data)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -432,15 +433,39 @@ async def test_closing_commits_the_rest_and_ends_what_is_open(bench: Bench) -> N
     assert bench.scans() == [0]
 
 
-async def test_a_row_that_cannot_be_written_costs_no_other_row(bench: Bench) -> None:
+UNWRITABLE = {
+    "for the body": Event(EventKind.DAEMON, SLOT_NS, body={"number": 2**70}),
+    "for the chain": Event(EventKind.DAEMON, 2**70),
+    "for SQLite": Event(EventKind.DAEMON, cast("int", np.int64(SLOT_NS))),
+}
+
+
+@pytest.mark.parametrize("bad", UNWRITABLE.values(), ids=UNWRITABLE)
+async def test_a_row_that_cannot_be_written_costs_no_other_row(bench: Bench, bad: Event) -> None:
     """A bug of ours is loud; but it does not take the second's scans of the whole plant with it."""
     bench.take(plain(0))
-    bench.recorder.tell(Event(EventKind.DAEMON, SLOT_NS, body={"number": 2**70}))
+    bench.recorder.tell(bad)
     bench.take(plain(1))
-    with suppress(TypeError):
+    with pytest.raises((TypeError, OverflowError, sqlite3.IntegrityError)):
         await bench.recorder.commit()
-    with suppress(TypeError):
+    assert bench.scans() == [0, 1]
+    assert bench.recorder.pending_samples == 0
+    with suppress(OverflowError, sqlite3.IntegrityError):  # of the gap that tells of it, at a time that can't be written either
         await bench.recorder.close()
+    assert bench.scans() == [0, 1]
+
+
+async def test_a_journal_that_takes_nothing_at_all_refuses_no_row(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A closed connection has the same kind of error as a value that SQLite does not know."""
+
+    def closed(_entries: Sequence[Entry], _time_ns: int) -> Totals:
+        raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+
+    bench.take(plain(0), plain(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.disk, "append", closed)
+        assert not await bench.recorder.commit()
+    assert await bench.recorder.close()
     assert bench.scans() == [0, 1]
 
 
