@@ -1,5 +1,7 @@
 """What every driver gives, and how it fails. Imported by all drivers, imports none of them; no asyncio here.
 
+Layouts and scan groups are importable from here too.
+
 A scan is what one scan group gave in one slot, as columns from the wire to the disk:
 
     column        0        1        2        3
@@ -16,21 +18,33 @@ A float64 cannot hold an int64 nor a text, so those columns have the exact value
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
 from typing import Final, Protocol
-from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
-from config.model import Device, ModbusEndpoint, OpcUaEndpoint
-from config.tags import Kind, Tag
+from drivers.layout import Column, Layout
+from drivers.scan_groups import Endpoint, ScanGroup, scan_groups
 
-Endpoint = OpcUaEndpoint | ModbusEndpoint
+__all__ = [
+    "GOOD",
+    "Changes",
+    "Clock",
+    "Column",
+    "DeviceError",
+    "Driver",
+    "Endpoint",
+    "Layout",
+    "Note",
+    "Quality",
+    "Scan",
+    "ScanGroup",
+    "Status",
+    "quality_of",
+    "scan_groups",
+]
 
 
 class DeviceError(Exception):
@@ -85,139 +99,6 @@ def quality_of(status: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Quality from status codes by their two severity bits, `[k] -> [k]`: 00 good, 01 uncertain, 1x bad."""
     quality: NDArray[np.uint8] = np.minimum(status >> _SEVERITY_AT, _BAD).astype(np.uint8)
     return quality
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What is known of a column for ever after: enough to read a row whose plant file is gone."""
-
-    name: str
-    role: str
-    unit: str
-    kind: Kind
-    engineering_unit: str | None = None
-    address: str = ""
-    scale: float = 1.0
-    offset: float = 0.0
-    low: float | None = None
-    high: float | None = None
-    states: tuple[tuple[int, str], ...] = ()
-
-
-_COLUMN_FIELDS = tuple(field.name for field in fields(Column))
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The ordered columns of a scan group. Every stored row names its layout by `id`, a hash of all of it,
-    so that a re-ordered tag list can never turn into wrong values."""
-
-    endpoint: str
-    device: str
-    group: str
-    period_ns: int
-    columns: tuple[Column, ...]
-
-    @cached_property
-    def id(self) -> str:
-        """16 hexadecimal digits of the SHA-256 of `to_json()`."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
-
-    @cached_property
-    def units(self) -> tuple[str, ...]:
-        """The units that own its tags, each once, in the order of the columns."""
-        return tuple(dict.fromkeys(column.unit for column in self.columns))
-
-    @cached_property
-    def places(self) -> dict[tuple[str, str], int]:
-        """The column of each tag, by unit and name; of two of the same name the first."""
-        return {(column.unit, column.name): at for at, column in reversed(list(enumerate(self.columns)))}
-
-    @cached_property
-    def integer_columns(self) -> NDArray[np.intp]:
-        """Indices of the integer columns, ascending."""
-        return self._of_kind(Kind.INTEGER)
-
-    @cached_property
-    def text_columns(self) -> NDArray[np.intp]:
-        """Indices of the text columns, ascending."""
-        return self._of_kind(Kind.TEXT)
-
-    def _of_kind(self, kind: Kind) -> NDArray[np.intp]:
-        return np.array([i for i, column in enumerate(self.columns) if column.kind is kind], np.intp)
-
-    def to_json(self) -> str:
-        """Canonical: the same layout gives the same text."""
-        # As `asdict` would have it, which makes a deep copy: 0.1 s for 5,000 columns.
-        fields = {name: getattr(self, name) for name in ("endpoint", "device", "group", "period_ns")}
-        columns = [{name: getattr(column, name) for name in _COLUMN_FIELDS} for column in self.columns]
-        return json.dumps({**fields, "columns": columns}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> Layout:
-        """The layout that `to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
-        fields = json.loads(text)
-        columns = tuple(
-            Column(**{**column, "kind": Kind(column["kind"]), "states": tuple((n, s) for n, s in column["states"])})
-            for column in fields.pop("columns")
-        )
-        return cls(columns=columns, **fields)
-
-
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class ScanGroup:
-    """A layout together with the configured tags its driver reads, in the order of the columns."""
-
-    layout: Layout
-    device: Device
-    tags: tuple[Tag, ...]
-
-    @property
-    def name(self) -> str:
-        """`endpoint/device/group`, for people."""
-        return f"{self.layout.endpoint}/{self.layout.device}/{self.layout.group}"
-
-
-_known: dict[int, tuple[ScanGroup, ...]] = {}
-"""Scan groups by the identity of their endpoint, as long as that lives."""
-
-
-def scan_groups(endpoint: Endpoint) -> tuple[ScanGroup, ...]:
-    """Every scan group of an endpoint that has tags, in the order of the plant file. The same objects each time: many ask, and
-    thousands of columns take some time to make, and some memory."""
-    key = id(endpoint)
-    if key not in _known:
-        _known[key] = _made(endpoint)
-        finalize(endpoint, _known.pop, key).atexit = False
-    return _known[key]
-
-
-def _made(endpoint: Endpoint) -> tuple[ScanGroup, ...]:
-    groups = []
-    for device in endpoint.devices:
-        for group in device.groups:
-            tags = tuple(tag for tag in device.tags if device.group_of(tag) == group.name)
-            if tags:
-                columns = tuple(_column(device, tag) for tag in tags)
-                layout = Layout(endpoint.name, device.name, group.name, round(group.period_s * 1e9), columns)
-                groups.append(ScanGroup(layout, device, tags))
-    return tuple(groups)
-
-
-def _column(device: Device, tag: Tag) -> Column:
-    return Column(
-        name=tag.name,
-        role=tag.role,
-        unit=device.unit_of(tag),
-        kind=tag.value_kind,
-        engineering_unit=tag.engineering_unit,
-        address=tag.address,
-        scale=tag.scale,
-        offset=tag.offset,
-        low=tag.range.low if tag.range else None,
-        high=tag.range.high if tag.range else None,
-        states=tuple(sorted(tag.states.items())),
-    )
 
 
 _NO_INTEGERS = np.zeros(0, np.int64)
