@@ -85,7 +85,14 @@ class Seen:
                 self._news.clear()
                 await self._news.wait()
 
-    def on_page(self, tag: str) -> tuple[str, str]:
+    async def until_on_page(self, tag: str, *wanted: str) -> None:
+        """Its quality and status."""
+        async with asyncio.timeout(DEADLINE_S):
+            while self._on_page(tag) != wanted:
+                self._news.clear()
+                await self._news.wait()
+
+    def _on_page(self, tag: str) -> tuple[str, ...]:
         (unit,) = self.daemon.picture().units
         return next((each.quality, each.status) for each in unit.tags if each.name == tag)
 
@@ -115,23 +122,23 @@ async def break_probes(simulated: SimulatedPlant, seen: Seen) -> None:
     """One after another; each is told to begin and to end."""
     board, a = simulated.board, "product_temperature"
     await seen.until_scans(5)
-    assert seen.on_page("TT-201A") == ("good", "")
+    await seen.until_on_page("TT-201A", "good", "")
     board.begin(Upset("flat_line", "TT-201A", None, LONG_S))
     await seen.until(a, Reason.FLAT, "outside")
-    assert seen.on_page("TT-201A") == ("uncertain", "implausible flat line")
+    await seen.until_on_page("TT-201A", "uncertain", "implausible flat line")
     board.end("flat_line", "TT-201A")
     await seen.until(a, Reason.FLAT, "inside")
     await jump(simulated, seen)
     await seen.until(a, Reason.SPIKE, "inside")
     await seen.until("product_temperature_b", Reason.DIFFERENCE, "outside")
-    assert seen.on_page("TT-201B") == ("uncertain", "implausible difference")
+    await seen.until_on_page("TT-201B", "uncertain", "implausible difference")
     board.end("offset", "TT-201A")
     await seen.until(a, Reason.DIFFERENCE, "inside")
     board.begin(Upset("offset", "PT-201", 1000.0, LONG_S))
     board.begin(Upset("drift", "TT-202", 1e6, LONG_S))
     await seen.until("headspace_pressure", Reason.RANGE, "outside")
     await seen.until("jacket_inlet_temperature", Reason.RATE, "outside")
-    assert seen.on_page("TT-202") == ("uncertain", "implausible rate")
+    await seen.until_on_page("TT-202", "uncertain", "implausible rate")
     await seen.until_scans(3)
 
 
