@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.commits import COMMIT_INTERVAL_S
-from tests.faults.daemon_process import DaemonProcess, Wish, daemon_process
+from tests.faults.daemon_process import DEADLINE_S, DaemonProcess, Wish, daemon_process
 from tests.faults.influx_points import assert_same_points
 from tests.faults.recorded import Recorded
 from tests.faults.rows import Row
@@ -29,7 +29,7 @@ def test_kill_under_load(row: Row, tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "data")
     with running_influxdb() as influx, daemon_process() as daemon:
         influx.create("plant")
-        wish = Wish(str(recorded.data), influx=influx.url)
+        wish = Wish(str(recorded.data), influx=influx.url, drain_s=DEADLINE_S / 2)
         for trial in row.trials():
             daemon.start(wish)
             told, unsafe_s = _killed_after(daemon, row.chance(trial).uniform(0.2, 2.5), LATE_S if row.long else BUSY_S)

@@ -225,34 +225,29 @@ def check_influxdb(influx: InfluxDB, source: dict[int, dict[str, str]], counted:
     assert rows == counted, "the daemon counts other rows than the database has"
 
 
-def sample_numbers(victoria: VictoriaMetrics, kind: str) -> dict[tuple[str, int], int]:
-    """SAMPLE_NO by unit and millisecond."""
-    exported = victoria.export(f'process_SAMPLE_NO{{unit=~"{kind}-.*"}}')
-    return {
-        (series["metric"]["unit"], stamp): int(value)
-        for series in exported
-        for stamp, value in zip(series["timestamps"], series["values"], strict=True)
-    }
-
-
-def shows_all(victoria: VictoriaMetrics, count: int) -> None:
-    """Wait until it does: what it has accepted it shows when it likes, a flush asked for or not."""
+def shown(victoria: VictoriaMetrics, kind: str, name: str, count: int) -> dict[tuple[str, int], float]:
+    """A column by unit and millisecond, once all samples are there: what it has accepted it shows when it likes, and each series
+    for itself, a flush asked for or not."""
     deadline_s = time.monotonic() + SHOWN_S
-    while any(sum(map(bool, sample_numbers(victoria, kind).values())) < count for kind in "UM"):
-        assert time.monotonic() < deadline_s, f"not all of {count} samples are shown within {SHOWN_S:g} s"
+    while True:
+        found = {
+            (series["metric"]["unit"], stamp): value
+            for series in victoria.export(f'process_{name}{{unit=~"{kind}-.*"}}')
+            for stamp, value in zip(series["timestamps"], series["values"], strict=True)
+        }
+        if (sum(map(bool, found.values())) if name == "SAMPLE_NO" else len(found)) >= count:  # it is 0 after the last sample
+            return found
+        assert time.monotonic() < deadline_s, f"not all of {count} samples of {name} are shown within {SHOWN_S:g} s"
         time.sleep(0.05)
 
 
 def check_victoria_metrics(victoria: VictoriaMetrics, source: dict[int, dict[str, str]]) -> None:
     """Complete, every value within its dozen digits, paired with SAMPLE_NO by unit and millisecond."""
     for kind in "UM":
-        numbers = sample_numbers(victoria, kind)
+        numbers = {place: int(number) for place, number in shown(victoria, kind, "SAMPLE_NO", len(source)).items()}
         assert sorted(n for n in numbers.values() if n) == sorted(source)
         for name, register in COLUMNS.items():
-            found = {}
-            for series in victoria.export(f'process_{name}{{unit=~"{kind}-.*"}}'):
-                for stamp, value in zip(series["timestamps"], series["values"], strict=True):
-                    found[numbers[series["metric"]["unit"], stamp]] = value
+            found = {numbers[place]: value for place, value in shown(victoria, kind, name, len(source)).items()}
             for number, cells in source.items():
                 expected = float(cells[name]) if kind == "U" else register.rounded(float(cells[name]))
                 assert math.isclose(found[number], expected, rel_tol=1e-12, abs_tol=1e-11), (kind, number, name)
@@ -275,5 +270,4 @@ async def test_all_batches_arrive_whole(
     assert ledger.sinks["influx"].queued == 0
     assert ledger.sinks["victoria"].accepted < ledger.read, "what VictoriaMetrics took in its last minute is not safe there yet"
     check_influxdb(influx, source, journalled_rows(tmp_path))
-    shows_all(victoria, len(source))
     check_victoria_metrics(victoria, source)
