@@ -20,9 +20,10 @@ from typing import TypeVar
 import structlog
 from asyncua import ua
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
 
 from config.model import OpcUaEndpoint
-from drivers.base import Clock, DeviceError, Scan, ScanGroup
+from drivers.base import Clock, DeviceError, Scan, ScanGroup, Status
 from drivers.opcua.faults import guarded
 from drivers.opcua.identity import read_user
 from drivers.opcua.properties import NOT_TOLD, Description, describe
@@ -39,6 +40,17 @@ _FACTS = {
     _NODES_PER_READ: ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead)),
     _ITEMS_PER_CALL: ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall)),
 }
+
+_DISCOVERY = "/discovery"
+_TURNED_AWAY = frozenset(
+    {
+        Status.BAD_NO_COMMUNICATION,
+        StatusCodes.BadSecurityPolicyRejected,
+        StatusCodes.BadSecurityModeRejected,
+        StatusCodes.BadSecurityChecksFailed,
+    }
+)
+"""How a server closes a channel that it does not want."""
 
 Made = TypeVar("Made")
 
@@ -86,10 +98,22 @@ def _fastest_poll_s(groups: Sequence[ScanGroup], told: Sequence[ScanGroup]) -> f
 
 
 async def offered(endpoint: OpcUaEndpoint) -> list[ua.EndpointDescription]:
-    """What the server says it offers; nobody vouches for it. Raises DeviceError."""
+    """What the server says it offers; nobody vouches for it. Raises DeviceError.
+
+    Some, Eclipse Milo and what is built on it, let nobody in without security where their sessions are: they tell it a step
+    further, at `/discovery`.
+    """
     connection = Connection.to(endpoint)
     try:
         return await connection.offers(endpoint.host, endpoint.port)
+    except DeviceError as exc:
+        if not connection.was_reached or exc.status not in _TURNED_AWAY or endpoint.url.endswith(_DISCOVERY):
+            raise
+        await connection.close()
+        try:
+            return await offered(endpoint.model_copy(update={"url": endpoint.url.rstrip("/") + _DISCOVERY}))
+        except DeviceError:
+            raise exc from None
     finally:
         await connection.close()
 

@@ -196,6 +196,11 @@ class Connection:
         return float(self.client.session_timeout) / 1000
 
     @property
+    def was_reached(self) -> bool:
+        """Whether somebody took the connection."""
+        return self.client.uaclient.protocol is not None
+
+    @property
     def is_open(self) -> bool:
         """Whether there is a socket, as far as this side knows."""
         protocol = self.client.uaclient.protocol

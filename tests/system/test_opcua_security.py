@@ -4,10 +4,12 @@ an error that says what to do, and never in a value."""
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -19,7 +21,7 @@ from drivers.base import DeviceError, Quality, scan_groups
 from drivers.opcua.certificates import read_chain, thumbprint
 from drivers.opcua.issue import self_signed, write_pair
 from drivers.opcua.session import connect
-from tests.system.opcua_peers import CLOCK, SLOT_NS, PlantServer, nothing_left_behind, scan_of
+from tests.system.opcua_peers import CLOCK, SLOT_NS, PlantServer, Proxy, nothing_left_behind, peer, scan_of
 from tests.system.secured_plant import SERVER_URI, Site, key
 
 POLICIES = ("Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss")
@@ -85,6 +87,41 @@ async def test_what_the_server_does_not_offer_is_never_replaced_by_less(site: Si
             told = await refusal(site.endpoint(server.url))
         assert server.sessions == 0
     assert "does not offer Basic256Sha256 with sign_and_encrypt; it offers: None." in told
+
+
+class DiscoveryElsewhere(Proxy):
+    """As Eclipse Milo: without security nobody is let in but at `/discovery`; the connection is closed without a word."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.hellos: list[bytes] = []
+
+    def lets_in(self, data: bytes) -> bool:
+        if data.startswith(b"HEL"):
+            self.hellos.append(data)
+        return not data.startswith(b"OPN") or b"SecurityPolicy#None" not in data or self.hellos[-1].endswith(b"/discovery")
+
+
+async def test_a_server_that_lets_nobody_ask_without_security_is_asked_at_its_discovery_url(site: Site) -> None:
+    async with site.served() as url:
+        port = urlsplit(url).port
+        assert port is not None
+        server = DiscoveryElsewhere(port)
+        with peer(server) as its_port:
+            assert await value_of(site.endpoint(url.replace(str(port), str(its_port)))) == 21.5
+    assert [hello.endswith(b"/discovery") for hello in server.hellos] == [False, True, False]
+
+
+async def test_a_server_that_lets_nobody_ask_at_all_is_asked_twice_and_its_first_answer_is_told(site: Site) -> None:
+    tried: list[bytes] = []
+
+    def turn_away(connection: socket.socket) -> None:
+        tried.append(connection.recv(65536))
+
+    with peer(turn_away) as port:
+        told = await refusal(site.endpoint(f"opc.tcp://127.0.0.1:{port}/plant"))
+    assert [hello.endswith(b"/plant/discovery") for hello in tried] == [False, True]
+    assert f"127.0.0.1:{port}/plant): asking for its endpoints: the connection failed or was closed" in told
 
 
 async def test_a_token_is_renewed_while_it_is_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
