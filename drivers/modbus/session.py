@@ -81,6 +81,9 @@ class _GroupReader:
             told.append((read, answer))
             if self._settled(read, answer, now_ns):
                 settled.append((read, answer))
+        for read in self._blocks.unions():
+            if not isinstance(await connection.ask(self._device.unit_id, read), Refusal):
+                self._blocks.united(read)
         received_ns = self._clock.now_ns()
         causes = {column: f"{read}: {answer}" for read, answer in told if isinstance(answer, Refusal) for column in read.columns}
         if causes and all(isinstance(answer, Refusal) and answer.status == Status.BAD_NO_COMMUNICATION for _, answer in told):
