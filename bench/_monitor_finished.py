@@ -33,11 +33,11 @@ def side_by_side(*, panes: bool, scans: int) -> tuple[int, Callable[[], object]]
     return scans * TAGS * SIDE_BY_SIDE, run
 
 
-def one_batch(*, rolling: bool, loud: float, drifting: float = 0.0) -> tuple[int, Callable[[], object]]:
+def one_batch(*, rolling: bool, loud: float, drifting: float = 0.0, lasting: bool = False) -> tuple[int, Callable[[], object]]:
     """(samples, what judges them) of one batch behind the command `judge`: NOR, PAR, L, H, LL and HH of each tag on raw values,
-    with `rolling` on mean, min, max, std and slope too. `loud`: the share of tags that leave their limits at some time;
-    `drifting`: that of tags whose mean does for a while."""
-    batch, layout, limits = _batch(loud, drifting), _layout(), _limits(rolling=rolling)
+    with `rolling` on mean, min, max, std and slope too, with `lasting` on time outside, EWMA and CUSUM to both sides. `loud`:
+    the share of tags that leave their limits at some time; `drifting`: that of tags whose mean does for a while."""
+    batch, layout, limits = _batch(loud, drifting), _layout(), [*_limits(rolling=rolling), *(_lasting() if lasting else ())]
 
     def run() -> None:
         record = FinishedRecord(limits)
@@ -75,6 +75,18 @@ def _limits(*, rolling: bool) -> Sequence[Limit]:
     for statistic, nor in windows.items() if rolling else ():
         limits += [limit(tag, statistic=statistic, window_s=float(WINDOW_SCANS), nor=nor) for tag in range(TAGS)]
     return limits
+
+
+def _lasting() -> Sequence[Limit]:
+    nor = [CENTRE - 4.5 * NOISE, CENTRE + 4.5 * NOISE]
+    cusum = {"sp": CENTRE, "slack": NOISE, "decision_interval": 50 * NOISE}
+    sorts: list[dict[str, object]] = [
+        {"statistic": "time_outside", "nor": nor, "window_s": float(WINDOW_SCANS), "allowed_outside_s": 30.0},
+        {"statistic": "ewma", "nor": nor, "time_constant_s": 10.0},
+        {"statistic": "cusum_high", **cusum},
+        {"statistic": "cusum_low", **cusum},
+    ]
+    return [Limit.model_validate({"role": f"t{tag}", **sort}) for tag in range(TAGS) for sort in sorts]
 
 
 def samples_per_s(samples: int, run: Callable[[], object], rounds: int) -> float:

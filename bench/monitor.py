@@ -118,6 +118,7 @@ def finished(rounds: int) -> None:
         "limits on raw values, 5 tags leave them": one_batch(rolling=False, loud=0.05),
         "limits on raw values and five rolling statistics": one_batch(rolling=True, loud=0.05),
         "the same, and the mean of 5 tags leaves its limits": one_batch(rolling=True, loud=0.05, drifting=0.05),
+        "everything on": one_batch(rolling=True, loud=0.05, lasting=True),
     }
     for name, (samples, run) in courses.items():
         figure(f"finished: judge, a batch of 100 tags, {name}", samples_per_s(samples, run, rounds) / 1e6, "M/s")

@@ -9,7 +9,7 @@ on a rolling statistic have a window: memory is what a gateway of 10,000 tags is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -21,9 +21,10 @@ from collector.monitor.aligned import aligned
 from collector.monitor.between import Round
 from collector.monitor.catalogue import NOBODY
 from collector.monitor.lasting import LASTING, Lasting, lasting_cells
+from collector.monitor.lasting_cells import Cell
 from collector.monitor.statistics import ROW_OF
 from collector.monitor.window import Window
-from collector.terms import Event
+from collector.terms import Event, Stamp
 from config.limits import Limit
 from drivers.base import Layout
 
@@ -63,6 +64,57 @@ class Windows(Protocol):
 
     def __call__(self, columns: int, window_ns: int, period_ns: int, *, panes: bool, out: Floats) -> RollingWindow:
         """As `Window`."""
+
+
+class LastingFigures(Protocol):
+    """What figures and a judge need of those that last."""
+
+    @property
+    def newest_ns(self) -> int:
+        """The slot up to which it counted."""
+
+    def cell(self, limit: Limit, column: int) -> int:
+        """Where the figure that `limit` is about stands among the values."""
+
+    def enter(self, slot_ns: int, rows: Indices, stamps: Sequence[Stamp]) -> None:
+        """A context before the scan of `slot_ns`: which row holds of each cell."""
+
+    def push(self, slot_ns: int, values: Floats, good: Bools) -> None:
+        """A scan, `[k]`."""
+
+    def evaluable(self) -> Bools:
+        """Of each cell."""
+
+    def events(self) -> Iterator[Event]:
+        """How all stand after the newest scan, one event for each unit."""
+
+
+class Lastings(Protocol):
+    """Makes them."""
+
+    def __call__(
+        self,
+        layout: Layout,
+        limits: Sequence[Limit],
+        cells: Sequence[Cell],
+        values: Floats,
+        before: Iterable[Event],
+        *,
+        from_begin: bool,
+    ) -> LastingFigures:
+        """As `Lasting`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Where figures come from that are known before a scan is judged, as those of a finished batch."""
+
+    windows: Windows = Window
+    lastings: Lastings = Lasting
+
+
+OF_ITS_OWN: Final = Known()
+"""None are: a judge has its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,10 +177,10 @@ class Figures:
         accumulated: Iterable[Event] = (),
         *,
         from_begin: bool = False,
-        windows: Windows = Window,
+        known: Known = OF_ITS_OWN,
     ) -> None:
-        """`columns`: which are limited; `limits`: every row that may ever hold; `windows`: what makes them, else each is
-        computed here; for the others see `Lasting`."""
+        """`columns`: which are limited; `limits`: every row that may ever hold; `known`: figures that are, already; for the
+        others see `Lasting`."""
         limits = tuple(limits)
         self._layout = layout
         self._columns = columns
@@ -149,11 +201,11 @@ class Figures:
         first = len(columns)
         for window_s, standing in at.items():
             part = required.part(first, statistics.ROWS, len(standing))
-            self._rolling[window_s] = self._window(window_s, standing, part, windows)
+            self._rolling[window_s] = self._window(window_s, standing, part, known.windows)
             self._first_cell[window_s] = first
             first += part.values.size
         last = self.values[self._first_lasting :]
-        self.lasting = Lasting(layout, limits, lasting, last, accumulated, from_begin=from_begin) if lasting else None
+        self.lasting = known.lastings(layout, limits, lasting, last, accumulated, from_begin=from_begin) if lasting else None
         """None where no row is about such a figure."""
         self._good: Bools | None = None
         self._slot_ns = EARLIEST

@@ -19,14 +19,13 @@ from collector.monitor.between import rounds
 from collector.monitor.catalogue import NOBODY, Catalogue
 from collector.monitor.evaluability import Evaluability, statistic_of
 from collector.monitor.excursions import Excursion
-from collector.monitor.figures import EARLIEST, Figures, Windows
+from collector.monitor.figures import EARLIEST, OF_ITS_OWN, Figures, Known
 from collector.monitor.lasting import LASTING
 from collector.monitor.limits import Rule, RuleKey
 from collector.monitor.minutes import Minute
 from collector.monitor.resumed import OutsideBefore
 from collector.monitor.rules import RuleTable, Transition
 from collector.monitor.tracking import Tracking
-from collector.monitor.window import Window
 from collector.terms import Event, Stamp
 from config.limit_statistics import DURATION
 from config.limits import DEVIATION, Limit
@@ -60,11 +59,11 @@ class Judge:
         *,
         derived: bool = False,
         from_begin: bool = False,
-        windows: Windows = Window,
+        known: Known = OF_ITS_OWN,
     ) -> None:
         """`before`, `accumulated`: what the run before left outside, and how its lasting figures stood; of other scan groups
         too. `derived`: the columns are relations, and rows on relations alone are theirs. `from_begin`: a batch begins with
-        the first scan. `windows`: of rolling statistics, where they are known already."""
+        the first scan. `known`: figures that are, already."""
         roles = {column.role for column in layout.columns if column.kind in (Kind.REAL, Kind.INTEGER)}
         self._layout = layout
         own = (limit for limit in limits if limit.role in roles and limit.is_derived is derived)
@@ -73,7 +72,7 @@ class Judge:
         limited = {limit.role for limit in self._limits}
         self._columns = np.array([i for i, column in enumerate(layout.columns) if column.role in limited], np.intp)
         self._minute = Minute(layout, self._columns)
-        self._figures = Figures(layout, self._columns, self._limits, accumulated, from_begin=from_begin, windows=windows)
+        self._figures = Figures(layout, self._columns, self._limits, accumulated, from_begin=from_begin, known=known)
         self._stamps: tuple[Stamp, ...] | None = None
         self._recalled: tuple[Stamp, ...] | None = None
         self._stamp_of: dict[str, Stamp] = {}

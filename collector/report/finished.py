@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.monitor.durations import PhaseDurations
-from collector.monitor.figures import Windows
+from collector.monitor.figures import OF_ITS_OWN, Known
 from collector.monitor.judge import Judge
 from collector.monitor.lasting import group_of
 from collector.monitor.relations import Relations
 from collector.monitor.resumed import OutsideBefore
-from collector.monitor.window import Window
+from collector.report.contexts import Context, Contexts
 from collector.report.recording import Batch
-from collector.report.screen import Context, Contexts, screened
+from collector.report.screen import screened
 from collector.report.tally import Tally, Verdict
 from collector.report.violations import Violations
 from collector.store.reader import Reader
@@ -43,7 +43,7 @@ class FinishedRecord:
     def __init__(self, limits: Sequence[Limit], from_ns: int = EARLIEST_NS, *, from_begin: bool = False) -> None:
         """What is before `from_ns` is judged too, so that windows are full, but not told. `from_begin`: each layout's first
         scan is the first of its batch."""
-        self._limits, self._from_ns, self._from_begin = limits, from_ns, from_begin
+        self._limits, self._from_ns, self.from_begin = limits, from_ns, from_begin
         self._judges: dict[str, tuple[Judge, Tally]] = {}
         self._relations = Relations(limits, from_begin=from_begin)
         self._related: dict[str, Tally] = {}
@@ -67,9 +67,9 @@ class FinishedRecord:
         """Nothing is outside, and no excursion is open."""
         return all(judge.at_rest for judge, _ in self._judges.values())
 
-    def take(self, scan: Scan, stamps: tuple[Stamp, ...], *, counted: bool = False, windows: Windows = Window) -> list[Event]:
-        """What a scan changes. `counted`: its samples are, already; `windows`: of its layout, where they are known."""
-        judge, tally = self._of(scan.layout, windows)
+    def take(self, scan: Scan, stamps: tuple[Stamp, ...], *, counted: bool = False, known: Known = OF_ITS_OWN) -> list[Event]:
+        """What a scan changes. `counted`: its samples are, already; `known`: figures of its layout."""
+        judge, tally = self._of(scan.layout, known)
         refused = judge.refused
         events = judge.judge(scan, stamps)
         if self._relates:
@@ -121,8 +121,8 @@ class FinishedRecord:
         self.held |= self._durations.held
         self._judges.clear()
         self._related.clear()
-        self._relations = Relations(self._limits, from_begin=self._from_begin)
-        self._durations = PhaseDurations(self._limits, from_begin=self._from_begin)
+        self._relations = Relations(self._limits, from_begin=self.from_begin)
+        self._durations = PhaseDurations(self._limits, from_begin=self.from_begin)
         return told
 
     def restart(self, slot_ns: int, *, killed: bool = False) -> list[Event]:
@@ -154,12 +154,10 @@ class FinishedRecord:
                 tally.block(batch.slots_ns[begin : each.end], batch.values[begin : each.end], each.stamp, each.rules)
         tally.close(int(batch.slots_ns.max()))
 
-    def _of(self, layout: Layout, windows: Windows = Window) -> tuple[Judge, Tally]:
+    def _of(self, layout: Layout, known: Known) -> tuple[Judge, Tally]:
         if layout.id not in self._judges:
             self._judges[layout.id] = (
-                Judge(
-                    layout, self._limits, self._before, self._accumulated.values(), from_begin=self._from_begin, windows=windows
-                ),
+                Judge(layout, self._limits, self._before, self._accumulated.values(), from_begin=self.from_begin, known=known),
                 Tally(layout, self._limits, self._verdicts, self.held, self.violations),
             )
         return self._judges[layout.id]
@@ -208,15 +206,14 @@ def judged(batch: Batch, layout: Layout, record: FinishedRecord, limits: Sequenc
     if not len(batch.slots_ns):
         return
     contexts = list(record.contexts.of(batch, layout))
-    screen = screened(batch, layout, limits, contexts)
+    screen = screened(batch, layout, limits, contexts, from_begin=record.from_begin)
     if screen.in_order:
         record.count(batch, layout, contexts)
     if len(screen.loud):
         part, at = _part(layout, screen.loud), 0
         while at < len(batch.slots_ns):
             scan = scan_of(part, int(batch.slots_ns[at]), batch.values[at, screen.loud])
-            windows = screen.window if screen.rolled else Window
-            yield record.take(scan, (batch.stamps[at],), counted=screen.in_order, windows=windows)
+            yield record.take(scan, (batch.stamps[at],), counted=screen.in_order, known=screen.known)
             at = screen.next_due(at) if record.at_rest else at + 1
     yield record.close(int(batch.slots_ns.max()))
 

@@ -7,30 +7,32 @@ A sample is calm when it is good and within every level of its column. Then
   ends what that began, the first one of each context, those where it changes what can be evaluated, and those where a rolling
   statistic comes to lie on another side of a level.
 
-Of rolling statistics see `rolling_screen`. Where a figure lasts, every scan is seen, but still none of a calm column without one.
+Of rolling statistics see `rolling_screen`, of what lasts longer `lasting_screen`.
 Where a limit looks at other columns, or is of a kind that is not known here, a judge sees every scan of every column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.monitor.figures import RollingWindow
-from collector.monitor.lasting import LASTING
-from collector.monitor.limits import Rule, levels_of, limits_for, rules_of
+from collector.monitor.figures import Known, Lastings, RollingWindow
+from collector.monitor.lasting import LASTING, Lasting
+from collector.monitor.limits import levels_of
 from collector.monitor.statistics import ROW_OF
+from collector.monitor.window import Window
+from collector.report.contexts import Context
+from collector.report.lasting_screen import LastingScreen
 from collector.report.recorded_window import Reach, RecordedWindow, Rolled
 from collector.report.recording import Batch
 from collector.report.rolling_screen import RollingScreen, Stretch, TooMuch, innermost
-from collector.terms import Stamp
 from config.limit_statistics import DURATION
 from config.limits import Limit
-from drivers.base import Column, Layout
+from drivers.base import Layout
 
 _PLAIN = frozenset(
     (
@@ -60,11 +62,18 @@ class Screen:
     """Each slot is later than the one before."""
     rolled: Mapping[int, tuple[Rolled, Indices]] = field(default_factory=dict)
     """Windows that are known, by length, and the columns that have such a window; none: the judge has them of its own."""
+    lasting: Lastings = Lasting
+    """What makes figures that last: they are known, or the judge has them of its own."""
 
     def next_due(self, at: int) -> int:
         """The first scan after `at` that has to be seen; `scans` when there is none."""
         place = int(np.searchsorted(self.due, at, "right"))
         return int(self.due[place]) if place < len(self.due) else self.scans
+
+    @property
+    def known(self) -> Known:
+        """Figures for a judge of the loud columns."""
+        return Known(self.window if self.rolled else Window, self.lasting)
 
     def window(self, columns: int, window_ns: int, period_ns: int, *, panes: bool, out: Floats) -> RollingWindow:
         """Of the columns that are loud."""
@@ -74,18 +83,10 @@ class Screen:
         return RecordedWindow(rolled, shown, out)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Scans `first` .. `end` − 1, their stamp, and the rules that hold for them."""
-
-    first: int
-    end: int
-    stamp: Stamp
-    rules: Sequence[Rule]
-
-
-def screened(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Sequence[Context]) -> Screen:
-    """`layout`: of the batch's columns, which are of one unit; `contexts`: of the batch."""
+def screened(
+    batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Sequence[Context], *, from_begin: bool = False
+) -> Screen:
+    """`layout`: of the batch's columns, which are of one unit; `contexts`: of the batch; `from_begin`: as of `Judge`."""
     scans, columns = batch.values.shape
     in_order = bool((np.diff(batch.slots_ns) > 0).all())
     if not in_order or not all(limit.model_fields_set <= _PLAIN and limit.statistic in _KNOWN for limit in limits):
@@ -97,8 +98,8 @@ def screened(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Se
     calm, due = _calm(batch.values, contexts), np.zeros(scans, np.bool_)
     loud = ~calm.all(axis=0)
     loud |= _of_roles(layout, {limit.role for limit in limits if limit.settle_s})  # can't be judged for a while, which is told
-    lasting = _of_roles(layout, {limit.role for limit in limits if limit.statistic in LASTING})
-    loud |= lasting
+    lasting = LastingScreen(batch, layout, limits, contexts, from_begin=from_begin)
+    loud = lasting.loud(loud)
     for screen in rolling:
         loud[screen.columns if screen.falls else screen.rolled.computed.columns] = True
         due |= screen.changes() | screen.turns()
@@ -111,27 +112,10 @@ def screened(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Se
         due[context.first] = True
         due |= _settled(batch.slots_ns, context)
     due[_too_long(batch.slots_ns, contexts, durations)] = True
-    due |= stirred | bool(lasting.any())
+    due |= stirred | lasting.changes(loud)
     due[1:] |= stirred[:-1]
     known = {screen.rolled.reach.window_ns: (screen.rolled, screen.columns) for screen in rolling}
-    return Screen(shown, np.flatnonzero(due), scans, in_order, known)
-
-
-class Contexts:
-    """Of batches: what holds in one holds in all that have the same columns and differ in their names only."""
-
-    def __init__(self, limits: Sequence[Limit]) -> None:
-        self._limits = limits
-        self._known: dict[tuple[tuple[Column, ...], Stamp], list[Rule]] = {}
-
-    def of(self, batch: Batch, layout: Layout) -> Iterator[Context]:
-        """In their order."""
-        for first, end, stamp in _stretches(batch.stamps):
-            key = layout.columns, replace(stamp, batch="")
-            if key not in self._known:
-                rows = limits_for(self._limits, layout, (stamp,))
-                self._known[key] = [rule for index, limit in rows for rule in rules_of(index, limit, layout.columns[index])]
-            yield Context(first, end, stamp, self._known[key])
+    return Screen(shown, np.flatnonzero(due), scans, in_order, known, lasting.lasting)
 
 
 def _calm(values: Floats, contexts: Sequence[Context]) -> Bools:
@@ -186,12 +170,3 @@ def _rolling(batch: Batch, layout: Layout, limits: Sequence[Limit], contexts: Se
                 of.append(Stretch(each.first, each.end, rules, innermost(rules)))
             reach = Reach(batch.slots_ns, round(window_s * 1e9), layout.period_ns)
             yield RollingScreen(batch.slots_ns, batch.values, reach, of, columns)
-
-
-def _stretches(stamps: Sequence[Stamp]) -> Iterator[tuple[int, int, Stamp]]:
-    """(first, end, stamp): scans of one context."""
-    at = 0
-    for stamp, scans in groupby(stamps):
-        count = sum(1 for _ in scans)
-        yield at, at + count, stamp
-        at += count

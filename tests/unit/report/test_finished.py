@@ -23,9 +23,10 @@ from collector.monitor.judge import Judge
 from collector.monitor.relations import Relations
 from collector.recorder import Recorder
 from collector.report import finished, rolling_screen
+from collector.report.contexts import Contexts
 from collector.report.finished import FinishedRecord, judged, replayed, scan_of
 from collector.report.recording import Batch
-from collector.report.screen import Contexts, Screen, screened
+from collector.report.screen import Screen, screened
 from collector.show.live import Live
 from collector.store.journal import Journal
 from collector.store.reader import Reader
