@@ -18,15 +18,15 @@ import typer.main
 import typer.testing
 from hypothesis import settings
 
-from tests.thorough import THOROUGH
+from tests.thorough import EXAMPLES, THOROUGH
 
 # Kept byte code halves what each worker and each process started by a test spends before it does anything.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # No deadline: how long an example takes says how busy the machine is.
-settings.register_profile("brief", settings(), deadline=None, max_examples=30)
-settings.register_profile("thorough", settings(), deadline=None, max_examples=1000)
+settings.register_profile("brief", settings(), deadline=None, max_examples=25)
+settings.register_profile("thorough", settings(), deadline=None, max_examples=EXAMPLES)
 settings.load_profile("thorough" if THOROUGH else "brief")
 
 # A command that is typed in a test would be built anew each time, with all the others: 60 ms.

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.ledger import Ledger, SinkLedger, begin, ledger_of, pass_by
@@ -68,7 +68,6 @@ def written(data: Path, commits: list[list[str]]) -> list[int]:
 COMMITS = st.lists(st.lists(st.sampled_from([SCAN, SCAN, LOST, EVENT]), min_size=1, max_size=6), max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
 @given(COMMITS, st.data())
 def test_balanced_at_every_cursor(
     tmp_path_factory: pytest.TempPathFactory, commits: list[list[str]], draw: st.DataObject

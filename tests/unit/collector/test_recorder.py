@@ -15,7 +15,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import commits
@@ -363,7 +363,6 @@ async def test_a_scan_greater_than_the_room_is_dropped_alone(bench: Bench, monke
 ACTIONS = st.lists(st.sampled_from(["take", "take", "take", "lost", "tell", "commit", "fail", "fail"]), min_size=20, max_size=40)
 
 
-@settings(max_examples=40, deadline=None)
 @given(ACTIONS)
 def test_everything_taken_is_on_the_disk_or_in_a_gap(tmp_path_factory: pytest.TempPathFactory, actions: list[str]) -> None:
     data = tmp_path_factory.mktemp("recorder")

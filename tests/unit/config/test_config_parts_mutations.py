@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.load import examine
@@ -39,7 +39,6 @@ def test_a_part_with_another_text(name: str, where: float, cut: int, text: str) 
     judge({**TEXTS, name: (TEXTS[name][:at] + text + TEXTS[name][at + cut :]).encode()})
 
 
-@settings(max_examples=40, deadline=None)
 @given(name=st.sampled_from(PARTS), content=st.binary(max_size=80) | ODD.map(str.encode))
 def test_a_part_of_anything(name: str, content: bytes) -> None:
     judge({**TEXTS, name: content})

@@ -9,14 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.model import Plant
 from config.spreadsheet.columns import LIMIT_COLUMNS, TAG_COLUMNS, Columns
 from tests.unit.config.plant_files import examined
 
-QUICK = settings(max_examples=40, deadline=None)
 Data = dict[str, Any]
 
 SIGNS = st.sampled_from("abcXYZ019 _-.;,\"'{}#°³/é=&*!%@:ä")
@@ -139,7 +138,6 @@ def tables(draw: st.DrawFn, items: list[Data], columns: Columns) -> bytes:
     return stream.getvalue().encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])))
 
 
-@QUICK
 @given(data=st.data(), plant=plants())
 def test_a_plant_in_tables_is_the_plant_in_yaml(data: st.DataObject, plant: Data) -> None:
     files: dict[str, str | bytes] = {}
@@ -186,7 +184,6 @@ def templates(draw: st.DrawFn, plant: Data) -> Data:
     return {**whole, "templates": {"t": body}, "use": [{"template": "t", "rows": [kept or {"p": 1}]}]}
 
 
-@QUICK
 @given(data=st.data(), plant=plants())
 def test_a_plant_through_a_template_is_the_plant(data: st.DataObject, plant: Data) -> None:
     written = data.draw(templates(plant))
@@ -196,7 +193,6 @@ def test_a_plant_through_a_template_is_the_plant(data: st.DataObject, plant: Dat
     assert loaded({"plant.yaml": as_yaml(written)}) == loaded({"plant.yaml": as_yaml(plant)})
 
 
-@QUICK
 @given(data=st.data(), plant=plants())
 def test_a_plant_in_several_files_is_the_plant(data: st.DataObject, plant: Data) -> None:
     moved = data.draw(st.sets(st.sampled_from(["endpoints", "units", "limits"])))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.opcua.freshness import Freshness
@@ -96,7 +96,6 @@ def test_a_tag_of_which_something_is_told_all_the_time_is_not_read() -> None:
     assert server.reads[0] >= 15
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 6), st.sampled_from([1.0, 10.0, 60.0]), st.floats(0, 100))
 def test_a_change_that_is_kept_back_is_found_in_the_time_asked_for(column: int, freshness_s: float, at_s: float) -> None:
     server = Server(7, freshness_s)

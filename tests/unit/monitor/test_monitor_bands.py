@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.monitor.bands import QuietBands
+from tests.thorough import examples
 
 CELLS = 3
 GRID = st.integers(-8, 40).map(lambda n: n / 4)
@@ -58,7 +59,7 @@ STEPS = st.lists(st.tuples(st.tuples(*[VALUE] * CELLS), st.one_of(st.none(), st.
 
 
 @given(rules(), STEPS, st.sampled_from([1, 5_000]), st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(100))
 def test_the_rules_that_change_are_those_of_one_by_one(
     plain: list[Plain], steps: list[tuple[tuple[float, ...], tuple[bool, ...] | None]], apart: int, same_array: bool
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from collector.monitor.judge import Judge
 from collector.terms import Event, EventKind, Stamp
 from drivers.base import Quality
+from tests.thorough import examples
 from tests.unit.monitor.judged import (
     DOSE,
     HOLD,
@@ -64,7 +65,7 @@ class Delayed:
 
 
 @given(STEPS, DELAYS, DELAYS, st.sampled_from([0.0, 0.25]))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(100))
 def test_a_change_is_told_when_it_has_held_on_good_values(
     steps: list[tuple[int, Sample]], on_s: float, off_s: float, deadband: float
 ) -> None:
@@ -81,7 +82,7 @@ def test_a_change_is_told_when_it_has_held_on_good_values(
 
 
 @given(STEPS, st.tuples(DELAYS, DELAYS), st.tuples(DELAYS, DELAYS), st.sampled_from([0.0, 2.0, 3.5]), st.data())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(100))
 def test_over_a_phase_change_a_level_goes_on_waiting_and_a_settling_row_waits_for_good_data(
     steps: list[tuple[int, Sample]], on: tuple[float, float], off: tuple[float, float], settle_s: float, data: st.DataObject
 ) -> None:

@@ -52,7 +52,6 @@ def roles_of(event: Event) -> dict[str, dict[str, Json]]:
 
 
 @given(histories(), st.sampled_from([SECOND_NS, 10 * SECOND_NS, 47 * SECOND_NS, 3600 * SECOND_NS]))
-@settings(deadline=None, max_examples=40)
 def test_every_event_is_plain_json_with_the_documented_keys(steps: list[Step], period_ns: int) -> None:
     of = replace(TWO, period_ns=period_ns)
     rows = [row.model_copy(update={"window_s": row.window_s and row.window_s * period_ns / 1e9}) for row in LIMITS]

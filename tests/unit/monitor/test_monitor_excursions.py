@@ -14,6 +14,7 @@ from collector.monitor.excursions import Excursion, Tracker
 from collector.monitor.judge import Judge
 from collector.terms import Event, EventKind, Stamp
 from drivers.base import Quality
+from tests.thorough import examples
 from tests.unit.monitor.judged import (
     DOSE,
     HOLD,
@@ -93,7 +94,7 @@ def assert_view(judge: Judge, wanted: Record, still_open: list[Stretch]) -> None
 
 
 @given(STEPS, BOUNDS, st.sampled_from([SECOND_NS, 250_000_000, 5 * SECOND_NS]), st.floats(0, 100))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(100))
 def test_every_excursion_is_that_of_the_definition(
     steps: list[tuple[int, Sample]], bounds: tuple[float | None, float | None], period_ns: int, deadband: float
 ) -> None:
@@ -105,7 +106,7 @@ def test_every_excursion_is_that_of_the_definition(
 
 
 @given(STEPS, BOUNDS, st.sampled_from([0.5, 2.0, 3.5, 6.0, 30.0]))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(100))
 def test_excursions_not_further_apart_than_the_merge_gap_are_one(
     steps: list[tuple[int, Sample]], bounds: tuple[float | None, float | None], merge_gap_s: float
 ) -> None:
@@ -116,7 +117,7 @@ def test_excursions_not_further_apart_than_the_merge_gap_are_one(
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), SAMPLES, st.booleans()), min_size=1, max_size=30))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(100))
 def test_a_change_of_phase_ends_what_is_open_and_judges_anew(steps: list[tuple[int, Sample, bool]]) -> None:
     """Each stay in a phase is a record of its own. What had come back inside before the change ended then."""
     at, stamp = 0, DOSE

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.monitor.judge import Judge
@@ -36,7 +36,6 @@ ONE = layout()
 
 
 @given(histories())
-@settings(deadline=None, max_examples=40)
 def test_the_same_scans_from_the_journal_give_the_same_events(steps: list[Step]) -> None:
     live, replayed = Judge(TWO, LIMITS), Judge(TWO, LIMITS)
     for at, samples, stamps in steps:
@@ -47,7 +46,6 @@ def test_the_same_scans_from_the_journal_give_the_same_events(steps: list[Step])
 
 
 @given(histories(), st.lists(st.integers(0, 29), max_size=3))
-@settings(deadline=None, max_examples=40)
 def test_duplicate_and_backward_scans_change_nothing(steps: list[Step], again: list[int]) -> None:
     judge, undisturbed = Judge(TWO, LIMITS), Judge(TWO, LIMITS)
     for n, step in enumerate(steps):
@@ -58,7 +56,6 @@ def test_duplicate_and_backward_scans_change_nothing(steps: list[Step], again: l
 
 
 @given(histories())
-@settings(deadline=None, max_examples=40)
 def test_the_views_are_what_the_events_say_at_every_scan(steps: list[Step]) -> None:
     judge, told = Judge(TWO, LIMITS), Told()
     for step in steps:
@@ -90,7 +87,6 @@ def test_nobody_believes_for_ever_in_a_rule_that_was_outside_when_the_daemon_sto
 
 
 @given(histories(), st.integers(0, 30))
-@settings(deadline=None, max_examples=40)
 def test_a_stop_anywhere_and_a_start_go_on_judging(steps: list[Step], cut: int) -> None:
     """What is outside is told again by the judge that starts; a window has to fill anew."""
     before, after = Judge(TWO, LIMITS), Judge(TWO, LIMITS)
@@ -120,7 +116,6 @@ def test_a_unit_is_judged_as_if_it_were_alone(steps: list[Step]) -> None:
 
 
 @given(histories())
-@settings(deadline=None, max_examples=40)
 def test_a_level_is_judged_as_if_it_were_the_only_row(steps: list[Step]) -> None:
     """Rows of other statistics and roles, and the order of rows, decide nothing about it."""
     events = run(Judge(TWO, list(reversed(LIMITS))), TWO, steps)

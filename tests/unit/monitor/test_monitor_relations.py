@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.monitor.judge import Judge
@@ -150,7 +150,6 @@ def test_an_expression_is_judged_as_a_tag_that_has_it_for_a_value(steps: Steps, 
 
 @pytest.mark.parametrize("statistic", ["mean", "min", "max", "std", "slope"])
 @given(steps=STEPS, spans=st.booleans())
-@settings(deadline=None, max_examples=40)
 def test_a_statistic_inside_an_expression_is_that_of_a_limit_on_it(steps: Steps, spans: bool, statistic: str) -> None:
     shared = {"nor": [None, 2.3], "min_coverage": 0.5, "spans_phases": spans}
     inside = Limit.model_validate({"name": "s", "expression": f"{statistic}(t, 4)", **shared})

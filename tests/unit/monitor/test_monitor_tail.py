@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.monitor.tail import Tail
@@ -19,7 +19,6 @@ def push(tail: Tail, slot_ns: int, values: Sequence[float | None]) -> bool:
 
 
 @given(histories())
-@settings(deadline=None, max_examples=40)
 def test_every_statistic_is_that_of_exact_arithmetic_after_every_scan(history: History) -> None:
     window_ns = history.windows_ns[0]
     tail, seen = Tail(history.columns, window_ns, history.period_ns), list[tuple[int, tuple[float | None, ...]]]()
@@ -32,7 +31,6 @@ def test_every_statistic_is_that_of_exact_arithmetic_after_every_scan(history: H
 
 
 @given(st.lists(st.tuples(st.integers(-3, 12), st.floats(-100, 100)), max_size=40))
-@settings(deadline=None, max_examples=40)
 def test_slots_that_are_not_after_the_newest_are_refused_counted_and_forgotten(scans: list[tuple[int, float]]) -> None:
     tail, refused = Tail(1, 20 * SECOND_NS, SECOND_NS), 0
     taken: list[tuple[int, float | None]] = []
@@ -48,7 +46,6 @@ def test_slots_that_are_not_after_the_newest_are_refused_counted_and_forgotten(s
 
 
 @given(histories(HUGE))
-@settings(deadline=None, max_examples=40)
 def test_the_largest_floats_have_a_mean(history: History) -> None:
     """Their sum is beyond the largest float."""
     window_ns = history.windows_ns[0]

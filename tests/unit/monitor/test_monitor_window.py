@@ -42,7 +42,6 @@ def assert_all_exact(of: Window, seen: Sequence[tuple[int, Row]], *, panes: bool
 
 @MODES
 @given(histories())
-@settings(deadline=None, max_examples=40)
 def test_every_statistic_is_that_of_exact_arithmetic_after_every_scan(panes: bool, history: History) -> None:
     windows = [Window(history.columns, window_ns, history.period_ns, panes=panes) for window_ns in history.windows_ns]
     for n, (slot_ns, samples) in enumerate(history.scans):
@@ -104,7 +103,6 @@ def test_std_of_36000_samples_after_a_ramp_keeps_nine_digits(panes: bool) -> Non
 
 @MODES
 @given(histories(st.floats(-1e3, 1e3)), st.sampled_from([1e12, -1e15, 3.4e38, -1e150]))
-@settings(deadline=None, max_examples=40)
 def test_what_has_left_the_window_leaves_no_trace(panes: bool, history: History, glitch: float) -> None:
     of = Window(history.columns, history.windows_ns[0], history.period_ns, panes=panes)
     for n in range(5):
@@ -158,7 +156,6 @@ def test_a_window_of_panes_begins_on_a_boundary_at_most_a_sixtieth_earlier() -> 
 
 @MODES
 @given(st.lists(st.tuples(st.integers(-3, 12), st.floats(-100, 100)), max_size=40))
-@settings(deadline=None, max_examples=40)
 def test_slots_that_are_not_after_the_newest_are_refused_counted_and_forgotten(
     panes: bool, scans: list[tuple[int, float]]
 ) -> None:
@@ -198,7 +195,6 @@ def test_std_is_of_the_population_and_slope_is_per_minute(panes: bool) -> None:
 @MODES
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9), st.integers(1, 70))
 @example(0.1, 1e12, 3)
-@settings(deadline=None, max_examples=40)
 def test_a_signal_that_stands_still_has_its_value_as_mean_no_std_and_no_slope(
     panes: bool, value: float, before: float, count: int
 ) -> None:
@@ -239,7 +235,6 @@ def test_the_largest_floats_make_no_noise_and_leave(panes: bool, others: list[fl
 
 @MODES
 @given(histories(HUGE))
-@settings(deadline=None, max_examples=40)
 def test_a_mean_of_the_largest_floats_is_right_or_there_is_none(panes: bool, history: History) -> None:
     """Their distance may be beyond the largest float. What is calm and has been so for a window's length has one again."""
     of = Window(history.columns, history.windows_ns[0], history.period_ns, panes=panes)

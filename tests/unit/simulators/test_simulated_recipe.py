@@ -17,6 +17,9 @@ from simulators.unit import ReactorUnit
 from tests.thorough import THOROUGH
 from tests.unit.simulators.virtual import VirtualPlant
 
+pytestmark = pytest.mark.timeout(400)
+"""Ten seconds of computing: on a busy machine they are not soon over."""
+
 DEMO = Path(__file__).parents[3] / "config" / "examples" / "demo.yaml"
 SCENARIO = DEMO.with_name("demo-scenario.yaml")
 PHASES = ["Inert", "Charge", "Heat", "Dose", "Hold", "Cool", "Idle"]
