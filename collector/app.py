@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,6 @@ from collector.keeping.rescue import Rescued
 from collector.keeping.room import Room
 from collector.keeping.upkeep import Upkeep
 from collector.ledger import Ledger, ledger_of
-from collector.loading import loaded
 from collector.memory.before import RunBefore
 from collector.protocols import connect_driver, load_drivers
 from collector.recorder import Recorder
@@ -54,6 +53,7 @@ from collector.store.retention import Keep
 from collector.terms import Event, EventKind, Json
 from collector.uplink.sending import Sending
 from collector.version import VERSION
+from collector.web.page import Page
 from config.model import Plant, Unit
 from drivers.base import Endpoint, scan_groups
 
@@ -90,17 +90,17 @@ class Daemon:
         *,
         renamed: bool = False,
     ) -> None:
-        """`page_port` overrides the plant's; the page is at `url` once it is served. `renamed`: the record may be that of a site
+        """`page_port` overrides the plant's; its address is `page.url`. `renamed`: the record may be that of a site
         of another name."""
         self.plant, self.data, self.config_hash = plant, data, config_hash
         self.live = Live()
-        self.url: str | None = None
-        self._page_port, self._outside, self._renamed = page_port, outside, renamed
-        self._opened = AsyncExitStack()
+        self.page = Page(plant.web, page_port)
+        self._outside, self._renamed = outside, renamed
+        self._opened = ExitStack()
 
     async def __aenter__(self) -> Self:
         """Take the data folder. Raises OtherSite, StoreError, SecretError."""
-        async with AsyncExitStack() as stack:
+        with ExitStack() as stack:
             stack.enter_context(locked(self.data))
             connect = self._outside.file
             if not self._renamed:
@@ -120,7 +120,7 @@ class Daemon:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        await self._opened.aclose()
+        self._opened.close()
 
     def _build(self) -> None:
         load_drivers(self.plant.endpoints)
@@ -229,7 +229,7 @@ class Daemon:
                         Desk(self.data, self.recorder).run(),
                         self.gateway.run(),
                         self._name(),
-                        self._serve(),
+                        self.page.run(self.picture, self.past),
                         watch,
                         self.keeping.run(),
                         self.sending.removal.run(),
@@ -273,19 +273,6 @@ class Daemon:
         await self._started_told
         self._owner.put_new_name()
 
-    async def _serve(self) -> None:
-        web = self.plant.web
-        if web is None:
-            return
-        serve = await loaded(_page)
-        port = web.port if self._page_port is None else self._page_port
-        try:
-            async with serve(self.picture, self.past, web.host, port) as self.url:
-                log.info("page", url=self.url)
-                await asyncio.Event().wait()
-        except OSError as exc:  # collecting matters more than showing
-            log.error("no page", cause=str(exc))
-
     async def _seal(self) -> str:
         """What was read goes to the disk, whatever ended the daemon; why not, where the disk did not take it."""
         now_ns = self.clock.now_ns()
@@ -300,9 +287,3 @@ class Daemon:
         left, fault = self.recorder.pending_samples, self.recorder.disk_fault
         log.error("the disk did not take what was still in memory", samples=left, cause=fault)
         return f"{self.data}: {left} samples could not be written and are lost: {fault}"
-
-
-def _page() -> Callable[..., AbstractAsyncContextManager[str]]:
-    from collector.web.server import serve  # noqa: PLC0415  a gateway without a page spares 4 MB
-
-    return serve

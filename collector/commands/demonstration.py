@@ -143,7 +143,7 @@ async def _show(daemon: Daemon, stop: Stop, span_s: float | None) -> None:
     """Draw on a terminal, or say a line now and then elsewhere, until the end."""
     try:
         async with asyncio.timeout(span_s):
-            await watch(daemon.picture, lambda: daemon.url)
+            await watch(daemon.picture, lambda: daemon.page.url)
             while not stop.asked.is_set():
                 await asyncio.sleep(SAY_INTERVAL_S)
                 _say(daemon)
@@ -158,8 +158,8 @@ def _say(daemon: Daemon) -> None:
     output.print(
         f"read {counters.read} values in {counters.scans} scans; {phases}; {counted(excursions, 'excursion')} open", markup=False
     )
-    if daemon.url:
-        output.print(f"page: {daemon.url}", markup=False)
+    if daemon.page.url:
+        output.print(f"page: {daemon.page.url}", markup=False)
 
 
 def _farewell(folder: Path, ledger: Ledger) -> None:

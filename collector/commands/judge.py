@@ -24,7 +24,7 @@ from collector.report.recording import Said
 from collector.store.files import StoreError
 from collector.store.rows import DamagedRow
 from config.faults import ConfigError
-from config.limit_file import load_limits
+from config.limit_file import Limits, load_limits
 from config.limits import Limit
 
 _ALWAYS, _END = "1970-01-01", "end"
@@ -81,42 +81,23 @@ def judge(
     counts_to: Annotated[Path | None, typer.Option("--counts", help="CSV of how often each limit was violated.")] = None,
 ) -> None:
     """Hold a finished record against limits: every excursion and transition, as the daemon would have told them."""
-    until_ns = LATEST_NS if to == _END else time_ns(to)
-    asked = Asked(EARLIEST_NS if from_ == _ALWAYS else time_ns(from_), until_ns, unit, batch)
-    if asked.from_ns >= asked.to_ns:
-        wrong_input(f"--from {from_} is not before --to {to}")
+    asked = _asked(from_, to, unit, batch)
     if not record.exists():
         wrong_input(f"{record} is not there: give the daemon's folder, or a CSV file, with --data")
-    try:
-        table = load_limits(limits)
-    except ConfigError as exc:
-        faulty(limits, exc)
-    for told in table.told:
-        errors.print(told, markup=False)
-    for warning in table.warnings:
-        errors.print(f"warning: {warning}", markup=False, style="yellow")
+    table = _limits_of(limits)
     named = {"batch": batch_column, "time": time_column, "phase": phase_column}
-    columns = {key: name for key, name in named.items() if name is not None}
-    day_first = None if dates is None else dates is Dates.dmy
     said = Said(
-        columns,
+        {key: name for key, name in named.items() if name is not None},
         seconds(period) if period else None,
         time_unit,
         _zone(zone),
-        day_first,
+        None if dates is None else dates is Dates.dmy,
         tuple(bad or ()),
         tuple(good or ()),
         encoding,
     )
     try:
-        if record.is_dir():
-            if said != Said():
-                wrong_input(
-                    "columns, --period, --zone and what else is said of times and cells are for CSV files: a data folder tells it"
-                )
-            found = of_folder(record, table.rows, asked)
-        else:
-            found = of_csv(record, table, asked, said)
+        found = _found(record, table, asked, said)
         _write_files(found, write_to, counts_to)
     except ConfigError as exc:
         faulty(record, exc)
@@ -127,6 +108,38 @@ def judge(
         failed("nothing could be judged: no limit held while there were good samples")
     if not all(verdict.fine for verdict in found.verdicts):
         raise typer.Exit(FAILED)
+
+
+def _asked(from_: str, to: str, unit: str | None, batch: str | None) -> Asked:
+    until_ns = LATEST_NS if to == _END else time_ns(to)
+    asked = Asked(EARLIEST_NS if from_ == _ALWAYS else time_ns(from_), until_ns, unit, batch)
+    if asked.from_ns >= asked.to_ns:
+        wrong_input(f"--from {from_} is not before --to {to}")
+    return asked
+
+
+def _limits_of(path: Path) -> Limits:
+    """What is told of them is printed; their faults end the command."""
+    try:
+        table = load_limits(path)
+    except ConfigError as exc:
+        faulty(path, exc)
+    for told in table.told:
+        errors.print(told, markup=False)
+    for warning in table.warnings:
+        errors.print(f"warning: {warning}", markup=False, style="yellow")
+    return table
+
+
+def _found(record: Path, table: Limits, asked: Asked, said: Said) -> Found:
+    """Raises ConfigError, StoreError, DamagedRow, OSError."""
+    if not record.is_dir():
+        return of_csv(record, table, asked, said)
+    if said != Said():
+        wrong_input(
+            "columns, --period, --zone and what else is said of times and cells are for CSV files: a data folder tells it"
+        )
+    return of_folder(record, table.rows, asked)
 
 
 def _zone(name: str | None) -> ZoneInfo | None:
