@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -137,7 +138,7 @@ def weak_key(certificate: x509.Certificate) -> str:
     """What keeps its key from being used with any of the policies; empty for a right one."""
     try:
         key = certificate.public_key()
-    except ValueError as exc:
+    except (ValueError, UnsupportedAlgorithm) as exc:
         return f"its key can't be read ({exc})"
     if not isinstance(key, RSAPublicKey):
         return "its key is no RSA key, which the policies ask for"

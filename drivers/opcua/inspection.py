@@ -53,7 +53,11 @@ def _certificate(path: Path) -> x509.Certificate | None:
 
 
 def _trusted(folder: Path) -> Iterator[Inspected]:
-    files = certificate_files(folder)
+    try:
+        files = certificate_files(folder)
+    except CertificateError as exc:
+        yield Inspected("trusted", folder, None, f"{exc}; no server is spoken to")
+        return
     if not files:
         yield Inspected("trusted", folder, None, "no server is trusted yet: `reactorwatch certs trust opc.tcp://...`")
     for path in files:
@@ -78,6 +82,10 @@ def _dated(certificate: x509.Certificate) -> str:
 
 
 def _shared(key: Path) -> str:
-    if os.name == "posix" and key.stat().st_mode & stat.S_IRGRP:
+    try:
+        mode = key.stat().st_mode
+    except OSError:  # gone since it was read: the next look tells
+        return ""
+    if os.name == "posix" and mode & stat.S_IRGRP:
         return f"its key {key} can be read by its group: fine only where that is the daemon's own; else run `chmod 600 {key}`"
     return ""

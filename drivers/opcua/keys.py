@@ -40,7 +40,7 @@ def read_own(certificate: Path, key: Path, *, is_application: bool) -> Own:
     `is_application`: the certificate names an application, not a user.
     """
     for path in (certificate, key) if is_application else ():
-        if not path.exists():
+        if not _is_there(path):
             raise CertificateError(f"{path} is not there: {_INIT}, or name yours in `security`")
     chain, private = read_chain(certificate), read_key(key)
     if why := weak_key(chain.leaf):
@@ -51,6 +51,13 @@ def read_own(certificate: Path, key: Path, *, is_application: bool) -> Own:
         found = ", ".join(uris(chain.leaf)) or "none"
         raise CertificateError(f"{certificate} needs exactly one application URI, and has {found}: {_INIT}")
     return Own(chain, private)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as exc:
+        raise CertificateError(f"{path} can't be read: {exc.strerror}") from None
 
 
 def _belong_together(certificate: x509.Certificate, key: RSAPrivateKey) -> bool:

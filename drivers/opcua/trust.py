@@ -65,14 +65,14 @@ class Trust:
 
 
 def certificate_files(folder: Path) -> list[Path]:
-    """The certificates of a folder, by name."""
+    """The certificates of a folder, by name. Raises CertificateError."""
     return _files(folder, SUFFIXES)
 
 
 def keep_rejected(certificate: x509.Certificate, folder: Path) -> Path | None:
     """Keep a refused certificate for people; None where there are too many, or the disk refuses."""
     path = folder / file_name(certificate)
-    with suppress(OSError):
+    with suppress(OSError, CertificateError):
         if path.exists():
             return path
         if len(certificate_files(folder)) < MOST_REJECTED:
@@ -93,7 +93,7 @@ def write_certificate(certificate: x509.Certificate, path: Path) -> None:
 
 
 def found(folders: Sequence[Path], wanted: str) -> list[Path]:
-    """The files in `folders` whose certificate has the thumbprint `wanted`, or begins with it."""
+    """The files in `folders` whose certificate has the thumbprint `wanted`, or begins with it. Raises CertificateError."""
     start = wanted.replace(":", "").replace(" ", "").upper()
     return [path for folder in folders for path in certificate_files(folder) if _thumbprint(path).startswith(start)]
 
@@ -106,9 +106,12 @@ def _thumbprint(path: Path) -> str:
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    try:
+        if not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    except OSError as exc:
+        raise CertificateError(f"{folder} can't be read: {exc.strerror}") from None
 
 
 def _all(chain: Chain) -> Iterator[x509.Certificate]:
