@@ -31,6 +31,8 @@ MOST_EMPTY = 10
 """Answers in a row without a reference, each of which promises more: the server never ends."""
 OBJECTS = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
 _HIERARCHICAL = ua.NodeId(ua.Int32(ObjectIds.HierarchicalReferences))
+_NO_VIEW = ua.get_win_epoch()
+"""Null on the wire. asyncua's default is now, and servers that have no views take that for one: those in Rust refuse it."""
 _CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable | ua.NodeClass.Method
 _LIMIT = "Server_ServerCapabilities_"
 _LIMITS = {
@@ -120,7 +122,11 @@ class Browser:
             first += len(some)
 
     async def _browse(self, asked: list[ua.BrowseDescription]) -> list[ua.BrowseResult]:
-        parameters = ua.BrowseParameters(RequestedMaxReferencesPerNode=ua.UInt32(self._references), NodesToBrowse=asked)
+        parameters = ua.BrowseParameters(
+            View=ua.ViewDescription(Timestamp=_NO_VIEW),
+            RequestedMaxReferencesPerNode=ua.UInt32(self._references),
+            NodesToBrowse=asked,
+        )
         body = await self._connection.ask(ua.BrowseRequest(Parameters=parameters), "browsing")
         return browse_results(body, len(asked), f"{self._connection.place}: browsing")
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.common.utils import ServiceError
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
 
 from collector.survey.tag_list import Row, rows
 from config.common import identifier
@@ -104,6 +106,21 @@ async def test_what_has_no_type_is_known_by_its_value(server: PlantServer) -> No
 async def test_thousands_of_children_are_each_there_once(server: PlantServer) -> None:
     _, tags, _ = await browsed(server, "Crowd")
     assert len({tag["address"] for tag in tags}) == len({tag["role"] for tag in tags}) == len(tags) == MANY
+
+
+async def test_a_server_without_views_is_asked_for_none(server: PlantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in Rust take a view's time for a view, and refuse it."""
+    service = server.server.iserver.view_service
+    stock = service.browse
+
+    def browse(parameters: ua.BrowseParameters) -> list[ua.BrowseResult]:
+        if not parameters.View.ViewId.is_null() or parameters.View.Timestamp != ua.get_win_epoch():
+            raise ServiceError(StatusCodes.BadViewIdUnknown)
+        return stock(parameters)
+
+    monkeypatch.setattr(service, "browse", browse)
+    _, tags, _ = await browsed(server, "Plant")
+    assert {tag["tag"] for tag in tags} == {"R-1.TT", "R-2.TT", "mode"}
 
 
 async def test_bounds_are_kept_and_told(server: PlantServer) -> None:
