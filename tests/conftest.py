@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 import typer.main
 import typer.testing
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.thorough import EXAMPLES, THOROUGH
 
@@ -24,9 +24,10 @@ from tests.thorough import EXAMPLES, THOROUGH
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# No deadline: how long an example takes says how busy the machine is.
-settings.register_profile("brief", settings(), deadline=None, max_examples=25)
-settings.register_profile("thorough", settings(), deadline=None, max_examples=EXAMPLES)
+# No deadline, and none for drawing examples: how long one takes says how busy the machine is.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("brief", _UNTIMED, max_examples=25)
+settings.register_profile("thorough", _UNTIMED, max_examples=EXAMPLES)
 settings.load_profile("thorough" if THOROUGH else "brief")
 
 # A command that is typed in a test would be built anew each time, with all the others: 60 ms.

@@ -49,7 +49,7 @@ def served(endpoint: OpcUaEndpoint, **more: Any) -> OpcUaServer:
 
 
 def plant_of(folder: Path, url: str, tags: str, **settings: Any) -> Path:
-    endpoint = {"url": url, "devices": {"plc": {"unit": "R-1", "tags": tags}}} | settings
+    endpoint = {"url": url, "timeout_s": 60.0, "devices": {"plc": {"unit": "R-1", "tags": tags}}} | settings
     path = folder / "plant.yaml"
     path.write_text(yaml.safe_dump({"site": "s", "endpoints": {"opc": endpoint}, "units": {"R-1": {}}}), "utf-8")
     return path

@@ -22,6 +22,7 @@ from drivers.base import DeviceError, Quality, Scan, ScanGroup, scan_groups
 from drivers.opcua import subscribe, subscription, upkeep
 from drivers.opcua.session import Session, connect
 from tests.system.opcua_peers import CLOCK, PlantServer, nothing_left_behind
+from tests.wire.lateness import where_it_is_prompt
 
 DEADLINE_S = 60.0
 
@@ -266,6 +267,7 @@ async def seen_until(driver: Session, group: ScanGroup, scans: list[Scan], true:
     return await scan_until(driver, group, seen)
 
 
+@where_it_is_prompt(0.5)  # whatever changes is to be told within 2.1 s
 async def test_a_tag_whose_changes_are_not_told_is_stale_then_asked_for_anew_then_polled(plant: PlantServer) -> None:
     for name in ("tt", "pt"):
         write(plant, name, real(20.0))
@@ -290,6 +292,7 @@ async def test_a_tag_whose_changes_are_not_told_is_stale_then_asked_for_anew_the
     assert {scan.values[0] for scan in scans[stale:] if scan.quality[0] == Quality.GOOD} == {21.0, 23.0}
 
 
+@where_it_is_prompt(0.5)
 async def test_a_tag_that_is_told_once_it_was_asked_for_anew_stays_subscribed(plant: PlantServer) -> None:
     write(plant, "tt", real(20.0))
     endpoint = verified_soon(endpoint_at(plant, TT={"address": plant.address("tt")}))

@@ -441,7 +441,7 @@ async def test_a_group_that_was_polled_is_subscribed_to_as_soon_as_the_server_le
             raise ServiceError(StatusCodes.BadTooManySubscriptions)
         return await stock(self, *given, **named)
 
-    endpoint = endpoint_of("opc.tcp://h:1/plant", timeout_s=PATIENCE_S)
+    endpoint = endpoint_of("opc.tcp://h:1/plant", timeout_s=PATIENCE_S, group={"period_s": 0.25})
     with patch.object(SubscriptionService, "create_subscription", create):
         async with OpcUaServer(endpoint, Ticking(), lean=True) as server, collecting(at(endpoint, server)) as seen:
             await seen.until_told("polled")

@@ -259,7 +259,7 @@ async def test_every_fault_of_the_wire_is_told_and_passes(tmp_path: Path) -> Non
         renewals = Renewals(stack)
         b = await stack.enter_async_context(bench(tmp_path / "pki-of-all"))
         async with collecting(plant(list(b.fields.values())), tmp_path / "data") as watch:
-            assert await watch.until(lambda: watch.have(names, 3), 60), watch.without(names)
+            assert await watch.until(lambda: watch.have(names, 3), BACK_S), watch.without(names)
             await b.upset.ask("lateness")  # of the start
             late = await stack.enter_async_context(lateness())
             watch.causes.clear()

@@ -19,7 +19,7 @@ TEXT = EXAMPLE.read_text("utf-8")
 Node = dict[object, object] | list[object]
 DATA = yaml.safe_load(TEXT)
 
-QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 ODD_TEXTS = ["", " ", "R-201", "fast", "influxdb1", "text", "slope", "ph", "true", "i=99999999999", "b=?", "ns=1;g=x", "1-2"]
 ODD_TEXTS += [
     "opc.tcp://",
@@ -132,13 +132,13 @@ def test_a_file_with_a_line_moved(tmp_path: Path, first: int, second: int, inden
     judge(tmp_path, "\n".join(lines).encode())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "ignore"))))
 def test_a_file_of_anything(tmp_path: Path, content: bytes) -> None:
     judge(tmp_path, content)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.text(st.sampled_from(" \n\t:-[]{}&*!|>'\"%@`#,?ab12.0~<\\ux"), max_size=60))
 def test_a_file_of_yamls_own_signs(tmp_path: Path, text: str) -> None:
     judge(tmp_path, text.encode())

@@ -109,7 +109,7 @@ WRITTEN_WRONG = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(written=st.lists(WRITTEN_WRONG, min_size=4, max_size=4), wrong=st.sets(st.integers(0, 3), min_size=1, max_size=2))
 def test_no_fault_and_no_traceback_shows_a_secret(tmp_path: Path, written: list[str], wrong: set[int]) -> None:
     right = [URL, RIGHT, ADDRESS, RIGHT]

@@ -135,7 +135,7 @@ def test_a_forged_file_does_not_fit_the_next(data: Path) -> None:
     assert second.before == first.head != walk(forged).head
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_is_appended_is_whole(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     of = data.draw(st.lists(layouts(), min_size=1, max_size=3))
