@@ -15,13 +15,32 @@ from pathlib import Path
 from collector.app import Daemon
 from collector.commands.terms import log_to, stop_on_signals
 from collector.gateway import resident_bytes
+from collector.terms import Event
 from config.model import Plant
+from drivers.base import Scan
 from tests.wire.lines import plant
 
 TELL_S = 0.5
 
 
-def figures(daemon: Daemon) -> dict[str, int]:
+class Answers:
+    """The last slot of each device in which it answered."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon, self._slots = daemon, dict[str, int]()
+        daemon.live.listeners.append(self._hear)
+
+    def _hear(self, what: Scan | Event) -> None:
+        if isinstance(what, Scan) and not what.lost:
+            self._slots[what.layout.device] = what.slot_ns
+
+    @property
+    def of_all_ms(self) -> int:
+        """Since when every device has answered, wall time; 0 while one never has."""
+        return min((self._slots.get(device, 0) for device in self._daemon.health.devices), default=0) // 1_000_000
+
+
+def figures(daemon: Daemon, answers: Answers) -> dict[str, int]:
     """What must not grow, and how much was done."""
     return {
         "resident_bytes": resident_bytes(),
@@ -31,6 +50,7 @@ def figures(daemon: Daemon) -> dict[str, int]:
         "scans": daemon.live.counters.scans,
         "lost_scans": daemon.live.counters.lost_scans,
         "answering": sum(state.answers is True for state in daemon.health.devices.values()),
+        "answered_ms": answers.of_all_ms,
         "cpu_ms": round(sum(os.times()[:2]) * 1000),
     }
 
@@ -41,9 +61,10 @@ def tell(told: dict[str, int]) -> None:
 
 
 async def tell_forever(daemon: Daemon) -> None:
+    answers = Answers(daemon)
     while True:
         await asyncio.sleep(TELL_S)
-        tell(figures(daemon))
+        tell(figures(daemon, answers))
 
 
 async def main(collected: Plant, data: Path) -> None:
