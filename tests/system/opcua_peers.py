@@ -112,7 +112,7 @@ class PlantServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(60)
+        assert self._ready.wait(110)
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -122,7 +122,7 @@ class PlantServer:
         """Stop it, and wait until it has."""
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(60)
+            self._thread.join(110)
 
     async def _run(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -160,7 +160,7 @@ class PlantServer:
 
     def call(self, work: Coroutine[Any, Any, object]) -> None:
         """Run `work` in the server's loop, to its end."""
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def address(self, name: str) -> str:
         return f"ns={self.index};s={name}"
@@ -209,7 +209,7 @@ class PlantServer:
             thaw.wait(60)
 
         self.loop.call_soon_threadsafe(stand_still)
-        assert still.wait(20)
+        assert still.wait(60)
         try:
             yield
         finally:

@@ -70,7 +70,7 @@ async def _furnish(made: PlantServer) -> None:
 
 
 async def browsed(server: PlantServer, path: str, **bounds: int) -> tuple[Found, list[Row], dict[str, int]]:
-    endpoint = endpoint_of(server.url, {"T": {"address": "i=2258"}}, timeout_s=20.0)
+    endpoint = endpoint_of(server.url, {"T": {"address": "i=2258"}}, timeout_s=60.0)
     async with connect(endpoint, [], CLOCK) as session:
         browser = Browser(session.connection)
         await browser.learn_limits()

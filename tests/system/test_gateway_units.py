@@ -27,7 +27,7 @@ def lost_to_the_unit(account: Account) -> int:
     return sum(round((gap.to_ns - gap.from_ns) / 1e9 / PACE.period_s) + 1 for gap in gaps)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_a_silent_unit_costs_the_others_one_timeout_a_backoff(tmp_path: Path) -> None:
     names = [device for line in LINES for device in line.devices]
     neighbours = [name for name in names if not name.endswith("-2")]

@@ -180,13 +180,13 @@ async def test_a_read_that_is_cancelled_closes_the_session(plant: PlantServer, m
     def hold_back(parameters: ua.ReadParameters) -> list[ua.DataValue]:
         if len(plant.reads) > 1:
             asked.set()
-            answer.wait(20)
+            answer.wait(60)
         return plant.stock_answers(parameters)
 
     plant.reads.clear()
     with plant.answering(hold_back), plant.counting() as services:
         reading = asyncio.create_task(scan_of(endpoint_at(plant)))
-        assert await asyncio.to_thread(asked.wait, 20)
+        assert await asyncio.to_thread(asked.wait, 60)
         reading.cancel()
         answer.set()
         with pytest.raises(asyncio.CancelledError):

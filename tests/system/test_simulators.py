@@ -27,6 +27,7 @@ from simulators.plant import SimulatedPlant
 from simulators.replay import Recording, Replay, load_recording
 from simulators.source import BAD_NO_DATA, BAD_TYPE_MISMATCH, PerDevice, Point, Reading, SimulationError, Value
 from tests.servers import free_port
+from tests.system.opcua_peers import stock_client
 
 ROOT = Path(__file__).parents[2]
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE, NO_RESPONSE = 1, 2, 3, 4, 11
@@ -51,7 +52,7 @@ class Fixed:
 @asynccontextmanager
 async def modbus_client(url: str) -> AsyncIterator[AsyncModbusTcpClient]:
     parts = urlsplit(url)
-    client = AsyncModbusTcpClient(parts.hostname or "", port=parts.port or 0, retries=0, timeout=5)
+    client = AsyncModbusTcpClient(parts.hostname or "", port=parts.port or 0, retries=0, timeout=60)
     assert await client.connect()
     try:
         yield client
@@ -96,7 +97,7 @@ async def test_opcua_serves_every_kind_at_its_node_with_its_status_and_stamp() -
     }
     exact: dict[str, Value] = {"REAL": 0.1 + 0.2, "SCALED": 12.0, "INTEGER": 2**53 + 1, "BOOLEAN": True, "TEXT": "Übung"}
     source = Fixed({**exact, "UNCERTAIN": 3.0, "BAD": 4.0, "HALF": 0.5}, {"UNCERTAIN": 0x4090_0000, "BAD": 0x808C_0000})
-    async with OpcUaServer(opcua_endpoint(("plc", tags)), source) as server, Client(server.url) as client:
+    async with OpcUaServer(opcua_endpoint(("plc", tags)), source) as server, stock_client(server.url) as client:
         first, second = [await client.get_namespace_index(f"urn:plant:{name}") for name in "ab"]
         assert min(first, second) > 5
         addresses = [str(tag["address"]).replace("nsu=urn:plant:a", f"ns={first}") for tag in tags.values()]
@@ -127,7 +128,7 @@ async def test_opcua_serves_every_kind_at_its_node_with_its_status_and_stamp() -
 async def test_opcua_values_of_one_read_belong_together_are_those_of_now_and_nobody_writes_them() -> None:
     tags: dict[str, dict[str, object]] = {f"T{n}": {"address": f"ns=2;i={n}", "kind": "integer"} for n in range(1, 101)}
     source = Fixed(dict.fromkeys(tags, 0))
-    async with OpcUaServer(opcua_endpoint(("plc", tags)), source) as server, Client(server.url) as client:
+    async with OpcUaServer(opcua_endpoint(("plc", tags)), source) as server, stock_client(server.url) as client:
         for round_no in range(5):
             source.values = dict.fromkeys(tags, round_no)
             read = await opcua_values(client, *(f"ns=2;i={n}" for n in range(1, 101)))
@@ -145,7 +146,7 @@ async def test_opcua_lets_in_only_the_configured_user(monkeypatch: pytest.Monkey
     async with OpcUaServer(endpoint, Fixed({"T": 1.0})) as server:
         allowed = []
         for user_name, password in (("collector", "right"), ("collector", "wrong"), ("admin", "right")):
-            client = Client(server.url)
+            client = stock_client(server.url)
             client.set_user(user_name)
             client.set_password(password)
             try:
@@ -331,7 +332,7 @@ def demo() -> Plant:
 async def test_the_demo_plant_is_served_and_its_time_goes_on_by_itself(demo: Plant) -> None:
     async with SimulatedPlant(demo, speed=60, ports="free") as simulated:
         assert list(simulated.urls) == ["r201-opcua", "r301-modbus"]
-        async with Client(simulated.urls["r201-opcua"]) as opcua, modbus_client(simulated.urls["r301-modbus"]) as modbus:
+        async with stock_client(simulated.urls["r201-opcua"]) as opcua, modbus_client(simulated.urls["r301-modbus"]) as modbus:
             index = await opcua.get_namespace_index("urn:reactorwatch:simulator")
             tags = [tag for tag in demo.endpoints[0].devices[0].tags if isinstance(tag, OpcUaTag)]
             addresses = [tag.address.replace("nsu=urn:reactorwatch:simulator", f"ns={index}") for tag in tags]
