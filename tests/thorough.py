@@ -3,7 +3,7 @@
 - properties with a thousand examples instead of twenty-five, but for those that name a number of their own;
 - the library's recipes and the balances of their batches in vessels of every size, and for longer;
 - a silent and a late unit on each kind of Modbus line, not each on one;
-- all recorded batches through the whole daemon, not every third.
+- all recorded batches through the whole daemon, not every fifth.
 """
 
 from __future__ import annotations

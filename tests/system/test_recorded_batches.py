@@ -1,4 +1,4 @@
-"""Recorded dryer batches through both protocols, the whole daemon, and two real databases: every third of the seventy-one in
+"""Recorded dryer batches through both protocols, the whole daemon, and two real databases: every fifth of the seventy-one in
 the daily suite, all of them in `make thorough`.
 
 Lock-step: a replay goes on only when the daemon has published the sample it holds, so completeness can be demanded:
@@ -34,13 +34,14 @@ from simulators.source import PerDevice
 from tests.servers import InfluxDB, VictoriaMetrics, running_influxdb, running_victoriametrics
 from tests.thorough import THOROUGH
 
-UNITS = 15
+UNITS = 15 if THOROUGH else 10
 """Replays side by side for each protocol: together they take the time of so large a part of the samples."""
 PERIOD_S = 0.05
 ENDPOINTS = 5
 """For each protocol: devices of one endpoint are read one after another."""
 SHOWN_S = 60.0
-EACH = 1 if THOROUGH else 3
+EACH = 1 if THOROUGH else 5
+"""Of the batches; half of the units have one after another."""
 
 Round = Callable[[float], float]
 
