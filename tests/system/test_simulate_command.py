@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -72,21 +73,30 @@ def small_farm(folder: Path) -> Path:
     return folder / "farm.yaml"
 
 
-def test_a_simulator_says_what_it_serves_is_found_by_the_command_that_upsets_it_and_keeps_its_ports(tmp_path: Path) -> None:
-    none = command(tmp_path, "upset", "stirrer_trip", "R-201")
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A short path, whatever the numbers of processes and of the run: a socket's has a limit."""
+    with tempfile.TemporaryDirectory(prefix="rw-") as name:
+        yield Path(name)
+
+
+def test_a_simulator_says_what_it_serves_is_found_by_the_command_that_upsets_it_and_keeps_its_ports(
+    tmp_path: Path, runtime: Path
+) -> None:
+    none = command(runtime, "upset", "stirrer_trip", "R-201")
     assert (none.exit_code, "start one with reactorwatch simulate" in none.stderr) == (1, True)
     plant = practice_file(tmp_path)
-    with simulating(tmp_path, str(plant), "--security", "none") as printed:
+    with simulating(runtime, str(plant), "--security", "none") as printed:
         assert re.search(
             r"^r201-opcua +opc\.tcp://127\.0\.0\.1:\d+ +None; anonymous +r201-controller +40$", printed, re.MULTILINE
         )
         assert "r301-plc (1), r301-thermostat (2), r301-balance (3)" in printed
         assert re.search(r"^R-201 +production_1600l +DEMO-17 1\.0 +B-26-001 +Inert", printed, re.MULTILINE)
         assert f"reactorwatch run {plant} --data data" in printed
-        begun = command(tmp_path, "upset", "offset", "TT-201A", "--value", "5", "--for", "10min")
+        begun = command(runtime, "upset", "offset", "TT-201A", "--value", "5", "--for", "10min")
         assert begun.exit_code == 0, begun.stderr
         assert re.fullmatch(r"offset of TT-201A 5 begins at plant time \d+s, for 10min\n", begun.stdout)
-        listed = command(tmp_path, "upset", "--list")
+        listed = command(runtime, "upset", "--list")
         assert re.search(r"^offset +TT-201A +5\.0 +\d+s +10min( \d+s)? +command$", listed.stdout, re.MULTILINE)
         for arguments, code, told in (
             (("ofset", "TT-201A"), 2, "did you mean 'offset'?"),
@@ -99,14 +109,14 @@ def test_a_simulator_says_what_it_serves_is_found_by_the_command_that_upsets_it_
             (("stirrer_trip", "R-201", "--end", "--for", "1s"), 2, "leave --value and --for out"),
             (("stirrer_trip", "R-201", "--simulator", str(tmp_path / "absent.sock")), 1, "no simulator answers there"),
         ):
-            result = command(tmp_path, "upset", *arguments)
+            result = command(runtime, "upset", *arguments)
             assert (result.exit_code, told in result.stderr) == (code, True), (arguments, result)
-        assert "ends at plant time" in command(tmp_path, "upset", "offset", "TT-201A", "--end").stdout
-        assert_a_port_that_is_taken_is_told_with_its_endpoint(tmp_path, plant)
-        with simulating(tmp_path, str(small_farm(tmp_path))):
-            several = command(tmp_path, "upset", "stirrer_trip", "R-201")
+        assert "ends at plant time" in command(runtime, "upset", "offset", "TT-201A", "--end").stdout
+        assert_a_port_that_is_taken_is_told_with_its_endpoint(runtime, plant)
+        with simulating(runtime, str(small_farm(tmp_path))):
+            several = command(runtime, "upset", "stirrer_trip", "R-201")
             assert (several.exit_code, "2 simulators run; say which:" in several.stderr) == (2, True)
-    assert list((tmp_path / "reactorwatch").iterdir()) == []
+    assert list((runtime / "reactorwatch").iterdir()) == []
 
 
 @pytest.mark.parametrize(
