@@ -95,9 +95,9 @@ def test_a_simulator_says_what_it_serves_is_found_by_the_command_that_upsets_it_
         assert f"reactorwatch run {plant} --data data" in printed
         begun = command(runtime, "upset", "offset", "TT-201A", "--value", "5", "--for", "10min")
         assert begun.exit_code == 0, begun.stderr
-        assert re.fullmatch(r"offset of TT-201A 5 begins at plant time \d+s, for 10min\n", begun.stdout)
+        assert re.fullmatch(r"offset of TT-201A 5 begins at plant time (\d+min ?)?(\d+s)?, for 10min\n", begun.stdout)
         listed = command(runtime, "upset", "--list")
-        assert re.search(r"^offset +TT-201A +5\.0 +\d+s +10min( \d+s)? +command$", listed.stdout, re.MULTILINE)
+        assert re.search(r"^offset +TT-201A +5\.0 +[\dmins ]+ +10min( \d+s)? +command$", listed.stdout, re.MULTILINE)
         for arguments, code, told in (
             (("ofset", "TT-201A"), 2, "did you mean 'offset'?"),
             (("offset", "TT-999", "--value", "1"), 2, "there is no 'TT-999'"),
