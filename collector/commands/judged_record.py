@@ -179,7 +179,7 @@ def _only(limits: Sequence[Limit]) -> dict[str, str]:
 
 
 def _heeds_phases(limit: Limit) -> bool:
-    """Whether a change of phase matters to it, beyond that excursions end there."""
+    """Whether a change of phase matters to it."""
     return limit.phase is not None or limit.settle_s > 0 or limit.statistic != "value" or limit.is_derived
 
 
