@@ -46,6 +46,7 @@ from collector.show.picture import Picture
 from collector.show.trend import Trend, trend
 from collector.store import files
 from collector.store.files import locked
+from collector.store.hold import Hold
 from collector.store.journal import Journal
 from collector.store.losses import Loss
 from collector.store.reader import Reader
@@ -113,8 +114,8 @@ class Daemon:
             self.keeping = Keeping(self.data, self.registry, self, self._outside.wall_ns, connect)
             self.journal = Journal(self.data, connect, self.keeping.heard)
             stack.callback(self.journal.close)
-            self.reader = Reader(self.data, connect)  # closed before the journal, which then leaves its files whole
-            stack.callback(self.reader.close)
+            self.reader = Reader(self.data, connect, Hold.of(self.data))
+            stack.callback(self.reader.close)  # before the journal, which then leaves its files whole
             self._build()
             self._opened = stack.pop_all()
         return self

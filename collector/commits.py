@@ -57,9 +57,16 @@ class _Written:
 
 
 _DISK_FAULTS = (sqlite3.Error, StoreError, OSError)
+_REFUSALS = (TypeError, ValueError, OverflowError)
 _OF_A_VALUE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError)
 """What SQLite says of a value that it does not take; also of a connection that is closed, when it takes none."""
-_REFUSALS = (TypeError, ValueError, OverflowError, *_OF_A_VALUE)
+_NUMBER_TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID)
+"""No matter of the value: somebody else writes to the file."""
+
+
+def _is_refusal(exc: Exception) -> bool:
+    """The entry can't be written; else it is the disk."""
+    return isinstance(exc, (*_REFUSALS, *_OF_A_VALUE)) and getattr(exc, "sqlite_errorcode", 0) not in _NUMBER_TAKEN
 
 
 class Commits:
@@ -133,11 +140,11 @@ class Commits:
         time_ns = self._clock.now_ns()
         try:
             return _Written(self._journal.append(entries, time_ns), len(entries))
-        except _REFUSALS as exc:
-            written = self._append_singly(entries, time_ns)
-            none_taken = len(written.refused) == len(entries)
-            return _Written(self._journal.totals, 0, fault=exc) if none_taken and isinstance(exc, _OF_A_VALUE) else written
-        except _DISK_FAULTS as exc:
+        except (*_DISK_FAULTS, *_REFUSALS) as exc:
+            if _is_refusal(exc):
+                written = self._append_singly(entries, time_ns)
+                if len(written.refused) < len(entries) or not isinstance(exc, _OF_A_VALUE):
+                    return written
             return _Written(self._journal.totals, 0, fault=exc)
 
     def _append_singly(self, entries: list[Entry], time_ns: int) -> _Written:
@@ -146,11 +153,11 @@ class Commits:
         for at, entry in enumerate(entries):
             try:
                 self._journal.append([entry], time_ns)
-            except _REFUSALS as exc:
+            except (*_DISK_FAULTS, *_REFUSALS) as exc:
+                if not _is_refusal(exc):
+                    return _Written(self._journal.totals, at, frozenset(refused), error, exc)
                 refused.add(at)
                 error = error or exc
-            except _DISK_FAULTS as exc:
-                return _Written(self._journal.totals, at, frozenset(refused), error, exc)
         return _Written(self._journal.totals, len(entries), frozenset(refused), error)
 
     def _settle(

@@ -21,6 +21,7 @@ import structlog
 from collector.keeping.rescue import Rescued, begin_anew, write_copy
 from collector.store.daily import Totals
 from collector.store.files import Connect, Damaged, StoreError, connect, day_of, inode_of, journal_files, tells_damage
+from collector.store.hold import Hold
 from collector.store.journal import Journal
 from collector.store.losses import Loss, losses
 from collector.store.recovery import holes
@@ -106,6 +107,7 @@ class Keeping:
     ) -> None:
         self._data, self._registry, self._aside = data, registry, aside
         self._wall_ns, self._connect = wall_ns, connect
+        self._hold = Hold.of(data)
         self._loop = asyncio.get_running_loop()
         self._busy = asyncio.Lock()
 
@@ -128,6 +130,7 @@ class Keeping:
 
     def look_at_registry(self) -> None:
         """Begin it anew where it is damaged or gone; blocking, from any thread. Raises StoreError, sqlite3.Error."""
+        self._hold.check()
         if rescued := begin_anew(self._data, self._registry, self._wall_ns()):
             log.error("the registry was begun anew", kept=rescued.kept, cause=rescued.cause)
             self._loop.call_soon_threadsafe(self._aside.tell_rescue, rescued, ["each sink goes on where it was"])
@@ -148,6 +151,7 @@ class Keeping:
     def copy(self) -> None:
         """Blocking. A disk that refuses is told by whoever needs it more."""
         with contextlib.suppress(OSError, sqlite3.Error, StoreError):
+            self._hold.check()
             if self._registry.is_gone():
                 self.look_at_registry()
             write_copy(self._data, self._registry)

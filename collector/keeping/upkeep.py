@@ -24,6 +24,7 @@ from collector.ledger import pass_by
 from collector.show.live import Live
 from collector.store.compactor import Compactor
 from collector.store.files import Connect, Damaged, StoreError, connect, identity_of, journal_files
+from collector.store.hold import Hold
 from collector.store.journal import Journal
 from collector.store.reader import Reader
 from collector.store.registry import Registry
@@ -93,6 +94,7 @@ class Upkeep:
         self._suspect = suspect
         self._compactor = Compactor(data, journal.turn, connect)
         self._stop = threading.Event()
+        self._hold = Hold.of(data)
         self._doubts = Doubts(data, registry, connect, self._rest)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._told: set[tuple[str, str]] = set()
@@ -121,6 +123,7 @@ class Upkeep:
     async def _in_thread(self, work: Callable[[], list[T]]) -> list[T]:
         """What it gives. A disk that refuses is logged once, and tried again; what is damaged is suspected."""
         try:
+            self._hold.check()
             given = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (sqlite3.Error, StoreError, OSError) as exc:
             if not self._fault:

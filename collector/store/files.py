@@ -25,6 +25,7 @@ from collector.store.rows import DamagedRow
 
 ARCHIVE = "archive.json"
 """The manifest that makes a folder an archive: see collector.store.archive."""
+LOCK = "daemon.lock"
 
 
 class StoreError(Exception):
@@ -105,7 +106,7 @@ def locked(data: Path) -> Iterator[None]:
         raise StoreError(f"{data} is an archive, which no daemon writes to; choose another folder with --data")
     try:
         _make(data / "journal")
-        lock = os.open(data / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(data / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as exc:
         raise StoreError(
             f"{data}: the data folder can't be made or written: {exc.strerror}; choose another with --data"
@@ -144,7 +145,7 @@ def _take(lock: int, data: Path) -> None:
 def is_locked(data: Path) -> bool:
     """True while a daemon holds DATA."""
     try:
-        lock = os.open(data / "daemon.lock", os.O_RDONLY)
+        lock = os.open(data / LOCK, os.O_RDONLY)
     except OSError:
         return False
     try:

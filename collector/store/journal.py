@@ -33,6 +33,7 @@ from collector.store.files import (
     open_writer,
     tells_damage,
 )
+from collector.store.hold import Hold
 from collector.store.keys import Keys
 from collector.store.losses import Loss, end_of, losses
 from collector.store.quarantine import Quarantine
@@ -70,6 +71,7 @@ class Journal:
         `on_loss` is called for each file that is set aside, by the thread that appends.
         """
         self._data, self._connect, self._on_loss = data, connect, on_loss
+        self._hold = Hold.of(data)
         reader = Reader(data, connect)
         try:
             self._totals = reader.totals()
@@ -145,8 +147,9 @@ class Journal:
     def set_aside(self, path: Path, cause: str, now_ns: int) -> Loss:
         """Keep a damaged daily file as it is, out of the way; the next append begins a new one where it was the newest.
 
-        Raises StoreError when the folder does not let it happen.
+        Raises StoreError when the folder does not let it happen, or is another's by now.
         """
+        self._hold.check(still_there=self._is_there)
         before = losses(self._data)
         loss = Quarantine(self._data, self._totals, now_ns, exact=True, connect=self._connect).set_aside(path, cause)
         if path == self._path:
@@ -221,7 +224,8 @@ class Journal:
 
     def _file_for(self, time_ns: int) -> sqlite3.Connection:
         day = day_of(time_ns)
-        if self._path is not None and inode_of(self._path) != self._inode:
+        self._hold.check(still_there=self._is_there)
+        if self._path is not None and not self._is_there:
             raise Damaged(self._path, "it was taken away, or replaced, while the daemon wrote it")
         if self._connection is None or self._path is None or day > self._path.stem:
             path = self._data / "journal" / f"{day}.db"
@@ -230,6 +234,11 @@ class Journal:
             self._switch(path)
         assert self._connection is not None
         return self._connection
+
+    @property
+    def _is_there(self) -> bool:
+        """The file that is written has its name."""
+        return self._path is not None and inode_of(self._path) == self._inode
 
     def _close_hole(self, connection: sqlite3.Connection, head: Head) -> Head:
         """Rows are lost behind the end of a file that is whole: a commit without rows says where it goes on."""

@@ -122,6 +122,7 @@ class Quarantine:
     def _move(self, path: Path, loss: Loss) -> None:
         """Renamed while it may be open: SQLite sees that the file has moved, and leaves it as it is when it is closed."""
         folder = quarantine(self.data)
+        path.parent.mkdir(exist_ok=True)  # somebody may have deleted it with all that was in it
         folder.mkdir(exist_ok=True)
         for suffix in _SUFFIXES:
             with suppress(FileNotFoundError):

@@ -17,6 +17,7 @@ from collector.store.blocks import Block
 from collector.store.daily import DailyFile, Totals
 from collector.store.files import Connect, StoreError, connect, journal_files, reading
 from collector.store.history import History, Part, parts_of
+from collector.store.hold import Hold
 from collector.store.losses import Loss, losses
 from collector.store.newest import Group, NewestSlot, newest_slots
 from collector.store.rows import DamagedRow, EventRow, Row, ScanRow
@@ -32,8 +33,9 @@ _LAYOUTS = "SELECT key, id FROM layouts ORDER BY key"
 class Reader:
     """Reads the daily files of a data folder, also while the daemon writes them."""
 
-    def __init__(self, data: Path, connect: Connect = connect) -> None:
-        self._data, self._connect = data, connect
+    def __init__(self, data: Path, connect: Connect = connect, hold: Hold | None = None) -> None:
+        """`hold`: of the daemon whose sinks get what is read."""
+        self._data, self._connect, self._hold = data, connect, hold
         self._open: OrderedDict[Path, DailyFile] = OrderedDict()
         self._first_seq: dict[Path, int] = {}
         self._inodes: dict[Path, int] = {}
@@ -47,8 +49,10 @@ class Reader:
     def read(self, after_seq: int, limit: int) -> list[Row]:
         """Rows beyond `after_seq`, ascending, at most `limit` and of one daily file; [] when there are none yet.
 
-        Raises StoreError when they are in a file that can't be read.
+        Raises StoreError when they are in a file that can't be read, or of another daemon.
         """
+        if self._hold:
+            self._hold.check(still_there=True)
         with self._lock:
             for path in self._from(after_seq + 1):
                 with reading(path):

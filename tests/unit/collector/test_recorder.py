@@ -468,6 +468,18 @@ async def test_a_journal_that_takes_nothing_at_all_refuses_no_row(bench: Bench, 
     assert bench.scans() == [0, 1]
 
 
+async def test_a_number_that_is_taken_costs_no_row(bench: Bench) -> None:
+    """Somebody else wrote to the file: that is no matter of what is to be written."""
+    bench.take(plain(0))
+    assert await bench.recorder.commit()
+    with closing(sqlite3.connect(next((bench.data / "journal").glob("*.db")))) as other:
+        other.execute("INSERT INTO scans SELECT seq + 1, slot_ns, received_ns, layout, stamps, 0, 0, x'' FROM scans")
+        other.commit()
+    bench.take(plain(1), plain(2))
+    assert not await bench.recorder.commit()
+    assert bench.recorder.pending_samples == 2
+
+
 async def test_rows_are_pending_until_a_commit_has_returned(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when it ended with an error that nobody expected."""
 

@@ -88,6 +88,10 @@ class Bench:
             self.journal.close()
             self.registry.close()
 
+    def removed(self) -> list[object]:
+        """Files of which that was told."""
+        return [event.body["file"] for event in self.told if event.body["state"] == "removed"]
+
     def hot(self) -> list[int]:
         """Rows that are not compacted, of each day."""
         found = []
@@ -244,13 +248,12 @@ async def test_a_gmp_day_that_is_not_sound_is_set_aside_and_those_behind_it_go(
         await until(lambda: bool(bench.told))
         assert bench.told[0].body["state"] == "held"
         assert states(await asyncio.to_thread(archived, data, to)) == ["unsound", "archived", "archived", "waiting"]
-        await until(lambda: days_of(data) == ["2024-11-25"])
+        await until(lambda: bench.removed() == ["2024-11-23.db", "2024-11-24.db"])
         await until(lambda: not bench.registry.states(UNSOUND))
+    assert days_of(data) == ["2024-11-25"]
     (loss,) = losses(data)
     assert (loss.file, loss.samples, bool(loss.kept)) == ("2024-11-22.db", 40, True)
     assert "not those that were appended" in loss.cause
-    removed = [event.body["file"] for event in bench.told if event.body["state"] == "removed"]
-    assert removed == ["2024-11-23.db", "2024-11-24.db"]
     assert prove(data).sound
     open_record(data, SLOT_NS + 9 * DAY_NS).registry.close()
     assert losses(data) == (loss,)

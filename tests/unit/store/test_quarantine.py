@@ -6,13 +6,14 @@ import os
 import random
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 
 from collector.store.daily import Totals
-from collector.store.files import StoreError, journal_files
+from collector.store.files import StoreError, journal_files, locked
+from collector.store.hold import Hold
 from collector.store.journal import Journal
 from collector.store.losses import Loss, acknowledge, losses, quarantine
 from collector.store.quarantine import ROWS_NEVER_GIVEN, Quarantine
@@ -234,6 +235,55 @@ def test_a_file_that_is_taken_away_under_the_writer_is_noticed(data: Path, repla
         journal.append([one(2.0)], SLOT_NS + 1)
     assert [(loss.file, loss.samples, bool(loss.kept)) for loss in told] == [(path.name, 1, replaced)]
     assert values(data) == [2.0]
+
+
+def test_a_folder_that_is_deleted_with_all_its_days_is_begun_anew(data: Path) -> None:
+    days(data, 2)
+    with closing(Journal(data)) as journal:
+        shutil.rmtree(data / "journal")
+        assert journal.append([one(2.0)], SLOT_NS + DAY_NS + 9).samples == 9
+    (loss,) = losses(data)
+    assert (loss.samples, loss.kept) == (8, "")
+    assert values(data) == [2.0]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_another_folder_in_the_place_of_ours_is_left_alone(
+    data: Path, tmp_path_factory: pytest.TempPathFactory, begun: bool
+) -> None:
+    """Moved away, with a daemon that still runs; one that is restored in its place, and another daemon started there."""
+    ours = tmp_path_factory.mktemp("moved") / "data"
+    with locked(data), closing(Journal(data)) as journal:
+        journal.append([one(1.0)], SLOT_NS)
+        hold = Hold.of(data)
+        data.rename(ours)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="moved or replaced"):
+                journal.append([one(2.0)], SLOT_NS + 1)
+            (data / "journal").mkdir(parents=True, exist_ok=True)
+        with locked(data) if begun else nullcontext(), closing(Reader(data, hold=hold)) as reader:
+            (there,) = days(data, 1)
+            with pytest.raises(StoreError, match="another daemon" if begun else "moved or replaced"):
+                journal.append([one(2.0)], SLOT_NS + 1)
+            with pytest.raises(StoreError):
+                journal.set_aside(there, "damaged", LATER_NS)
+            if begun:
+                with pytest.raises(StoreError, match="another daemon"):
+                    reader.read(0, 1)
+        assert losses(data) == ()
+        shutil.rmtree(data)
+        ours.rename(data)
+        assert journal.append([one(2.0)], SLOT_NS + 1).samples == 2
+    assert values(data) == [1.0, 2.0]
+
+
+def test_a_lock_that_somebody_deleted_is_missed_by_nobody(data: Path) -> None:
+    with locked(data), closing(Journal(data)) as journal:
+        journal.append([one(1.0)], SLOT_NS)
+        (data / "daemon.lock").unlink()
+        assert journal.append([one(2.0)], SLOT_NS + 1).samples == 2
+        with locked(data), pytest.raises(StoreError, match="another daemon"):
+            journal.append([one(3.0)], SLOT_NS + 2)
 
 
 def test_an_older_file_is_set_aside_beside_the_writer(data: Path) -> None:
