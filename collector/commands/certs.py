@@ -136,7 +136,10 @@ def _from_file(what: str, pki: Path) -> x509.Certificate:
 
     path = Path(what)
     if not path.is_file():
-        matches = found([pki / "rejected", pki / "trusted"], what) if len(what) >= 6 else []
+        try:
+            matches = found([pki / "rejected", pki / "trusted"], what) if len(what) >= 6 else []
+        except CertificateError as exc:
+            wrong_input(str(exc))
         if len(matches) != 1:
             many = f"{len(matches)} certificates" if matches else "no certificate"
             wrong_input(f"{what!r} is no file, no opc.tcp:// address, and the thumbprint of {many} in {pki / 'rejected'}")

@@ -37,6 +37,7 @@ _OF_FILTERS = frozenset(
     }
 )
 """Refusals of an item for its deadband."""
+_LONGEST_MS = 86_400_000
 _NO_NODE = frozenset({StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid})
 """Refusals after which a Read gives no more."""
 
@@ -47,6 +48,11 @@ def asked_group(group: ScanGroup) -> OpcUaGroup:
         if each.name == group.layout.group and isinstance(each, OpcUaGroup):
             return each
     raise ValueError(f"{group.name} is no scan group of an OPC UA server")
+
+
+def interval_s(told_ms: float, asked_s: float) -> float:
+    """What a server granted; what was asked for, where it tells no interval (0, -1, NaN, more than a day)."""
+    return told_ms / 1000 if 0 < told_ms <= _LONGEST_MS else asked_s
 
 
 class MonitoredItems:
@@ -170,7 +176,9 @@ class MonitoredItems:
                 again.append(column)
             else:
                 self._refused(column, result.StatusCode.value)
-        return [result.RevisedSamplingInterval / 1000 for result in results if result.StatusCode.is_good()], again
+        asked_s = self.queues.sampling_s
+        granted = (result.RevisedSamplingInterval for result in results if result.StatusCode.is_good())
+        return [interval_s(told_ms, asked_s) for told_ms in granted], again
 
     def _refused(self, column: int, status: int) -> None:
         self._refuse(column, status)

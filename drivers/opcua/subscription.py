@@ -25,7 +25,7 @@ from drivers.opcua.faults import status_name
 from drivers.opcua.freshness import Freshness
 from drivers.opcua.in_turn import InTurn
 from drivers.opcua.learned import learned_of
-from drivers.opcua.monitored_items import MonitoredItems, asked_group
+from drivers.opcua.monitored_items import MonitoredItems, asked_group, interval_s
 from drivers.opcua.publish import PublishDecoder, Published, Told
 from drivers.opcua.read import GroupReader
 from drivers.opcua.samples import is_zero
@@ -102,7 +102,7 @@ class Subscription:
         asked.PublishingEnabled = True
         body = await self._connection.ask(request, f"subscribing to {self.group.name}")
         granted = answer(ua.CreateSubscriptionResponse, body, self._what).Parameters
-        publishing_s = granted.RevisedPublishingInterval / 1000
+        publishing_s = interval_s(granted.RevisedPublishingInterval, period_s)
         self.silence_s = SILENT_KEEP_ALIVES * max(publishing_s * granted.RevisedMaxKeepAliveCount, KEEP_ALIVE_S)
         self.number, self._decoder = granted.SubscriptionId, decoder
         self._messages.begin()

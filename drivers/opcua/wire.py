@@ -187,13 +187,13 @@ class Connection:
 
     @property
     def token_life_s(self) -> float:
-        """How long the server honours the channel's security token."""
-        return float(self.client.secure_channel_timeout) / 1000
+        """How long the server honours the channel's security token; as asked for, where it says 0."""
+        return float(self.client.secure_channel_timeout or TOKEN_LIFE_MS) / 1000
 
     @property
     def session_timeout_s(self) -> float:
-        """How long the server keeps the session without a request."""
-        return float(self.client.session_timeout) / 1000
+        """How long the server keeps the session without a request; as asked for, where it says 0."""
+        return float(self.client.session_timeout or SESSION_TIMEOUT_MS) / 1000
 
     @property
     def was_reached(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -14,6 +15,7 @@ import pytest
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.server.monitored_item_service import MonitoredItemService
+from asyncua.server.subscription_service import SubscriptionService
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
@@ -331,6 +333,33 @@ async def test_a_server_that_takes_no_deadband_is_asked_without(plant: PlantServ
             await scan_until(driver, group, lambda scan: scan.values.tolist() == [20.0, 20.0])
             write(plant, "tt", real(20.125))
             await scan_until(driver, group, lambda scan: scan.values.tolist() == [20.125, 20.0])
+
+
+@pytest.mark.parametrize("told_ms", [0.0, -1.0, float("nan"), float("inf"), 1e300])
+async def test_a_server_that_tells_no_interval_is_taken_to_do_as_asked(plant: PlantServer, told_ms: float) -> None:
+    write(plant, "tt", real(20.0))
+    stock, stock_items = SubscriptionService.create_subscription, MonitoredItemService.create_monitored_items
+
+    async def create(service: SubscriptionService, *given: Any, **named: Any) -> ua.CreateSubscriptionResult:
+        result = await stock(service, *given, **named)
+        return dataclasses.replace(result, RevisedPublishingInterval=ua.Double(told_ms))
+
+    async def create_items(service: MonitoredItemService, params: ua.CreateMonitoredItemsParameters) -> list[Any]:
+        results = await stock_items(service, params)
+        for result in results:
+            result.RevisedSamplingInterval = ua.Double(told_ms)
+        return results
+
+    endpoint = endpoint_at(plant, TT={"address": plant.address("tt")})
+    (group,) = scan_groups(endpoint)
+    with (
+        patch.object(SubscriptionService, "create_subscription", create),
+        patch.object(MonitoredItemService, "create_monitored_items", create_items),
+    ):
+        async with connect(endpoint, [group], CLOCK) as driver:
+            scan = await scan_until(driver, group, lambda scan: bool(scan.notes))
+            assert scan.notes[0].cause == "published each 0.05 s, sampled each 0.05 s (asked: 0.05, 0.05)"
+            await scan_until(driver, group, lambda scan: scan.values[0] == 20.0)
 
 
 async def test_a_group_with_a_tag_that_can_be_read_and_not_monitored_is_polled(plant: PlantServer) -> None:

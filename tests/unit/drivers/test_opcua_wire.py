@@ -339,3 +339,15 @@ async def test_the_servers_limits_are_taken_the_right_way_round() -> None:
     acknowledge.MaxChunkCount = ua.UInt32(0)
     assert Bounds.of(acknowledge).message_bytes is None
     assert connection.place == "e (opc.tcp://plc/path)"
+
+
+def test_a_server_that_tells_no_lifetimes_is_taken_to_grant_those_asked_for() -> None:
+    """With 0 the token was renewed, and the server asked how it is, twenty times a second."""
+    device = {"unit": "R", "tags": {"T": {"address": "i=1"}}}
+    endpoint = OpcUaEndpoint.model_validate({"name": "e", "url": "opc.tcp://plc/path", "devices": {"d": device}})
+    connection = Connection.to(endpoint)
+    asked = (connection.token_life_s, connection.session_timeout_s)
+    connection.client.secure_channel_timeout = connection.client.session_timeout = 0
+    assert (connection.token_life_s, connection.session_timeout_s) == asked
+    connection.client.secure_channel_timeout = connection.client.session_timeout = 5_000
+    assert (connection.token_life_s, connection.session_timeout_s) == (5.0, 5.0)
