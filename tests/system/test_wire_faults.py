@@ -266,7 +266,7 @@ async def test_every_fault_of_the_wire_is_told_and_passes(tmp_path: Path) -> Non
             await b.begin_all()
             await watch.until(lambda: False, HOLD_S)
             await until_shown(watch, b.spans)
-            worst_s = (await b.upset.ask("lateness"))["worst_s"]
+            late_there_s = (await b.upset.ask("lateness"))["worst_second_s"]
             async with lateness() as late_in_recovery:
                 await b.end_all()
                 ended_ns = max(span.ended_ns for span in b.spans.values())
@@ -274,7 +274,8 @@ async def test_every_fault_of_the_wire_is_told_and_passes(tmp_path: Path) -> Non
             missing = watch.without(names, ended_ns)
             there = await b.upset.ask("lateness")
             await watch.until(lambda: renewals.counted["opcua-renewed"] >= 3, 60)
-            late_s = max(late.worst_s, worst_s, there["worst_s"], (await b.upset.ask("lateness"))["worst_s"])
+            late_there_s = max(late_there_s, there["worst_second_s"], (await b.upset.ask("lateness"))["worst_second_s"])
+            late_s = late.worst_second_s + late_there_s  # what is asked here and answered there is late by both
             counts = await b.upset.ask("counts") | await b.stopped.ask("counts")
     found = accounts(tmp_path / "data")
     noise = _noise([found[row.line.devices[0]] for row in ROWS if row.fault == "nothing"], late_s)
@@ -283,7 +284,7 @@ async def test_every_fault_of_the_wire_is_told_and_passes(tmp_path: Path) -> Non
     failures = {each.row.name: faults for each in judged if (faults := each.faults())}
     shown: list[tuple[str, ...]] = [("endpoint", "effect", "back after slots", "of", "cause")]
     shown += [_line(each) for each in judged]
-    print(f"the machine was late by {late_s:.2f} s at the most\n{table(shown)}")  # noqa: T201  seen where the test fails, or with -s
+    print(f"the machine was late by {late_s:.2f} s in a second, at the most\n{table(shown)}")  # noqa: T201  seen where the test fails, or with -s
     assert not failures, "\n".join(f"{name}: {fault}" for name, faults in failures.items() for fault in faults)
     assert back, missing
     assert not silent_ends(found)

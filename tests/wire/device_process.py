@@ -5,7 +5,7 @@
     {"do": "end", "id": 7}                                              -> {}
     {"do": "again", "name", "secured": {...}}                           -> {}              its server starts anew
     {"do": "counts"}                                                    -> {"NAME": {"sessions", "most_sessions", ...}}
-    {"do": "lateness"}                                    -> {"worst_s": 0.1, "sum_s": 0.3}      since it was asked last
+    {"do": "lateness"}                      -> {"worst_second_s": 0.1, "sum_s": 0.3}      since it was asked last
 
 It ends with its stdin. It is a process of its own so that it can be stopped and killed, and so that the daemon's figures are
 the daemon's alone.
@@ -160,8 +160,8 @@ class Devices:
             case "counts":
                 return {name: served.counts() for name, served in self._served.items()}
             case "lateness":
-                told = {"worst_s": self._late.worst_s, "sum_s": self._late.sum_s}
-                self._late.worst_s = self._late.sum_s = 0.0
+                told = {"worst_second_s": self._late.worst_second_s, "sum_s": self._late.sum_s}
+                self._late.worst_second_s = self._late.sum_s = 0.0
                 return told
         raise ValueError(asked)
 
