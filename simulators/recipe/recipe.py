@@ -31,7 +31,7 @@ _SUFFIXES = (".yaml", ".yml")
 @cache
 def library() -> tuple[str, ...]:
     """The names of the recipes that come with the program."""
-    names = (Path(entry.name) for entry in (files("simulators.recipe") / "library").iterdir())
+    names = (Path(entry.name) for entry in (files("simulators") / "recipes").iterdir())
     return tuple(sorted(name.stem for name in names if name.suffix in _SUFFIXES))
 
 
@@ -55,7 +55,7 @@ def _is_path(text: str) -> bool:
 
 @cache
 def _of_library(name: str) -> RecipeFile:
-    with as_file(files("simulators.recipe") / "library" / f"{name}.yaml") as path:
+    with as_file(files("simulators") / "recipes" / f"{name}.yaml") as path:
         return _read(path)
 
 

@@ -14,7 +14,7 @@ from simulators.recipe.recipe import Recipe, library, load_recipe
 from tests.unit.simulators.recipe_texts import SMALL, recipe_of
 
 LINES = SMALL.splitlines()
-LIBRARY = Path(__file__).parents[3] / "simulators" / "recipe" / "library"
+LIBRARY = Path(__file__).parents[3] / "simulators" / "recipes"
 
 
 def faults(folder: Path, text: str) -> list[str]:

@@ -121,7 +121,7 @@ def test_the_how_to_names_the_pilot_recipes_to_copy(name: str) -> None:
 
 
 def test_the_examples_of_the_how_to_stand_in_the_library() -> None:
-    text = (DOCS.parent / "simulators" / "recipe" / "library" / "exothermic-dosing.yaml").read_text("utf-8")
+    text = (DOCS.parent / "simulators" / "recipes" / "exothermic-dosing.yaml").read_text("utf-8")
     for example in re.findall(r"```yaml\n(.*?)```", HOW_TO, re.DOTALL):
         for line in example.splitlines():
             assert line.partition(" #")[0].rstrip() in text
