@@ -89,7 +89,7 @@ class Site:
     def endpoint(self, url: str, security: dict[str, str] | None = None, **more: Any) -> OpcUaEndpoint:
         """One that is secured."""
         chosen = self.security() if security is None else security
-        return endpoint_of(url, TAG, security=chosen, **({"timeout_s": 20.0} | more))
+        return endpoint_of(url, TAG, security=chosen, **({"timeout_s": 60.0} | more))
 
     @asynccontextmanager
     async def served(

@@ -76,7 +76,7 @@ def where_it_is_prompt(most_late_s: float) -> Callable[[Callable[_P, Awaitable[N
                 async with lateness() as late:
                     try:
                         await test(*arguments, **more)
-                    except (Exception, pytest.fail.Exception) as exc:
+                    except (Exception, BaseExceptionGroup, pytest.fail.Exception) as exc:
                         await asyncio.sleep(2 * _STEP_S)  # until the watch has seen what was late just now
                         prompt = late.worst_s <= most_late_s and late.worst_second_s <= 2 * most_late_s
                         if prompt or attempt == _MOST_ATTEMPTS:
