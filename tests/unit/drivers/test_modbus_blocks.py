@@ -82,7 +82,8 @@ def test_whatever_a_device_went_through_all_it_has_is_read(
     firsts: list[int], past: list[tuple[set[int], bool, int]], lacks: set[int]
 ) -> None:
     device, second = FakeDevice(plc(firsts), set()), 0
-    for device.lacks, device.busy, seconds in past:
+    for gone, device.busy, seconds in past:
+        device.lacks = gone & set(firsts)  # an address between tags that was missing once is not bridged again
         for _ in range(seconds):
             second += 1
             device.slot(second * 1_000_000_000)
