@@ -13,7 +13,7 @@ from collector.monitor.lasting import LASTING
 from collector.report import verdicts
 from collector.report.doubted import Doubted, Doubts
 from collector.report.finished import EARLIEST_NS, FinishedRecord, judged, replayed
-from collector.report.recorded_file import load_recording
+from collector.report.recorded.file import load_recording
 from collector.report.recording import Recording, Said, Wanted
 from collector.report.tally import Verdict
 from collector.report.verdicts import When

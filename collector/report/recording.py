@@ -29,7 +29,7 @@ class Said:
     """Columns by what they are: batch, time, phase, unit, product, recipe_version."""
     period_s: float | None = None
     time_unit: str | None = None
-    """Of times that are numbers: a key of `recorded_times.NS_OF`, or `EXCEL`."""
+    """Of times that are numbers: a key of `recorded.times.NS_OF`, or `EXCEL`."""
     zone: ZoneInfo | None = None
     """Of dates that name none; None: UTC."""
     day_first: bool | None = None

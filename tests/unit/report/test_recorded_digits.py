@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from collector.report.recorded_digits import NS_OF, as_meant
+from collector.report.recorded.digits import NS_OF, as_meant
 
 STEPS_S = (1, 2, 5, 6, 10, 12, 20, 30, 36, 45, 60, 72, 120, 180, 300, 360, 600, 720, 900, 1800, 3600)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.report.recorded_file import load_recording
+from collector.report.recorded.file import load_recording
 from collector.report.recording import Recording, Said, Wanted
 from config.faults import ConfigError
 

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_cells import (
+from collector.report.recorded.cells import (
     Coding,
     coding_of,
     decimals_of_groups,
@@ -20,7 +20,7 @@ from collector.report.recorded_cells import (
     unclear,
     words_for_bad,
 )
-from collector.report.recorded_header import Columns, fault
+from collector.report.recorded.header import Columns, fault
 from collector.report.recording import Wanted
 from config.spreadsheet.cells import Decimal, decimal_of
 from config.spreadsheet.table import Row, Table

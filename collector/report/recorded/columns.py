@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from collector.report.recorded_cells import number, unclear
-from collector.report.recorded_context import find_batch, find_context, find_quality
-from collector.report.recorded_header import Columns, fault
-from collector.report.recorded_names import TAG_NAME, UNITS_OF_TIME, VALUE, matched, own_times, standing, status_columns
-from collector.report.recorded_time_column import find_time, says_time
+from collector.report.recorded.cells import number, unclear
+from collector.report.recorded.context import find_batch, find_context, find_quality
+from collector.report.recorded.header import Columns, fault
+from collector.report.recorded.names import TAG_NAME, UNITS_OF_TIME, VALUE, matched, own_times, standing, status_columns
+from collector.report.recorded.time_column import find_time, says_time
 from collector.report.recording import Wanted
 from config.faults import did_you_mean
 from config.spreadsheet.cells import Decimal

@@ -11,14 +11,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_columns import columns_of, is_header, passed_over, rows_of
-from collector.report.recorded_context import phases_as_named
-from collector.report.recorded_header import fault
-from collector.report.recorded_moments import Course, Moments
-from collector.report.recorded_names import matched
-from collector.report.recorded_order import InOrder
-from collector.report.recorded_samples import Samples
-from collector.report.recorded_text import read_table
+from collector.report.recorded.columns import columns_of, is_header, passed_over, rows_of
+from collector.report.recorded.context import phases_as_named
+from collector.report.recorded.header import fault
+from collector.report.recorded.moments import Course, Moments
+from collector.report.recorded.names import matched
+from collector.report.recorded.order import InOrder
+from collector.report.recorded.samples import Samples
+from collector.report.recorded.text import read_table
 from collector.report.recording import Batch, Recording, Wanted
 from collector.terms import Stamp
 from config.faults import did_you_mean

@@ -1,6 +1,6 @@
 """A date and time as one cell has it: of three numbers, or with the month's name; with AM and PM; with a zone or without.
 
-Which of two numbers is the day is left open here, see `recorded_times`.
+Which of two numbers is the day is left open here, see `times`.
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from collector.report.recorded_cells import number
-from collector.report.recorded_dates import is_digits
-from collector.report.recorded_header import Columns, fault
-from collector.report.recorded_names import CLOCK_ALONE, COUNTER, DATE_ALONE, TIME, WEAK_TIME, standing, unit_of_time
-from collector.report.recorded_times import PERIODS, NoTime, Reading, read_times
+from collector.report.recorded.cells import number
+from collector.report.recorded.dates import is_digits
+from collector.report.recorded.header import Columns, fault
+from collector.report.recorded.names import CLOCK_ALONE, COUNTER, DATE_ALONE, TIME, WEAK_TIME, standing, unit_of_time
+from collector.report.recorded.times import PERIODS, NoTime, Reading, read_times
 from collector.report.recording import Wanted
 from config.spreadsheet.cells import Decimal
 from config.spreadsheet.table import Table

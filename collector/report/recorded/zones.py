@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_times import NoTime
+from collector.report.recorded.times import NoTime
 
 Times = NDArray[np.int64]
 _HOUR_NS: Final = 3_600_000_000_000

@@ -20,9 +20,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_cells import number, written_plainly
-from collector.report.recorded_dates import Moment, clock_ns, is_digits, moment_of, split_seconds
-from collector.report.recorded_digits import NS_OF, Times, as_meant
+from collector.report.recorded.cells import number, written_plainly
+from collector.report.recorded.dates import Moment, clock_ns, is_digits, moment_of, split_seconds
+from collector.report.recorded.digits import NS_OF, Times, as_meant
 from config.spreadsheet.cells import Decimal
 
 EXCEL: Final = "excel"

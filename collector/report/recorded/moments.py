@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.report.recorded_header import Columns, fault
-from collector.report.recorded_order import MOST_DIFFERING, InOrder, begins_anew, in_order, latest_first
-from collector.report.recorded_times import Column, NoTime, Reading, read_times
-from collector.report.recorded_zones import as_utc, refuse_an_hour_twice
+from collector.report.recorded.header import Columns, fault
+from collector.report.recorded.order import MOST_DIFFERING, InOrder, begins_anew, in_order, latest_first
+from collector.report.recorded.times import Column, NoTime, Reading, read_times
+from collector.report.recorded.zones import as_utc, refuse_an_hour_twice
 from collector.report.recording import Wanted
 from config.spreadsheet.cells import Decimal
 from config.spreadsheet.table import Row, Table

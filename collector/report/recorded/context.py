@@ -6,10 +6,10 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 
-from collector.report.recorded_cells import is_word_of_quality, number
-from collector.report.recorded_header import Columns, fault
-from collector.report.recorded_names import CONTEXT, QUALITY, TIME, WEAK_TIME, bare, standing
-from collector.report.recorded_time_column import counts_rows
+from collector.report.recorded.cells import is_word_of_quality, number
+from collector.report.recorded.header import Columns, fault
+from collector.report.recorded.names import CONTEXT, QUALITY, TIME, WEAK_TIME, bare, standing
+from collector.report.recorded.time_column import counts_rows
 from collector.report.recording import Wanted
 from config.spreadsheet.cells import Decimal
 from config.spreadsheet.columns import normal
