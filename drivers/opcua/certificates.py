@@ -23,6 +23,16 @@ LEAST_KEY_BITS = 2048
 SOON = timedelta(days=30)
 """A certificate that ends within this is told."""
 SUFFIXES = (".der", ".crt", ".cer", ".pem")
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    IndexError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises of bytes that are no certificate, at the first look or at a later one."""
 
 
 class CertificateError(Exception):
@@ -49,10 +59,19 @@ def chain_of(content: bytes, where: str) -> Chain:
             leaf, *issuers = x509.load_pem_x509_certificates(content)
         else:
             leaf, *issuers = (x509.load_der_x509_certificate(part) for part in _parts(content))
-        leaf.extensions.__iter__()
-    except (ValueError, TypeError, IndexError) as exc:
+        for each in (leaf, *issuers):
+            _look_at_all(each)
+    except _UNREADABLE as exc:
         raise CertificateError(f"{where} holds no X.509 certificate ({exc}): DER or PEM is read here") from None
     return Chain(leaf, tuple(issuers))
+
+
+def _look_at_all(certificate: x509.Certificate) -> None:
+    """Its parts are decoded when they are asked for: now, so that nothing is raised later."""
+    for name in (certificate.subject, certificate.issuer):
+        name.rfc4514_string()
+    certificate.extensions.__iter__()
+    untimely(certificate)
 
 
 def _parts(content: bytes) -> list[bytes]:

@@ -43,6 +43,7 @@ def test_what_is_right_is_called_so(pki: Path) -> None:
     assert wrong(pki) == {"own": "", "trusted": ""}
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a:cryptography.utils.CryptographyDeprecationWarning")  # a damage it still reads
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["own/certificate.der", "trusted/server.der"]), st.integers(0, len(DER) - 1), st.integers(0, 255))
 def test_a_damaged_certificate_is_told_or_changes_nothing(pki: Path, file: str, at: int, byte: int) -> None:

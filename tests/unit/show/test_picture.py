@@ -156,8 +156,9 @@ class Watched:
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Watched:
-    return Watched(tmp_path)
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with locked(tmp_path):
+        yield Watched(tmp_path)
 
 
 def test_a_good_value_inside_its_limits(watched: Watched) -> None:
@@ -470,9 +471,8 @@ async def test_counters_sinks_and_the_disk(watched: Watched) -> None:
     gateway = picture.gateway
     assert (gateway.read, gateway.scans, gateway.lost_scans, gateway.pending, gateway.committed) == (8, 2, 1, 8, 0)
     assert picture.sinks == (SinkPicture("influx", False, 10, 6, 1, "no\ufffdanswer"),)
-    with locked(watched.folder):
-        assert await watched.recorder.close()
-        watched.journal.close()
+    assert await watched.recorder.close()
+    watched.journal.close()
     gateway = watched.paint().gateway
     assert (gateway.pending, gateway.committed, gateway.disk_fault) == (0, 8, "")
 
