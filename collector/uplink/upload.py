@@ -79,8 +79,6 @@ class Status:
     """Slot of the last live row that was taken, 0 before the first; plant time minus this is the lag while not `caught_up`."""
     caught_up: bool
     """The live lane was at the journal's end when it last looked."""
-    backlog_cause: str = ""
-    """Why the backlog waits although the sink takes what is live; else empty."""
 
 
 class Upload:
@@ -120,9 +118,8 @@ class Upload:
     @property
     def status(self) -> Status:
         """How it stands."""
-        delivery, stalled = self._live.delivery, self._backlog.delivery.cause
-        durable, caught_up = self._progress.durable, self._prompt.is_set()
-        return Status(delivery.state, delivery.cause, durable, self._settled_slot_ns, caught_up, stalled)
+        delivery, caught_up = self._live.delivery, self._prompt.is_set()
+        return Status(delivery.state, delivery.cause, self._progress.durable, self._settled_slot_ns, caught_up)
 
     @property
     def sent(self) -> Cursor:
